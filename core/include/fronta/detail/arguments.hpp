@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <fronta/future.hpp>
+
+#include <array>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <optional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace fronta {
+
+/// The values of a `vector<future<T>>` argument, without copies: a callable that takes
+/// `fronta::values<T>` gets a random-access view that lives as long as the call.
+template <class T>
+class values {
+ public:
+  explicit values(const std::vector<future<T>>& futures) noexcept : futures_(&futures) {}
+  [[nodiscard]] std::size_t size() const noexcept { return futures_->size(); }
+  [[nodiscard]] bool empty() const noexcept { return futures_->empty(); }
+  const T& operator[](std::size_t i) const { return (*futures_)[i].result(); }
+
+  class iterator {
+   public:
+    using value_type = T;
+    using difference_type = std::ptrdiff_t;
+    iterator() noexcept = default;
+    explicit iterator(typename std::vector<future<T>>::const_iterator at) noexcept : at_(at) {}
+    const T& operator*() const { return at_->result(); }
+    iterator& operator++() noexcept {
+      ++at_;
+      return *this;
+    }
+    iterator operator++(int) noexcept { return iterator(at_++); }
+    friend bool operator==(const iterator&, const iterator&) noexcept = default;
+
+   private:
+    typename std::vector<future<T>>::const_iterator at_{};
+  };
+  [[nodiscard]] iterator begin() const noexcept { return iterator(futures_->begin()); }
+  [[nodiscard]] iterator end() const noexcept { return iterator(futures_->end()); }
+
+ private:
+  const std::vector<future<T>>* futures_;
+};
+
+/// How an argument that contains futures is unwrapped. Known: future, vector, array, optional,
+/// pair, tuple and map of such, nested to any depth. Specialise it for an own type with
+/// `has_futures = true`, `type` (what the callable receives), `each(const A&, visit)` (calls `visit`
+/// with every future) and `take(A&)` (makes a `type`; all futures are done).
+template <class A>
+struct resolve {
+  static constexpr bool has_futures = false;
+  using type = A;
+  template <class Visit>
+  static void each(const A&, Visit&&) {}
+  static A take(A& a) { return std::move(a); }
+};
+
+template <class T>
+struct resolve<future<T>> {
+  static_assert(!std::is_void_v<T>,
+                "a future<void> inside a container is not an argument; pass it on its own, or "
+                "pass when_all(container)");
+  static constexpr bool has_futures = true;
+  using type = std::remove_cvref_t<T>;
+  template <class Visit>
+  static void each(const future<T>& f, Visit&& visit) {
+    visit(f);
+  }
+  static type take(future<T>& f) { return std::move(f).get(); }
+};
+
+template <class A, class Allocator>
+  requires resolve<A>::has_futures
+struct resolve<std::vector<A, Allocator>> {
+  static constexpr bool has_futures = true;
+  using type = std::vector<typename resolve<A>::type>;
+  template <class Visit>
+  static void each(const std::vector<A, Allocator>& v, Visit&& visit) {
+    for (const auto& a : v) resolve<A>::each(a, visit);
+  }
+  static type take(std::vector<A, Allocator>& v) {
+    type result;
+    result.reserve(v.size());
+    for (auto& a : v) result.push_back(resolve<A>::take(a));
+    return result;
+  }
+};
+
+template <class A, std::size_t N>
+  requires resolve<A>::has_futures
+struct resolve<std::array<A, N>> {
+  static constexpr bool has_futures = true;
+  using type = std::array<typename resolve<A>::type, N>;
+  template <class Visit>
+  static void each(const std::array<A, N>& v, Visit&& visit) {
+    for (const auto& a : v) resolve<A>::each(a, visit);
+  }
+  static type take(std::array<A, N>& v) {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      return type{resolve<A>::take(v[I])...};
+    }(std::make_index_sequence<N>());
+  }
+};
+
+template <class A>
+  requires resolve<A>::has_futures
+struct resolve<std::optional<A>> {
+  static constexpr bool has_futures = true;
+  using type = std::optional<typename resolve<A>::type>;
+  template <class Visit>
+  static void each(const std::optional<A>& o, Visit&& visit) {
+    if (o) resolve<A>::each(*o, visit);
+  }
+  static type take(std::optional<A>& o) {
+    return o ? type(resolve<A>::take(*o)) : type();
+  }
+};
+
+template <class K, class A, class Compare, class Allocator>
+  requires resolve<A>::has_futures
+struct resolve<std::map<K, A, Compare, Allocator>> {
+  static constexpr bool has_futures = true;
+  using type = std::map<K, typename resolve<A>::type, Compare>;
+  template <class Visit>
+  static void each(const std::map<K, A, Compare, Allocator>& m, Visit&& visit) {
+    for (const auto& [k, a] : m) resolve<A>::each(a, visit);
+  }
+  static type take(std::map<K, A, Compare, Allocator>& m) {
+    type result(m.key_comp());
+    for (auto& [k, a] : m) result.emplace_hint(result.end(), k, resolve<A>::take(a));
+    return result;
+  }
+};
+
+template <class A, class B>
+  requires(resolve<A>::has_futures || resolve<B>::has_futures)
+struct resolve<std::pair<A, B>> {
+  static constexpr bool has_futures = true;
+  using type = std::pair<typename resolve<A>::type, typename resolve<B>::type>;
+  template <class Visit>
+  static void each(const std::pair<A, B>& p, Visit&& visit) {
+    resolve<A>::each(p.first, visit);
+    resolve<B>::each(p.second, visit);
+  }
+  static type take(std::pair<A, B>& p) {
+    return {resolve<A>::take(p.first), resolve<B>::take(p.second)};
+  }
+};
+
+template <class... As>
+  requires(resolve<As>::has_futures || ...)
+struct resolve<std::tuple<As...>> {
+  static constexpr bool has_futures = true;
+  using type = std::tuple<typename resolve<As>::type...>;
+  template <class Visit>
+  static void each(const std::tuple<As...>& t, Visit&& visit) {
+    std::apply([&](const As&... a) { (resolve<As>::each(a, visit), ...); }, t);
+  }
+  static type take(std::tuple<As...>& t) {
+    return std::apply([](As&... a) { return type{resolve<As>::take(a)...}; }, t);
+  }
+};
+
+namespace detail {
+
+template <class... Ts>
+struct types {};
+
+// One argument as a task keeps it. `passed` is what the callable receives; `pass` yields a tuple of
+// references to it, none for a future<void>; `each` visits the nodes that it depends on. A task that
+// may run again passes from a copy, so `pass` may use everything up.
+template <class A>
+struct plain_argument {
+  static constexpr std::ptrdiff_t sources = 0;
+  using passed = types<A&&>;
+  explicit plain_argument(A&& a) : value(std::move(a)) {}
+  template <class U>
+  explicit plain_argument(U&& a) : value(std::forward<U>(a)) {}
+  static constexpr bool can_repeat = copyable_v<A>;
+  auto pass() { return std::forward_as_tuple(std::move(value)); }
+  A&& as_submitted() { return std::move(value); }
+  template <class Visit>
+  void each(Visit&&) const {}
+  A value;
+};
+
+template <class T>
+struct plain_argument<handle<T>> {
+  static constexpr std::ptrdiff_t sources = 0;
+  using passed = types<future<T>&&>;
+  explicit plain_argument(handle<T> h) : value(std::move(h.value)) {}
+  static constexpr bool can_repeat = true;
+  auto pass() { return std::forward_as_tuple(std::move(value)); }
+  handle<T> as_submitted() { return {std::move(value)}; }
+  template <class Visit>
+  void each(Visit&&) const {}
+  future<T> value;
+};
+
+// Submits an input that failed anew, if it kept its recipe; else its failure stands.
+template <class T>
+void retry_failed(future<T>& f) {
+  auto* const n = future_access::get(static_cast<const any_future&>(f));
+  const auto p = n->current();
+  if (node::is_done(p) && p != phase::value && n->extra() != nullptr &&
+      n->extra()->again != nullptr) {
+    f = f.retry();
+  }
+}
+
+// A future given as an lvalue: the callable receives const T&.
+template <class T>
+struct shared_argument {
+  static constexpr std::ptrdiff_t sources = 1;
+  using passed = std::conditional_t<
+      std::is_void_v<T>, types<>,
+      types<std::conditional_t<std::is_reference_v<T>, T, std::add_lvalue_reference_t<const T>>>>;
+  explicit shared_argument(future<T> f) : value(std::move(f)) {}
+  static constexpr bool can_repeat = true;
+  auto pass() {
+    if constexpr (std::is_void_v<T>) {
+      return std::tuple<>();
+    } else {
+      return std::tuple<typename future<T>::result_type>(value.result());
+    }
+  }
+  void retry_failed() { detail::retry_failed(value); }
+  future<T>& as_submitted() { return value; }
+  template <class Visit>
+  void each(Visit&& visit) const {
+    visit(*future_access::get(static_cast<const any_future&>(value)));
+  }
+  future<T> value;
+};
+
+// A future given as an rvalue: the callable receives T&&, the value itself if nobody else can read
+// it when the task starts, else a copy.
+template <class T>
+struct moved_argument {
+  static_assert(std::is_object_v<T>);
+  static constexpr std::ptrdiff_t sources = 1;
+  using passed = types<T&&>;
+  explicit moved_argument(future<T> f) : value(std::move(f)) {}
+  // Only for the copy that a repeated run passes from; rejected at submit.
+  moved_argument(const moved_argument& other) : value(other.value) {}
+  moved_argument(moved_argument&&) = default;
+  static constexpr bool can_repeat = false;
+  auto pass() {
+    auto& s = *future_access::get(value);
+    if (s.taken()) throw_taken(s);
+    if (s.sole_reader()) {
+      s.mark_taken();
+      return std::tuple<T&&>(std::move(s.value()));
+    }
+    if constexpr (copyable_v<T>) {
+      return std::tuple<T&&>(std::move(copy.emplace(value.result())));
+    } else {
+      throw invalid_state_error("submit: the value of task \"" + s.name() +
+                                "\" cannot be moved into a dependent while another handle or "
+                                "dependent exists and cannot be copied; pass the future as an "
+                                "lvalue and take const T&");
+    }
+  }
+  template <class Visit>
+  void each(Visit&& visit) const {
+    visit(*future_access::get(static_cast<const any_future&>(value)));
+  }
+  future<T> value;
+  std::optional<std::conditional_t<copyable_v<T>, T, nothing>> copy;
+};
+
+// A container with futures in it; the unwrapped container is passed as an rvalue.
+template <class A>
+struct resolved_argument {
+  static constexpr std::ptrdiff_t sources = -1;  // known at submit
+  using type = typename resolve<A>::type;
+  using passed = types<type&&>;
+  explicit resolved_argument(A a) : value(std::move(a)) {}
+  static constexpr bool can_repeat = copyable_v<type>;
+  auto pass() { return std::tuple<type&&>(std::move(unwrapped.emplace(resolve<A>::take(value)))); }
+  template <class Visit>
+  void each(Visit&& visit) const {
+    resolve<A>::each(value, [&](const any_future& f) { visit(*future_access::get(f)); });
+  }
+  void retry_failed() {
+    if constexpr (requires { value.begin()->retry(); }) {
+      for (auto& f : value) detail::retry_failed(f);
+    }
+  }
+  A& as_submitted() { return value; }
+  A value;
+  std::optional<type> unwrapped;
+};
+
+// vector<future<T>> for a callable that takes values<T>.
+template <class T>
+struct viewed_argument {
+  static constexpr std::ptrdiff_t sources = -1;
+  using passed = types<values<T>>;
+  explicit viewed_argument(std::vector<future<T>> v) : value(std::move(v)) {}
+  static constexpr bool can_repeat = true;
+  auto pass() { return std::tuple<values<T>>(values<T>(value)); }
+  template <class Visit>
+  void each(Visit&& visit) const {
+    for (const auto& f : value) visit(*future_access::get(static_cast<const any_future&>(f)));
+  }
+  void retry_failed() {
+    for (auto& f : value) detail::retry_failed(f);
+  }
+  std::vector<future<T>>& as_submitted() { return value; }
+  std::vector<future<T>> value;
+};
+
+template <class A>
+struct is_future : std::false_type {};
+template <class T>
+struct is_future<future<T>> : std::true_type {};
+template <class A>
+struct is_future_vector : std::false_type {};
+template <class T>
+struct is_future_vector<std::vector<future<T>>> : std::bool_constant<!std::is_void_v<T>> {};
+template <class A>
+struct is_handle : std::false_type {};
+template <class T>
+struct is_handle<handle<T>> : std::true_type {};
+
+// vector<future<void>>: edges only.
+struct ordering_argument {
+  static constexpr std::ptrdiff_t sources = -1;
+  using passed = types<>;
+  explicit ordering_argument(std::vector<future<void>> v) : value(std::move(v)) {}
+  static constexpr bool can_repeat = true;
+  auto pass() { return std::tuple<>(); }
+  template <class Visit>
+  void each(Visit&& visit) const {
+    for (const auto& f : value) visit(*future_access::get(static_cast<const any_future&>(f)));
+  }
+  void retry_failed() {
+    for (auto& f : value) detail::retry_failed(f);
+  }
+  std::vector<future<void>>& as_submitted() { return value; }
+  std::vector<future<void>> value;
+};
+
+// From the type that submit was given (with its value category) to the stored argument.
+template <class Arg, bool View>
+auto argument_for() {
+  using A = std::decay_t<Arg>;
+  if constexpr (is_future<A>::value) {
+    using T = typename A::value_type;
+    if constexpr (std::is_object_v<T> && !std::is_lvalue_reference_v<Arg> &&
+                  !std::is_const_v<std::remove_reference_t<Arg>>) {
+      return std::type_identity<moved_argument<T>>();
+    } else {
+      return std::type_identity<shared_argument<T>>();
+    }
+  } else if constexpr (std::is_same_v<A, std::vector<future<void>>>) {
+    return std::type_identity<ordering_argument>();
+  } else if constexpr (View && is_future_vector<A>::value) {
+    return std::type_identity<viewed_argument<typename A::value_type::value_type>>();
+  } else if constexpr (resolve<A>::has_futures) {
+    return std::type_identity<resolved_argument<A>>();
+  } else {
+    return std::type_identity<plain_argument<A>>();
+  }
+}
+template <class Arg, bool View>
+using argument_for_t = typename decltype(argument_for<Arg, View>())::type;
+
+// Concatenates the parameter lists and asks how the callable can be called with them.
+template <class F, class Collected, class... Rest>
+struct call_with;
+template <class F, class... Ps>
+struct call_with<F, types<Ps...>> {
+  static constexpr bool as_lvalue = std::is_invocable_v<F&, Ps...>;
+  static constexpr bool ok = as_lvalue || std::is_invocable_v<F, Ps...>;
+  static auto result() {
+    if constexpr (as_lvalue) {
+      return std::type_identity<std::invoke_result_t<F&, Ps...>>();
+    } else if constexpr (ok) {
+      return std::type_identity<std::invoke_result_t<F, Ps...>>();
+    } else {
+      return std::type_identity<void>();
+    }
+  }
+};
+template <class F, class... Ps, class... Qs, class... Rest>
+struct call_with<F, types<Ps...>, types<Qs...>, Rest...> : call_with<F, types<Ps..., Qs...>, Rest...> {
+};
+
+template <class F, bool View, class... Args>
+using signature = call_with<std::decay_t<F>, types<>, typename argument_for_t<Args, View>::passed...>;
+
+// The plain signature decides: unwrapped values, then values<T> for vectors of futures.
+template <class F, class... Args>
+inline constexpr bool plain_callable = signature<F, false, Args...>::ok;
+template <class F, class... Args>
+inline constexpr bool viewing_callable = !plain_callable<F, Args...> && signature<F, true, Args...>::ok;
+
+}  // namespace detail
+}  // namespace fronta

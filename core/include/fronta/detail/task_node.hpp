@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <fronta/detail/arguments.hpp>
+#include <fronta/detail/node_cache.hpp>
+#include <fronta/detail/state.hpp>
+#include <fronta/detail/worker.hpp>
+
+#include <cxxabi.h>
+
+#include <cstddef>
+#include <memory>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace fronta::detail {
+
+// Callable and arguments, as submitted.
+template <class F, class... Arguments>
+struct body {
+  template <class G, class... Args>
+  explicit body(std::in_place_t, G&& g, Args&&... args)
+      : fn(std::forward<G>(g)), arguments(std::forward<Args>(args)...) {}
+
+  using call = call_with<F, types<>, typename Arguments::passed...>;
+  using result = typename decltype(call::result())::type;
+  static constexpr bool can_repeat = call::as_lvalue && (Arguments::can_repeat && ...);
+  static constexpr bool can_keep = copyable_v<F>;
+
+  // A copy of callable and arguments from which the task can be submitted anew.
+  template <class Executor>
+  class kept final : public typed_recipe<result> {
+   public:
+    kept(const body& b, Executor ex, task_options options)
+        : fn_(b.fn), arguments_(b.arguments), executor_(ex), options_(std::move(options)) {}
+    future<result> run_again() override {
+      auto arguments = arguments_;
+      std::apply([](auto&... a) { (retry_failed(a), ...); }, arguments);
+      return std::apply(
+          [&](auto&... a) { return executor_.submit(options_, F(fn_), as_submitted(a)...); },
+          arguments);
+    }
+
+   private:
+    template <class A>
+    static void retry_failed(A& argument) {
+      if constexpr (requires { argument.retry_failed(); }) argument.retry_failed();
+    }
+    template <class A>
+    static decltype(auto) as_submitted(A& argument) {
+      return argument.as_submitted();
+    }
+    F fn_;
+    std::tuple<Arguments...> arguments_;
+    Executor executor_;
+    task_options options_;
+  };
+  template <class Executor>
+  static std::shared_ptr<recipe> keep_recipe(const body& b, Executor ex,
+                                             const task_options& options) {
+    return std::make_shared<kept<Executor>>(b, ex, options);
+  }
+
+  static result apply(F& fn, std::tuple<Arguments...>& arguments) {
+    return std::apply(
+        [&](Arguments&... a) -> result {
+          if constexpr (sizeof...(Arguments) == 0) {
+            return invoke(fn);
+          } else {
+            return std::apply(
+                [&]<class... Ps>(Ps&&... ps) -> result {
+                  return invoke(fn, std::forward<Ps>(ps)...);
+                },
+                std::tuple_cat(a.pass()...));
+          }
+        },
+        arguments);
+  }
+  template <class... Ps>
+  static result invoke(F& fn, Ps&&... ps) {
+    if constexpr (call::as_lvalue) {
+      return static_cast<result>(std::invoke(fn, std::forward<Ps>(ps)...));
+    } else {
+      return static_cast<result>(std::invoke(std::move(fn), std::forward<Ps>(ps)...));
+    }
+  }
+
+  F fn;
+  std::tuple<Arguments...> arguments;
+};
+
+// The edges of the inputs: embedded when their number is known, else one block. They outlive
+// callable and arguments, since an input may be about to fire one.
+template <std::ptrdiff_t Known>
+struct edge_store {
+  static constexpr std::size_t embedded = static_cast<std::size_t>(Known);
+  void reserve(std::size_t) noexcept {}
+  [[nodiscard]] std::size_t count() const noexcept { return embedded; }
+  dependency edges[embedded];
+};
+template <>
+struct edge_store<0> {
+  static constexpr std::size_t embedded = 0;
+};
+template <>
+struct edge_store<-1> {
+  static constexpr std::size_t embedded = 0;
+  void reserve(std::size_t n) {
+    edges = std::make_unique<dependency[]>(n);
+    size = n;
+  }
+  [[nodiscard]] std::size_t count() const noexcept { return size; }
+  std::unique_ptr<dependency[]> edges;
+  std::size_t size = 0;
+};
+
+template <class... Arguments>
+inline constexpr std::ptrdiff_t known_sources =
+    ((Arguments::sources < 0) || ...) ? -1 : (Arguments::sources + ... + 0);
+
+template <class F, class... Arguments>
+class task_node final : public state<typename body<F, Arguments...>::result> {
+ public:
+  using body_type = body<F, Arguments...>;
+  using result = typename body_type::result;
+  static constexpr std::ptrdiff_t known = known_sources<Arguments...>;
+  static constexpr std::size_t embedded_keepers = edge_store<known>::embedded;
+
+  // One reader for the future to be handed out, one keeper for the queue entry.
+  template <class... Init>
+  static task_node* make(std::uint32_t readers, Init&&... init) {
+    void* const memory = allocate_node(sizeof(task_node));
+    try {
+      return ::new (memory) task_node(readers, std::forward<Init>(init)...);
+    } catch (...) {
+      free_node(memory, sizeof(task_node));
+      throw;
+    }
+  }
+
+  // Call before the node is shared; `connect` then registers it with its inputs. May throw.
+  void prepare_inputs() {
+    if constexpr (known != 0) {
+      std::size_t count = 0;
+      each([&](node&) { ++count; });
+      store_.reserve(count);
+    }
+  }
+  // Makes the node ready now or when its inputs are.
+  void connect() noexcept {
+    if constexpr (known != 0) {
+      if (const auto count = store_.count(); count != 0) {
+        this->add_keepers(count - edge_store<known>::embedded);  // the embedded ones' exist
+        input_registration inputs(*this, count);
+        auto* e = &store_.edges[0];
+        each([&](node& source) { inputs.add(*e++, source); });
+        inputs.end();
+        return;
+      }
+    }
+    this->host->make_ready(*this, false);
+  }
+  // A repeated run passes copies of the arguments.
+  void repeatable() noexcept { repeatable_ = true; }
+  [[nodiscard]] const body_type& peek() const noexcept { return body_; }
+
+ private:
+  template <class... Init>
+  explicit task_node(std::uint32_t readers, Init&&... init)
+      : state<result>(readers, 1 + edge_store<known>::embedded),
+        body_(std::in_place, std::forward<Init>(init)...) {}
+  ~task_node() {
+    if (!gone_) destroy_quietly(body_);
+  }
+
+  run_result run() override {
+    try {
+      this->emplace_from([this]() -> result {
+        if constexpr (body_type::can_repeat && sizeof...(Arguments) != 0) {
+          if (repeatable_) {
+            auto copy = body_.arguments;
+            return body_type::apply(body_.fn, copy);
+          }
+        }
+        return body_type::apply(body_.fn, body_.arguments);
+      });
+      return run_result::value;
+    } catch (const abi::__forced_unwind&) {
+      throw;
+    } catch (const reschedule_request&) {
+      return run_result::reschedule;
+    } catch (...) {
+      this->store_error(std::current_exception());
+      return run_result::error;
+    }
+  }
+  void destroy_body() noexcept override {
+    gone_ = true;
+    destroy_quietly(body_);
+  }
+  void unlink_inputs() noexcept override {
+    if constexpr (known != 0) {
+      if (store_.count() == 0) return;
+      auto* e = &store_.edges[0];
+      std::size_t unlinked = 0;
+      each([&](node& source) { unlinked += source.remove_edge(*e++) ? 1 : 0; });
+      this->drop_keepers(unlinked);
+    }
+  }
+  void visit_inputs(void (*visit)(void*, node&), void* context) override {
+    if constexpr (known != 0) each([&](node& source) { visit(context, source); });
+  }
+  void destroy() noexcept override {
+    this->~task_node();
+    free_node(this, sizeof(task_node));
+  }
+
+  template <class Visit>
+  void each(Visit&& visit) const {
+    std::apply([&](const Arguments&... a) { (a.each(visit), ...); }, body_.arguments);
+  }
+
+  union {
+    body_type body_;
+  };
+  [[no_unique_address]] edge_store<known> store_;
+  bool repeatable_ = false;
+  bool gone_ = false;
+};
+
+}  // namespace fronta::detail

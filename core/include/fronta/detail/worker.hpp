@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <fronta/detail/node.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <span>
+#include <string>
+
+// How a task's life meets the executor that it belongs to and the thread that runs it.
+namespace fronta::detail {
+
+// The executor as a task sees it.
+class worker;
+
+class task_host {
+ public:
+  // All inputs are there: put it in a queue. Takes over the entry's keeper. `next`: the calling
+  // worker will be free in a moment and may take it at once.
+  virtual void make_ready(node& n, bool next) noexcept = 0;
+  // A routed node that a worker wants to run: reserves what it needs at that place and claims it.
+  // `parked`: it must wait for tags; the entry's keeper went with it, unless `inline_waiter`.
+  enum class claim_result : std::uint8_t { claimed, parked, gone };
+  virtual claim_result claim_routed(node& n, std::int32_t place, bool inline_waiter) noexcept = 0;
+  // Gives back what a routed node holds.
+  virtual void release(node& n) noexcept = 0;
+  // After a failed run: true when it will run again (the entry's keeper passes on).
+  virtual bool retry(node& n) noexcept = 0;
+  // A run asked to be repeated elsewhere; the keeper passes on.
+  virtual void run_again(node& n) noexcept = 0;
+  // A task with cold data starts a run.
+  virtual void started(node& n) noexcept = 0;
+  // Cuts timers, stop tokens and keys loose from a task that ends.
+  virtual void forget(node& n) noexcept = 0;
+  // Counts the end of one task; the last thing done for it.
+  virtual void count_finished(bool external) noexcept = 0;
+  virtual void report(std::exception_ptr error, const char* context) noexcept = 0;
+  // Which level the edge from `source` needs before `dependent` may be launched.
+  virtual edge_level needed_level(const node& dependent, const node& source) noexcept = 0;
+  // Brings a remote value here; sets an error in the node when that fails.
+  virtual void fetch(node& n) = 0;
+  // Whether the node's amounts would suffice if every task but the `stuck` ones had ended; else the
+  // tag that is missing.
+  virtual bool could_start(node& n, std::span<node* const> stuck, std::string& tag) = 0;
+  [[nodiscard]] virtual std::string place_of(const node& n) const = 0;
+  // A pool tells of its threads: their counts are read by the drain.
+  virtual void worker_joined(worker& w) = 0;
+  virtual void worker_left(worker& w) noexcept = 0;
+  // A worker found nothing to do; called before it sleeps.
+  virtual void worker_idle() noexcept = 0;
+  [[nodiscard]] virtual std::uint64_t seed() const noexcept = 0;
+
+ protected:
+  ~task_host() = default;
+};
+
+// A task that is running on this thread; they nest when a waiting worker runs what it awaits.
+struct run_context {
+  node* task = nullptr;
+  run_context* outer = nullptr;
+  std::uint64_t path = 0;
+  std::uint32_t children = 0;  // tasks submitted so far, for their paths
+  int attempt = 0;
+};
+
+// The calling thread, if it is one of a pool. Only its own thread calls it, except for the counts.
+class worker {
+ public:
+  // The newest own task, when it is `n`: takes it out. The entry's keeper passes to the caller.
+  virtual bool take_if_newest(node& n) noexcept = 0;
+  virtual void push(node& n, bool next) noexcept = 0;
+  // Hands the cpu share to a substitute, and takes one back (first in the queue for it). Throws
+  // std::system_error when a substitute is needed and cannot be had; nothing has changed then.
+  virtual void begin_block() = 0;
+  virtual void end_block() noexcept = 0;
+  // Whether a further task may run on top of this stack.
+  [[nodiscard]] virtual bool may_nest() const noexcept = 0;
+  [[nodiscard]] virtual std::int32_t slot() const noexcept = 0;
+
+  task_host* host = nullptr;
+  std::int32_t place = 0;  // of its pool, as the host counts
+  unsigned nesting = 0;  // tasks running on this stack
+  // Written by the owner alone, read by the executor's drain.
+  std::atomic<std::uint64_t> submitted{0};
+  std::atomic<std::uint64_t> finished{0};
+
+  static void bump(std::atomic<std::uint64_t>& count) noexcept {
+    // Release: what the counted task did is over for whoever reads the count.
+    count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  }
+
+ protected:
+  ~worker() = default;
+};
+
+inline constinit thread_local worker* this_worker = nullptr;
+inline constinit thread_local run_context* this_context = nullptr;
+
+// Runs a claimed node to its end (or to its next attempt). The caller passes its keeper on.
+void execute(node& n);
+// Claims a pending node for an end without a run. False when it is running or done.
+bool cancel(node& n, const char* reason);
+// Ends a node that was claimed as `dropping`, with the outcome stored in it.
+void finish_dropped(node& n, phase end) noexcept;
+// Ends a running node from outside with `error`; its code runs on and its outcome is discarded. A
+// pending node is dropped.
+void abort(node& n, std::exception_ptr error);
+
+// The edge of a future argument; lies in the dependent's memory.
+struct dependency : edge {
+  node* dependent = nullptr;
+};
+
+// Flags and counts in node::blockers(): unfinished inputs below, then failed ones.
+inline constexpr std::uint64_t input_count_mask = 0xFFFF'FFFF;
+inline constexpr std::uint64_t one_failed_input = std::uint64_t{1} << 32;
+inline constexpr std::uint64_t registering_bit = std::uint64_t{1} << 62;
+inline constexpr std::uint64_t dropped_bit = std::uint64_t{1} << 63;
+
+// Registration of a new node's inputs: begin, add each, end. The node holds one keeper per input
+// for its edge.
+class input_registration {
+ public:
+  input_registration(node& dependent, std::size_t inputs) noexcept;
+  void add(dependency& e, node& source) noexcept;
+  // Makes the node ready, or fails it, when its inputs already decide.
+  void end() noexcept;
+
+ private:
+  node& dependent_;
+  std::uint64_t done_ = 0;
+  node* failed_ = nullptr;
+  std::uint64_t failures_ = 0;
+};
+
+// Waits from anywhere for one node, without a time limit: inside a task by running it inline, or
+// by handing the cpu share on; outside by spinning, then sleeping. Throws deadlock_error and
+// std::system_error.
+void wait_for(node& n);
+bool wait_until(node& n, deadline until);
+// Set by a submit that had to wake a worker, for the wait that follows: see wait_for.
+inline constinit thread_local bool submit_woke_worker = false;
+
+// Hands the cpu share on while the calling worker blocks; nothing on other threads. The nodes
+// waited for (none for this_task::blocking) are checked for deadlock.
+enum class wait_mode : std::uint8_t { all, any };
+class blocking_section {
+ public:
+  blocking_section();
+  blocking_section(std::span<node* const> awaited, wait_mode mode);
+  ~blocking_section();
+  blocking_section(const blocking_section&) = delete;
+  blocking_section& operator=(const blocking_section&) = delete;
+
+ private:
+  worker* worker_ = nullptr;
+  void* entry_ = nullptr;  // in the wait graph
+};
+
+// Runs `n` on this worker if it is ready and nobody has it yet. True when it ran.
+bool try_run_inline(worker& w, node& n);
+
+}  // namespace fronta::detail

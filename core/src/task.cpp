@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fronta/detail/worker.hpp>
+#include <fronta/errors.hpp>
+#include <fronta/trace.hpp>
+
+#include "wait_graph.hpp"
+
+#include <array>
+#include <cassert>
+
+namespace fronta {
+
+trace::sink* trace::set_sink(sink* next) noexcept {
+  return detail::active.exchange(next, std::memory_order_acq_rel);
+}
+
+std::int32_t trace::detail::current_slot() noexcept {
+  return fronta::detail::this_worker != nullptr ? fronta::detail::this_worker->slot() : -1;
+}
+
+namespace detail {
+namespace {
+
+using trace::event_kind;
+using trace::detail::emit;
+
+void count_finished(task_host& host, bool counted) noexcept {
+  if (this_worker != nullptr && this_worker->host == &host && !counted) {
+    worker::bump(this_worker->finished);
+  } else {
+    host.count_finished(counted);
+  }
+}
+
+struct context_scope {
+  explicit context_scope(run_context& c) : outer_nesting(this_worker) {
+    this_context = &c;
+    if (this_worker != nullptr) ++this_worker->nesting;
+  }
+  ~context_scope() {
+    this_context = this_context->outer;
+    if (outer_nesting != nullptr) --outer_nesting->nesting;
+  }
+  context_scope(const context_scope&) = delete;
+  context_scope& operator=(const context_scope&) = delete;
+  worker* outer_nesting;
+};
+
+// The end of a run: destroy callable and arguments, return tags, publish (wake, callbacks,
+// dependents), count.
+void finish_run(node& n, run_result result) noexcept {
+  auto& host = *n.host;
+  const bool counted = n.counted;
+  n.destroy_body();
+  if (n.routed) host.release(n);
+  if (n.extra() != nullptr) host.forget(n);
+  emit(event_kind::finish, n.path, result == run_result::value ? 0 : 1);
+  if (!n.has_future && result == run_result::error) {
+    host.report(n.stored_error(), "post: the task threw; catch inside it or use submit");
+  }
+  if (!n.publish(result == run_result::value ? phase::value : phase::error)) n.clear_outcome();
+  n.drop_keeper();
+  count_finished(host, counted);
+}
+
+run_result run_in_context(node& n) {
+  run_context context{&n, this_context, n.path, 0, 0};
+  if (const auto* x = n.extra()) {
+    context.attempt = x->attempt.load(std::memory_order_relaxed);
+    n.host->started(n);
+  }
+  emit(event_kind::start, n.path, static_cast<std::uint64_t>(context.attempt));
+  const context_scope scope(context);
+  return n.run();
+}
+
+// Nodes that failed because an input did, waiting for their turn: a chain of a million dependents
+// must not recurse.
+constinit thread_local node* failing = nullptr;
+constinit thread_local bool failing_active = false;
+
+void fail_from(node& n, node& source) noexcept {
+  if (!n.try_claim(phase::dropping)) return;
+  const auto input = source.extra() != nullptr && !source.extra()->failed_input.empty()
+                         ? source.extra()->failed_input
+                         : source.name();
+  try {
+    if (source.current() == phase::cancelled) {
+      n.require_extra().cancel_reason =
+          "future: task \"" + n.name() + "\" was cancelled with its input \"" + input + "\"";
+    } else {
+      n.store_error(source.error());
+    }
+    if (input != "unnamed") n.require_extra().failed_input = input;
+  } catch (...) {
+    n.store_error(std::current_exception());
+  }
+  n.add_keeper();
+  n.next = std::exchange(failing, &n);
+  if (failing_active) return;
+  failing_active = true;
+  while (failing != nullptr) {
+    node& one = *std::exchange(failing, failing->next);
+    finish_dropped(one, one.stored_error() ? phase::error : phase::cancelled);
+    one.drop_keeper();
+  }
+  failing_active = false;
+}
+
+bool failed(const node& n) noexcept {
+  const auto p = n.current();
+  return node::is_done(p) && p != phase::value;
+}
+
+void input_arrived(edge& self, node& source) noexcept {
+  node& n = *static_cast<dependency&>(self).dependent;
+  const bool bad = failed(source);
+  // Acquire and release: whoever takes the count to zero sees all inputs.
+  const auto before = n.blockers().fetch_add(bad ? one_failed_input - 1 : std::uint64_t{0} - 1,
+                                             std::memory_order_acq_rel);
+  if ((before & (registering_bit | dropped_bit)) == 0) {
+    if (bad) {
+      fail_from(n, source);
+    } else if (before == 1) {
+      emit(event_kind::ready, n.path);
+      n.host->make_ready(n, true);
+    }
+  }
+  n.drop_keeper();
+}
+
+}  // namespace
+
+void execute(node& n) {
+  run_result result{};
+  try {
+    result = run_in_context(n);
+  } catch (...) {
+    // Only a forced unwind (pthread_exit, cancellation) passes run(); it must go on.
+    n.store_error(std::make_exception_ptr(
+        broken_pool_error("task \"" + n.name() +
+                          "\": it ended its own thread; return from the task instead of calling "
+                          "pthread_exit")));
+    finish_run(n, run_result::error);
+    throw;
+  }
+  if (result != run_result::value) [[unlikely]] {
+    if (result == run_result::error) {
+      if (n.extra() != nullptr && n.host->retry(n)) return;
+    } else if (!n.done()) {
+      n.host->run_again(n);
+      return;
+    }
+  }
+  finish_run(n, result);
+}
+
+void finish_dropped(node& n, phase end) noexcept {
+  auto* const host = n.host;
+  const bool counted = n.counted;
+  const auto before = n.blockers().fetch_or(dropped_bit, std::memory_order_acq_rel);
+  // While inputs were missing no queue had the node, and none will get it: its entry's keeper is
+  // ours.
+  const bool owns_entry = (before & (input_count_mask | registering_bit)) != 0;
+  n.unlink_inputs();
+  n.destroy_body();
+  if (host != nullptr) {
+    if (n.routed) host->release(n);
+    if (n.extra() != nullptr || n.watched) host->forget(n);
+  }
+  emit(end == phase::cancelled ? event_kind::cancel : event_kind::finish, n.path, 1);
+  n.publish(end);
+  if (owns_entry) n.drop_keeper();
+  if (host != nullptr) count_finished(*host, counted);
+}
+
+bool cancel(node& n, const char* reason) {
+  if (!n.try_claim(phase::dropping)) return false;
+  if (reason != nullptr) {
+    try {
+      n.require_extra().cancel_reason = reason;
+    } catch (const std::bad_alloc&) {
+      // The generic text serves.
+    }
+  }
+  finish_dropped(n, phase::cancelled);
+  return true;
+}
+
+void abort(node& n, std::exception_ptr error) {
+  if (n.try_claim(phase::dropping)) {
+    n.store_error(std::move(error));
+    finish_dropped(n, phase::error);
+    return;
+  }
+  n.require_extra().abort_error = std::move(error);
+  n.request_stop();
+  n.publish(phase::aborted);
+}
+
+input_registration::input_registration(node& dependent, std::size_t inputs) noexcept
+    : dependent_(dependent) {
+  dependent_.blockers().store(registering_bit | inputs, std::memory_order_relaxed);
+}
+
+void input_registration::add(dependency& e, node& source) noexcept {
+  e.fire = &input_arrived;
+  e.kind = edge_kind::dependent;
+  e.dependent = &dependent_;
+  e.level = dependent_.host->needed_level(dependent_, source);
+  emit(event_kind::dependency, dependent_.path, source.path);
+  if (source.add_edge(e)) return;
+  ++done_;
+  if (failed(source)) {
+    ++failures_;
+    if (failed_ == nullptr) failed_ = &source;
+  }
+}
+
+void input_registration::end() noexcept {
+  auto& blockers = dependent_.blockers();
+  // The edges' keepers go last: until then the node stays, whatever happens to it.
+  auto now = blockers.fetch_add(failures_ * one_failed_input - done_, std::memory_order_acq_rel) +
+             failures_ * one_failed_input - done_;
+  const auto clear = [&] {
+    // Leaves the bit set when an input has failed: then nobody else touches the node.
+    while ((now & ~(registering_bit | input_count_mask)) == 0) {
+      if (blockers.compare_exchange_weak(now, now & ~registering_bit, std::memory_order_acq_rel)) {
+        return true;
+      }
+    }
+    return false;
+  };
+  node& n = dependent_;
+  const auto done = static_cast<std::size_t>(done_);
+  if (clear()) {
+    if ((now & input_count_mask) == 0) {
+      emit(event_kind::ready, n.path);
+      n.host->make_ready(n, false);
+    }
+  } else {
+    if (failed_ == nullptr) {
+      n.visit_inputs(
+          [](void* context, node& input) {
+            auto& slot = *static_cast<node**>(context);
+            if (slot == nullptr && failed(input)) slot = &input;
+          },
+          &failed_);
+    }
+    assert(failed_ != nullptr);
+    fail_from(n, *failed_);
+  }
+  n.drop_keepers(done);
+}
+
+bool try_run_inline(worker& w, node& n) {
+  // Amounts and deques of another executor are not this thread's to use.
+  if (n.host == nullptr || n.host != w.host || !w.may_nest()) return false;
+  if (n.routed) {
+    if (!n.inputs_done() ||
+        n.host->claim_routed(n, w.place, true) != task_host::claim_result::claimed) {
+      return false;
+    }
+    n.add_keeper();
+  } else if (w.take_if_newest(n)) {
+    if (!n.try_claim(phase::running)) {
+      n.drop_keeper();
+      return false;
+    }
+  } else {
+    if (!n.inputs_done() || !n.try_claim(phase::running)) return false;
+    n.add_keeper();  // the queue's entry is stale from now on and drops its own
+  }
+  execute(n);
+  return true;
+}
+
+void wait_for(node& n) {
+  auto* const w = this_worker;
+  if (w == nullptr) {
+    // When our submit had to wake a worker, spinning would only keep it off the core.
+    const bool park = std::exchange(submit_woke_worker, false);
+    if (park || !n.spin_until_done()) n.block_until_done({});
+    return;
+  }
+  while (!n.done()) {
+    if (try_run_inline(*w, n)) continue;
+    if (n.current() == phase::running && n.spin_until_done()) return;
+    const std::array<node*, 1> awaited{&n};
+    const blocking_section section(awaited, wait_mode::all);
+    n.block_until_done({});
+  }
+}
+
+bool wait_until(node& n, deadline until) {
+  if (until.never()) {
+    wait_for(n);
+    return true;
+  }
+  if (n.done()) return true;
+  if (until.passed()) return false;
+  const blocking_section section;
+  return n.block_until_done(until);
+}
+
+blocking_section::blocking_section() : worker_(this_worker) {
+  if (worker_ == nullptr) return;
+  if (this_context != nullptr && this_context->task != nullptr) {
+    emit(event_kind::block, this_context->task->path, 0);
+  }
+  worker_->begin_block();
+}
+
+blocking_section::blocking_section(std::span<node* const> awaited, wait_mode mode)
+    : worker_(this_worker) {
+  if (worker_ == nullptr) return;
+  entry_ = enter_wait(awaited, mode);
+  if (this_context != nullptr && this_context->task != nullptr) {
+    emit(event_kind::block, this_context->task->path,
+         awaited.size() == 1 ? awaited.front()->path : 0);
+  }
+  try {
+    worker_->begin_block();
+  } catch (...) {
+    leave_wait(static_cast<wait_entry*>(entry_));
+    throw;
+  }
+}
+
+blocking_section::~blocking_section() {
+  if (worker_ == nullptr) return;
+  worker_->end_block();
+  if (entry_ != nullptr) leave_wait(static_cast<wait_entry*>(entry_));
+  if (this_context != nullptr && this_context->task != nullptr) {
+    emit(event_kind::unblock, this_context->task->path,
+         static_cast<std::uint64_t>(worker_->slot()));
+  }
+}
+
+}  // namespace detail
+}  // namespace fronta

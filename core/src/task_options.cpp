@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fronta/task_options.hpp>
+
+#include <cmath>
+
+namespace fronta {
+
+time_limit backoff::pause(int retry) const noexcept {
+  if (first_.infinite()) return first_;
+  const std::chrono::duration<double> first = first_.value();
+  const time_limit pause(first * std::pow(factor_, retry - 1));
+  return pause.value() < longest_.value() ? pause : longest_;
+}
+
+}  // namespace fronta

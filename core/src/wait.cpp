@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fronta/wait.hpp>
+
+#include <fronta/detail/futex.hpp>
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace fronta::detail {
+namespace {
+
+// Shared by a wait and the edges that it could not take back in time; the last one frees it.
+struct group {
+  struct member : edge {
+    group* owner = nullptr;
+  };
+  explicit group(std::size_t n) : members(n), users(1), left(n) {}
+  void drop(std::size_t n) noexcept {
+    if (n != 0 && users.fetch_sub(n, std::memory_order_acq_rel) == n) delete this;
+  }
+  void finished(const node& n) noexcept {
+    const bool last = left.fetch_sub(1, std::memory_order_acq_rel) == 1;
+    const auto p = n.current();
+    const bool failure = p == phase::error || p == phase::aborted;
+    if (last || mode == return_when::first_completed ||
+        (mode == return_when::first_exception && failure)) {
+      signal.store(1, std::memory_order_release);
+      futex_wake_all(signal);
+    }
+  }
+
+  std::vector<member> members;
+  std::atomic<std::size_t> users;
+  std::atomic<std::size_t> left;
+  std::atomic<std::uint32_t> signal{0};
+  return_when mode = return_when::all_completed;
+};
+
+bool holds(std::span<node* const> nodes, return_when mode) {
+  const auto done = [](const node* n) { return n->done(); };
+  const auto failed = [](const node* n) {
+    const auto p = n->current();
+    return p == phase::error || p == phase::aborted;
+  };
+  if (std::all_of(nodes.begin(), nodes.end(), done)) return true;
+  if (mode == return_when::all_completed) return false;
+  return mode == return_when::first_completed ? std::any_of(nodes.begin(), nodes.end(), done)
+                                              : std::any_of(nodes.begin(), nodes.end(), failed);
+}
+
+}  // namespace
+
+std::vector<node*> distinct_nodes(std::span<const any_future* const> futures) {
+  std::vector<node*> nodes;
+  nodes.reserve(futures.size());
+  std::unordered_set<const node*> seen;
+  seen.reserve(futures.size());
+  for (const auto* f : futures) {
+    auto* const n = future_access::get(*f);
+    if (n == nullptr) throw_empty("wait");
+    if (seen.insert(n).second) nodes.push_back(n);
+  }
+  return nodes;
+}
+
+void wait_many(std::span<node* const> nodes, return_when mode, deadline until) {
+  if (nodes.empty() || holds(nodes, mode)) return;
+  if (auto* w = this_worker;
+      w != nullptr && until.never() && mode == return_when::all_completed) {
+    // Newest first: that is the order in which they lie on top of the worker's own queue.
+    for (auto at = nodes.rbegin(); at != nodes.rend(); ++at) {
+      if (!(*at)->done()) try_run_inline(*w, **at);
+    }
+  }
+  if (holds(nodes, mode) || until.passed()) return;
+
+  auto* const g = new group(nodes.size());
+  g->mode = mode;
+  g->users.store(nodes.size() + 1, std::memory_order_relaxed);
+  std::size_t returned = 1;  // users that end with this call
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    auto& m = g->members[i];
+    m.owner = g;
+    m.kind = edge_kind::waiter;
+    m.fire = [](edge& self, node& source) noexcept {
+      auto* const owner = static_cast<group::member&>(self).owner;
+      owner->finished(source);
+      owner->drop(1);
+    };
+    if (!nodes[i]->add_edge(m)) {
+      g->finished(*nodes[i]);
+      ++returned;
+    }
+  }
+  const auto take_back = [&] {
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      if (nodes[i]->remove_edge(g->members[i])) ++returned;
+    }
+    g->drop(returned);
+  };
+  const auto block = [&] {
+    while (g->signal.load(std::memory_order_acquire) == 0 && !until.passed()) {
+      futex_wait(g->signal, 0, until);
+    }
+  };
+  try {
+    if (until.never()) {
+      const blocking_section section(
+          nodes, mode == return_when::all_completed ? wait_mode::all : wait_mode::any);
+      block();
+    } else {
+      const blocking_section section;
+      block();
+    }
+  } catch (...) {
+    take_back();
+    throw;
+  }
+  take_back();
+}
+
+void throw_unfinished(std::size_t pending, std::size_t total) {
+  throw timeout_error("as_completed: " + std::to_string(pending) + " (of " + std::to_string(total) +
+                          ") futures unfinished when the time limit passed; wait longer or cancel "
+                          "them",
+                      pending, total);
+}
+
+struct completion_list::shared {
+  struct entry : edge {
+    std::shared_ptr<shared> list;
+    any_future future;
+    std::uint64_t generation = 0;
+  };
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  // Guarded by mutex.
+  std::deque<any_future> ready;
+  std::unordered_map<entry*, node*> waiting;
+  std::uint64_t generation = 0;  // of clear(): entries from before it deliver nothing
+
+  void arrived(std::unique_ptr<entry> e) {
+    const std::lock_guard lock(mutex);
+    waiting.erase(e.get());
+    if (e->generation == generation) ready.push_back(std::move(e->future));
+    changed.notify_all();
+  }
+};
+
+completion_list::completion_list() : shared_(std::make_shared<shared>()) {}
+completion_list::~completion_list() { clear(); }
+
+void completion_list::add(any_future f) {
+  auto* const n = future_access::get(f);
+  if (n == nullptr) throw_empty("as_completed");
+  auto e = std::make_unique<shared::entry>();
+  e->list = shared_;
+  e->future = std::move(f);
+  e->kind = edge_kind::waiter;
+  e->fire = [](edge& self, node&) noexcept {
+    auto* const raw = static_cast<shared::entry*>(&self);
+    const auto list = std::move(raw->list);
+    list->arrived(std::unique_ptr<shared::entry>(raw));
+  };
+  {
+    const std::lock_guard lock(shared_->mutex);
+    e->generation = shared_->generation;
+    shared_->waiting.emplace(e.get(), n);
+  }
+  auto* const raw = e.release();
+  if (!n->add_edge(*raw)) raw->fire(*raw, *n);
+}
+
+std::size_t completion_list::unfinished() const {
+  const std::lock_guard lock(shared_->mutex);
+  return shared_->waiting.size();
+}
+
+std::size_t completion_list::size() const {
+  const std::lock_guard lock(shared_->mutex);
+  return shared_->waiting.size() + shared_->ready.size();
+}
+
+bool completion_list::has_ready() const {
+  const std::lock_guard lock(shared_->mutex);
+  return !shared_->ready.empty();
+}
+
+std::optional<any_future> completion_list::take(deadline until) {
+  std::unique_lock lock(shared_->mutex);
+  if (shared_->ready.empty()) {
+    if (shared_->waiting.empty() || until.passed()) return std::nullopt;
+    // Only a worker's wait is looked at for deadlock. The handles keep the nodes meanwhile.
+    std::vector<any_future> held;
+    std::vector<node*> awaited;
+    if (this_worker != nullptr && until.never()) {
+      for (const auto& [e, n] : shared_->waiting) {
+        held.push_back(e->future);
+        awaited.push_back(n);
+      }
+    }
+    lock.unlock();  // handing the cpu share on takes locks of its own
+    std::optional<blocking_section> section;
+    until.never() ? section.emplace(awaited, wait_mode::any) : section.emplace();
+    lock.lock();
+    while (shared_->ready.empty() && !shared_->waiting.empty()) {
+      if (until.never()) {
+        shared_->changed.wait(lock);
+      } else if (shared_->changed.wait_until(lock, until.when()) == std::cv_status::timeout) {
+        break;
+      }
+    }
+    lock.unlock();
+    section.reset();
+    lock.lock();
+  }
+  if (shared_->ready.empty()) return std::nullopt;
+  any_future first = std::move(shared_->ready.front());
+  shared_->ready.pop_front();
+  return first;
+}
+
+void completion_list::clear() {
+  std::vector<std::unique_ptr<shared::entry>> removed;
+  std::deque<any_future> dropped;
+  {
+    const std::lock_guard lock(shared_->mutex);
+    ++shared_->generation;
+    dropped.swap(shared_->ready);
+    for (auto at = shared_->waiting.begin(); at != shared_->waiting.end();) {
+      // An entry that cannot be taken back is on its way to `arrived` and frees itself.
+      if (at->second->remove_edge(*at->first)) {
+        removed.emplace_back(at->first);
+        at = shared_->waiting.erase(at);
+      } else {
+        ++at;
+      }
+    }
+    shared_->changed.notify_all();
+  }
+}
+
+}  // namespace fronta::detail

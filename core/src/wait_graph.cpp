@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wait_graph.hpp"
+
+#include <fronta/errors.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace fronta::detail {
+namespace {
+
+// Chains of inputs are followed this far; beyond, a task counts as able to end.
+constexpr int max_depth = 1'000;
+
+struct graph {
+  std::mutex mutex;
+  // Guarded by mutex. The nodes are alive: tasks are running, awaited ones are held by the waiter.
+  std::vector<std::unique_ptr<wait_entry>> entries;
+  std::unordered_map<const node*, wait_entry*> blocked;
+};
+
+graph& waits() {
+  static auto* process_wide = new graph;  // never destroyed: workers may outlive main
+  return *process_wide;
+}
+
+// Decides, with the graph locked, which waits can end: a wait can end when its tasks can, assuming
+// that every task that can end has given back its amounts. Grows `ending_` to a fixed point.
+class checker {
+ public:
+  explicit checker(graph& g) : graph_(g) {
+    for (const auto& entry : g.entries) {
+      stuck_.insert(stuck_.end(), entry->tasks.begin(), entry->tasks.end());
+    }
+  }
+
+  bool can_end(wait_entry& wanted) {
+    for (bool grown = true; grown;) {
+      grown = false;
+      for (const auto& entry : graph_.entries) {
+        if (ending_.contains(entry.get()) || !satisfiable(*entry)) continue;
+        ending_.insert(entry.get());
+        std::erase_if(stuck_, [&](node* n) {
+          return std::find(entry->tasks.begin(), entry->tasks.end(), n) != entry->tasks.end();
+        });
+        if (entry.get() == &wanted) return true;
+        grown = true;
+      }
+    }
+    return false;
+  }
+  // After can_end was false: the tag that was missing, if it was one.
+  [[nodiscard]] const std::string& missing_tag() const noexcept { return missing_tag_; }
+
+ private:
+  bool satisfiable(const wait_entry& entry) {
+    const auto ends = [&](node* n) { return task_can_end(*n, 0); };
+    return entry.mode == wait_mode::all
+               ? std::all_of(entry.awaited.begin(), entry.awaited.end(), ends)
+               : std::any_of(entry.awaited.begin(), entry.awaited.end(), ends);
+  }
+
+  bool task_can_end(node& n, int depth) {
+    if (depth > max_depth || n.host == nullptr) return true;  // a promise counts as able to end
+    switch (n.current()) {
+      case phase::running: {
+        const auto at = graph_.blocked.find(&n);
+        return at == graph_.blocked.end() || ending_.contains(at->second);
+      }
+      case phase::pending: {
+        // Collected first: looking at them takes locks that must not be taken under the node's.
+        std::vector<node*> inputs;
+        n.visit_waiting_inputs(
+            [](void* context, node& input) {
+              input.add_keeper();
+              static_cast<std::vector<node*>*>(context)->push_back(&input);
+            },
+            &inputs);
+        bool all = true;
+        for (auto* input : inputs) {
+          all = all && task_can_end(*input, depth + 1);
+          input->drop_keeper();
+        }
+        return all && (!n.routed || n.host->could_start(n, stuck_, missing_tag_));
+      }
+      default:
+        return true;
+    }
+  }
+
+  graph& graph_;
+  std::unordered_set<const wait_entry*> ending_;
+  std::vector<node*> stuck_;  // running tasks whose wait is not known to end
+  std::string missing_tag_;
+};
+
+// Ready and untagged, or running on a thread that is not blocked: it will end.
+bool obviously_ends(const graph& g, const node& n) {
+  switch (n.current()) {
+    case phase::pending:
+      return n.host == nullptr || (!n.routed && n.inputs_done());
+    case phase::running:
+      return !g.blocked.contains(&n);
+    default:
+      return true;
+  }
+}
+
+[[noreturn]] void throw_deadlock(const wait_entry& entry, const std::string& tag) {
+  std::vector<std::string> names;
+  for (const auto* list : {&entry.tasks, &entry.awaited}) {
+    for (const auto* n : *list) names.push_back(n->name());
+  }
+  const auto& waiter = entry.tasks.empty() ? names.back() : names.front();
+  std::string what = "wait in task \"" + waiter + "\" for task \"" + names.back() +
+                     "\": it could never end, since ";
+  what += tag.empty() ? "the tasks wait for each other in a ring; break the ring"
+                      : "tag \"" + tag +
+                            "\" is held by tasks that wait for it; return from the task that holds "
+                            "it before waiting, or ask for less";
+  throw deadlock_error(what, tag, std::move(names));
+}
+
+}  // namespace
+
+wait_entry* enter_wait(std::span<node* const> awaited, wait_mode mode) {
+  auto& g = waits();
+  auto entry = std::make_unique<wait_entry>();
+  entry->awaited.assign(awaited.begin(), awaited.end());
+  entry->mode = mode;
+  for (auto* c = this_context; c != nullptr; c = c->outer) {
+    if (c->task != nullptr) entry->tasks.push_back(c->task);
+  }
+  auto* const raw = entry.get();
+  const std::lock_guard lock(g.mutex);
+  g.entries.push_back(std::move(entry));
+  for (const auto* n : raw->tasks) g.blocked.emplace(n, raw);
+  const auto ends = [&](const node* n) { return obviously_ends(g, *n); };
+  const bool fine = mode == wait_mode::all
+                        ? std::all_of(raw->awaited.begin(), raw->awaited.end(), ends)
+                        : std::any_of(raw->awaited.begin(), raw->awaited.end(), ends);
+  if (fine) return raw;
+  checker check(g);
+  if (check.can_end(*raw)) return raw;
+  auto removed = std::move(g.entries.back());
+  g.entries.pop_back();
+  for (const auto* n : removed->tasks) g.blocked.erase(n);
+  throw_deadlock(*removed, check.missing_tag());
+}
+
+void leave_wait(wait_entry* entry) noexcept {
+  auto& g = waits();
+  const std::lock_guard lock(g.mutex);
+  for (const auto* n : entry->tasks) g.blocked.erase(n);
+  const auto at = std::find_if(g.entries.begin(), g.entries.end(),
+                               [&](const auto& e) { return e.get() == entry; });
+  std::swap(*at, g.entries.back());
+  g.entries.pop_back();
+}
+
+}  // namespace fronta::detail

@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <fronta/executor.hpp>
+
+#include <cxxabi.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace fronta {
+namespace detail {
+
+[[noreturn]] void throw_bad_map_option(const char* option, std::ptrdiff_t value);
+[[noreturn]] void throw_map_timeout(std::size_t index);
+// The path below which a map's items lie.
+std::uint64_t next_map_path(executor_control& c) noexcept;
+// Sleeps in an item of a chunk that is tried again; the cpu share is lent meanwhile.
+void pause_before_retry(const task_options& options, int retry);
+// Whether options allow a further attempt after `error`.
+bool wants_retry(const task_options& options, int attempt, const std::exception_ptr& error);
+
+// While an item runs it is the task, for rng() and for what it submits.
+class item_scope {
+ public:
+  item_scope(std::uint64_t path, int attempt) noexcept : saved_(*this_context) {
+    this_context->path = path;
+    this_context->children = 0;
+    this_context->attempt = attempt;
+  }
+  ~item_scope() {
+    saved_.outer = this_context->outer;
+    *this_context = saved_;
+  }
+  item_scope(const item_scope&) = delete;
+  item_scope& operator=(const item_scope&) = delete;
+
+ private:
+  run_context saved_;
+};
+
+// The function of a map: a small one travels by value, a large one is shared, and one that can only
+// be called when it is not const is copied into each task.
+template <class F, class... Items>
+class map_function {
+ public:
+  static constexpr bool constant = std::is_invocable_v<const F&, Items...>;
+  static constexpr bool shared = constant && !(std::is_trivially_copyable_v<F> && sizeof(F) <= 32);
+  explicit map_function(F fn) : fn_(wrap(std::move(fn))) {}
+  decltype(auto) operator()(Items&&... items) {
+    if constexpr (shared) {
+      return std::invoke(*fn_, std::move(items)...);
+    } else {
+      return std::invoke(fn_, std::move(items)...);
+    }
+  }
+
+ private:
+  static auto wrap(F&& fn) {
+    if constexpr (shared) {
+      return std::make_shared<const F>(std::move(fn));
+    } else {
+      return std::move(fn);
+    }
+  }
+  std::conditional_t<shared, std::shared_ptr<const F>, F> fn_;
+};
+
+// What a map_range shares with nobody: items in flight and how to submit more.
+template <class R>
+struct map_state {
+  using chunk = std::vector<outcome<R>>;
+  virtual ~map_state() = default;
+  // Submits the next items, at most `room`; how many, 0 when the input is at its end.
+  virtual std::size_t submit_next(std::size_t room) = 0;
+
+  std::deque<future<R>> singles;     // chunk_size 1
+  std::deque<future<chunk>> chunks;  // else
+  std::deque<outcome<R>> unpacked;   // of the first chunk
+  std::optional<outcome<R>> current;
+  std::size_t in_flight = 0;  // items submitted and not read
+  std::size_t read = 0;
+  std::optional<std::size_t> window;
+  deadline until;
+  std::exception_ptr refused;  // why nothing more could be submitted
+  bool input_ended = false;
+  std::shared_ptr<std::atomic<bool>> abandoned = std::make_shared<std::atomic<bool>>(false);
+
+  // Up to the window.
+  void refill() {
+    while (!input_ended && !refused && (!window || in_flight < *window)) {
+      const auto n = submit_next(window ? *window - in_flight
+                                        : static_cast<std::size_t>(-1));
+      if (n == 0) input_ended = true;
+      in_flight += n;
+    }
+  }
+  void cancel_all() noexcept {
+    abandoned->store(true, std::memory_order_relaxed);
+    for (auto& f : singles) f.cancel();
+    for (auto& f : chunks) f.cancel();
+    singles.clear();
+    chunks.clear();
+    unpacked.clear();
+    current.reset();
+    in_flight = 0;
+    input_ended = true;
+  }
+};
+
+
+}  // namespace detail
+
+/// The results of `executor::map`, in order of submission: a move-only input range. Dereferencing
+/// blocks for the item and throws its exception; iterating may go on after that. Dropping a range
+/// that was never begun lets all items run; dropping one that was begun cancels what has not
+/// started. When the time limit passes, the item waited for and those behind it are cancelled,
+/// `timeout_error` is thrown and the range is at its end. Outlives the executor.
+template <class R>
+class map_range {
+ public:
+  using value_type = R;
+
+  class iterator {
+   public:
+    using value_type = R;
+    using difference_type = std::ptrdiff_t;
+    using iterator_concept = std::input_iterator_tag;
+    iterator() noexcept = default;
+    explicit iterator(map_range& r) noexcept : range_(&r) {}
+    /// The value may be moved out.
+    std::add_rvalue_reference_t<R> operator*() const {
+      if constexpr (std::is_void_v<R>) {
+        range_->item();
+      } else {
+        return std::move(range_->item()).value();
+      }
+    }
+    iterator& operator++() {
+      range_->advance();
+      return *this;
+    }
+    void operator++(int) { ++*this; }
+    friend bool operator==(const iterator& i, std::default_sentinel_t) { return i.ended(); }
+
+   private:
+    [[nodiscard]] bool ended() const { return range_->at_end(); }
+    map_range* range_ = nullptr;
+  };
+
+  /// Past failures, as outcomes. Owns the range.
+  class outcome_range {
+   public:
+    class iterator {
+     public:
+      using value_type = outcome<R>;
+      using difference_type = std::ptrdiff_t;
+      using iterator_concept = std::input_iterator_tag;
+      iterator() noexcept = default;
+      explicit iterator(map_range& r) noexcept : range_(&r) {}
+      outcome<R> operator*() const { return std::move(range_->settled()); }
+      iterator& operator++() {
+        range_->advance();
+        return *this;
+      }
+      void operator++(int) { ++*this; }
+      friend bool operator==(const iterator& i, std::default_sentinel_t) { return i.ended(); }
+
+     private:
+      [[nodiscard]] bool ended() const { return range_->at_end(); }
+      map_range* range_ = nullptr;
+    };
+    explicit outcome_range(map_range r) noexcept : range_(std::move(r)) {}
+    iterator begin() {
+      range_.begun_ = true;
+      return iterator(range_);
+    }
+    [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+
+   private:
+    map_range range_;
+  };
+
+  map_range(map_range&&) noexcept = default;
+  map_range& operator=(map_range&& other) noexcept {
+    map_range dropped(std::move(other));
+    std::swap(state_, dropped.state_);
+    std::swap(begun_, dropped.begun_);
+    return *this;
+  }
+  ~map_range() {
+    if (state_ != nullptr && begun_) abandon();
+  }
+
+  iterator begin() {
+    begun_ = true;
+    return iterator(*this);
+  }
+  [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+  [[nodiscard]] outcome_range outcomes() && { return outcome_range(std::move(*this)); }
+
+ private:
+  friend class executor_ref;
+  using chunk = std::vector<outcome<R>>;
+
+  using state = detail::map_state<R>;
+
+  explicit map_range(std::unique_ptr<state> s) noexcept : state_(std::move(s)) {}
+
+  bool at_end() {
+    return state_ == nullptr || (state_->in_flight == 0 && !state_->current && !state_->refused);
+  }
+  void abandon() noexcept { state_->cancel_all(); }
+
+  template <class T>
+  void await(const future<T>& f) {
+    if (f.wait_for(state_->until.never() ? time_limit::none()
+                                         : time_limit(state_->until.when() -
+                                                      std::chrono::steady_clock::now())) ==
+        future_status::ready) {
+      return;
+    }
+    const auto index = state_->read;
+    abandon();
+    detail::throw_map_timeout(index);
+  }
+
+  // The outcome at the position, waiting for it.
+  outcome<R>& settled() {
+    auto& s = *state_;
+    if (s.current) return *s.current;
+    if (s.in_flight == 0 && s.refused) {
+      std::rethrow_exception(std::exchange(s.refused, nullptr));
+    }
+    if (!s.singles.empty()) {
+      await(s.singles.front());
+      s.current.emplace(take(s.singles.front()));
+      s.singles.pop_front();
+    } else {
+      if (s.unpacked.empty()) {
+        await(s.chunks.front());
+        auto whole = std::move(s.chunks.front());
+        s.chunks.pop_front();
+        for (auto& one : std::move(whole).get()) s.unpacked.push_back(std::move(one));
+      }
+      s.current.emplace(std::move(s.unpacked.front()));
+      s.unpacked.pop_front();
+    }
+    return *s.current;
+  }
+  outcome<R>& item() {
+    auto& one = settled();
+    if (!one) std::rethrow_exception(one.error());
+    return one;
+  }
+  static outcome<R> take(future<R>& f) {
+    try {
+      if constexpr (std::is_void_v<R>) {
+        f.result();
+        return outcome<R>(std::in_place);
+      } else {
+        return outcome<R>(std::in_place, std::move(f).get());
+      }
+    } catch (...) {
+      return outcome<R>(std::current_exception());
+    }
+  }
+
+  void advance() {
+    auto& s = *state_;
+    if (s.in_flight == 0) {
+      s.current.reset();
+      return;
+    }
+    if (!s.current) {
+      // Not looked at: its value is not wanted, but an item behind it in the chunk is.
+      if (!s.singles.empty()) {
+        s.singles.pop_front();
+      } else {
+        settled();
+      }
+    }
+    s.current.reset();
+    --s.in_flight;
+    ++s.read;
+    if (s.window) s.refill();
+  }
+
+  std::unique_ptr<state> state_;
+  bool begun_ = false;
+};
+
+namespace detail {
+
+// Reads the inputs and submits an item, or a chunk of them, at a time.
+template <class Result, class F, class... Views>
+struct map_submitter final : map_state<Result> {
+  using result = Result;
+  using items = std::tuple<std::ranges::range_value_t<Views>...>;
+  using function = map_function<F, std::ranges::range_value_t<Views>...>;
+  using chunk = typename map_state<Result>::chunk;
+
+  map_submitter(executor_ref to, map_options given, F&& f, std::uint64_t below, Views... views)
+      : ex(to), options(std::move(given)), call(std::move(f)), map_path(below),
+        inputs(std::move(views)...) {
+    plain = !has_task_options(options.task);
+  }
+  static bool has_task_options(const task_options& o) {
+    return !o.name.empty() || o.needs.given() || o.retries || o.retry_if || o.backoff ||
+           o.priority || o.timeout || o.stop.stop_possible() || !o.key.empty() ||
+           !o.place_on.empty() || !o.prefer.empty() || o.keep != keep::nothing;
+  }
+
+  std::optional<items> read_next() {
+    if (!at) {
+      at.emplace(std::apply([](auto&... v) { return std::tuple(std::ranges::begin(v)...); },
+                            inputs));
+    } else {
+      // Moved on only now: an input is not asked for more than is submitted.
+      std::apply([](auto&... i) { (++i, ...); }, *at);
+    }
+    return [&]<std::size_t... I>(std::index_sequence<I...>) -> std::optional<items> {
+      if (((std::get<I>(*at) == std::ranges::end(std::get<I>(inputs))) || ...)) {
+        return std::nullopt;
+      }
+      return items(*std::get<I>(*at)...);
+    }(std::index_sequence_for<Views...>());
+  }
+
+  template <class Body>
+  auto submit(Body&& body) {
+    return plain ? ex.submit(std::forward<Body>(body))
+                 : ex.submit(options.task, std::forward<Body>(body));
+  }
+
+  std::size_t submit_next(std::size_t room) override {
+    try {
+      if (options.chunk_size == 1) {
+        auto one = read_next();
+        if (!one) return 0;
+        auto body = [call = call, path = child_path(map_path, 0, index),
+                     item = std::move(*one)]() mutable -> result {
+          const item_scope scope(path, this_context->attempt);
+          // Copied only where the task may run again.
+          return run_one(call, item);
+        };
+        ++index;
+        this->singles.push_back(submit(std::move(body)));
+        return 1;
+      }
+      std::vector<items> batch;
+      const auto most = std::min(room, static_cast<std::size_t>(options.chunk_size));
+      while (batch.size() < most) {
+        auto one = read_next();
+        if (!one) break;
+        batch.push_back(std::move(*one));
+      }
+      const auto got = batch.size();
+      if (got == 0) return 0;
+      // Retries are per item, inside the chunk; the task itself does not fail.
+      auto per_chunk = options.task;
+      per_chunk.retries.reset();
+      auto body = [call = call, map_path = map_path, first = index, batch = std::move(batch),
+                   stop = this->abandoned, task = options.task]() mutable {
+        chunk results;
+        results.reserve(batch.size());
+        for (std::size_t i = 0; i < batch.size(); ++i) {
+          if (stop->load(std::memory_order_relaxed)) {
+            results.push_back(outcome<result>(std::make_exception_ptr(cancelled_error(
+                "map: the item was cancelled before it ran, with its range"))));
+            continue;
+          }
+          results.push_back(run_item(call, batch[i], child_path(map_path, 0, first + i),
+                                     task));
+        }
+        return results;
+      };
+      index += got;
+      this->chunks.push_back(plain ? ex.submit(std::move(body))
+                                   : ex.submit(per_chunk, std::move(body)));
+      return got;
+    } catch (const shutdown_error&) {
+      // What was submitted is delivered first.
+      if (index == 0 || (this->singles.empty() && this->chunks.empty())) throw;
+      this->refused = std::current_exception();
+      return 0;
+    }
+  }
+
+  static result run_one(function& call, items& item) {
+    return std::apply(
+        [&](auto&... i) -> result {
+          if constexpr ((copyable_v<std::ranges::range_value_t<Views>> && ...)) {
+            if (may_repeat()) return call(std::ranges::range_value_t<Views>(i)...);
+          }
+          return call(std::move(i)...);
+        },
+        item);
+  }
+  static bool may_repeat() noexcept {
+    const auto* x = this_context->task->extra();
+    return x != nullptr && x->options.retries.value_or(0) > 0;
+  }
+  static outcome<result> run_item(function& call, items& item, std::uint64_t path,
+                                  const task_options& task) {
+    for (int attempt = 0;; ++attempt) {
+      try {
+        const item_scope scope(path, attempt);
+        return std::apply(
+            [&](auto&... i) {
+              const auto invoke = [&]() -> result {
+                if constexpr ((copyable_v<std::ranges::range_value_t<Views>> && ...)) {
+                  return call(std::ranges::range_value_t<Views>(i)...);
+                } else {
+                  return call(std::move(i)...);
+                }
+              };
+              if constexpr (std::is_void_v<result>) {
+                invoke();
+                return outcome<result>(std::in_place);
+              } else {
+                return outcome<result>(std::in_place, invoke());
+              }
+            },
+            item);
+      } catch (const abi::__forced_unwind&) {
+        throw;
+      } catch (...) {
+        const auto error = std::current_exception();
+        if (!wants_retry(task, attempt, error)) return outcome<result>(error);
+      }
+      pause_before_retry(task, attempt + 1);
+    }
+  }
+
+  executor_ref ex;
+  map_options options;
+  function call;
+  std::uint64_t map_path;
+  std::tuple<Views...> inputs;
+  std::optional<std::tuple<std::ranges::iterator_t<Views>...>> at;
+  std::size_t index = 0;
+  bool plain = true;
+};
+
+}  // namespace detail
+
+template <class F, std::ranges::input_range... Ranges>
+  requires(sizeof...(Ranges) > 0)
+auto executor_ref::map(map_options options, F fn, Ranges&&... inputs) const {
+  using function = detail::map_function<F, std::ranges::range_value_t<Ranges>...>;
+  using result = std::decay_t<
+      std::invoke_result_t<std::conditional_t<function::constant, const F&, F&>,
+                           std::ranges::range_value_t<Ranges>...>>;
+  using range = map_range<result>;
+
+  if (options.chunk_size < 1) detail::throw_bad_map_option("chunk_size", options.chunk_size);
+  if (options.window && *options.window < 1) {
+    detail::throw_bad_map_option("window", *options.window);
+  }
+
+  using submitter = detail::map_submitter<result, F, std::views::all_t<Ranges>...>;
+  auto& control = checked("map");
+  // An empty map on a closed executor is refused too.
+  static_cast<void>(detail::admission(control, generation_, "map", detail::admission::when_full::refuse));
+  auto s = std::make_unique<submitter>(*this, std::move(options), std::move(fn),
+                                       detail::next_map_path(control),
+                                       std::views::all(std::forward<Ranges>(inputs))...);
+  if (s->options.window) s->window = static_cast<std::size_t>(*s->options.window);
+  s->until = deadline(s->options.timeout);
+  try {
+    s->refill();
+  } catch (...) {
+    s->cancel_all();
+    throw;
+  }
+  return range(std::unique_ptr<detail::map_state<result>>(std::move(s)));
+}
+
+}  // namespace fronta

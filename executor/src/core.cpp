@@ -1,0 +1,531 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core.hpp"
+
+#include <fronta/errors.hpp>
+#include <fronta/trace.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <random>
+#include <stdexcept>
+#include <utility>
+
+namespace fronta::detail {
+namespace {
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
+// An entry in the key table, held by its task: leaves the table when the task's memory goes.
+struct key_holder {
+  std::shared_ptr<key_table> table;
+  std::string key;
+  node* task;
+  ~key_holder() {
+    const std::lock_guard lock(table->mutex);
+    const auto at = table->tasks.find(key);
+    if (at != table->tasks.end() && at->second.task == task) table->tasks.erase(at);
+  }
+};
+
+void task_timed_out(node& n) {
+  auto* const x = n.extra();
+  const auto limit = std::chrono::duration<double>(x->options.timeout->value()).count();
+  abort(n, std::make_exception_ptr(timeout_error(
+               "task \"" + n.name() + "\" was not done within its timeout of " +
+               std::to_string(limit) + " s, counted from submit; raise .timeout or do less")));
+}
+
+void pause_over(node& n) {
+  // The pause is the task's only missing input; a cancelled task has another flag set.
+  if (n.blockers().fetch_sub(1, std::memory_order_acq_rel) == 1) n.host->make_ready(n, false);
+}
+
+struct kept_node {
+  node& n;
+  explicit kept_node(node& kept) noexcept : n(kept) { n.add_keeper(); }
+  ~kept_node() { n.drop_keeper(); }
+  kept_node(const kept_node&) = delete;
+  kept_node& operator=(const kept_node&) = delete;
+};
+
+}  // namespace
+
+executor_core::executor_core(executor_control& control, executor_options options)
+    : control_(control),
+      options_(std::move(options)),
+      seed_(options_.seed ? *options_.seed : random_seed()),
+      timers_(options_.clock != nullptr ? options_.clock : system_clock()),
+      router_(options_.tags) {
+  if (options_.max_pending && *options_.max_pending < 1) {
+    throw std::invalid_argument("executor: max_pending is " +
+                                std::to_string(*options_.max_pending) + "; give at least 1");
+  }
+  if (options_.tags.find("cpu") != nullptr) {
+    throw std::invalid_argument(
+        "executor: tags names \"cpu\", which belongs to the places; set their workers instead");
+  }
+}
+
+executor_core::~executor_core() = default;
+
+void executor_core::start(std::vector<std::unique_ptr<backend>> backends) {
+  for (auto& b : backends) {
+    auto one = std::make_unique<attached>(*this, std::move(b));
+    one->first_place = static_cast<std::int32_t>(router_.places().size());
+    auto& added = *backends_.emplace_back(std::move(one));
+    const auto places = added.owned->start(added);
+    added.running = true;
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      const auto number = router_.add_place(places[i], *added.owned, i);
+      const std::lock_guard lock(places_mutex_);
+      added.places.push_back(number);
+    }
+    orders_edges_ = orders_edges_ || added.owned->edge_within() != edge_level::done;
+  }
+  if (const auto only = router_.only_pool()) {
+    pool_ = only->to;
+    pool_place_ = only->local_place;
+    pool_number_ = only->number;
+  }
+  control_.always_cold = pool_ == nullptr || options_.default_timeout.has_value();
+  control_.max_pending = options_.max_pending.value_or(-1);
+}
+
+void executor_core::stop() noexcept {
+  timers_.stop();
+  for (auto& b : backends_) {
+    if (b->running) b->owned->stop();
+  }
+}
+
+// ---- Submission.
+
+void executor_core::prepare_cold(node& n, const task_options* given, body_traits traits) {
+  auto& x = n.require_extra();
+  auto& o = x.options;
+  if (given != nullptr) o = *given;
+  if (const auto* outer = current_annotation()) merge_options(o, *outer);
+  if (!o.timeout) o.timeout = options_.default_timeout;
+  const auto refuse = [&](const std::string& why) {
+    throw std::invalid_argument("submit: task \"" + n.name() + "\" " + why);
+  };
+  if (o.retries.value_or(0) < 0) {
+    refuse("asks for " + std::to_string(*o.retries) + " retries; give 0 or more");
+  }
+  if (o.retries.value_or(0) > 0 && !traits.can_repeat) {
+    refuse("has retries, but its callable or an argument cannot be used twice (move-only, or a "
+           "future given as an rvalue); pass copyable arguments and futures as lvalues");
+  }
+  if (o.keep == keep::recipe && !traits.can_keep) {
+    refuse("is to keep its recipe, but its callable or an argument cannot be copied; make them "
+           "copyable, or drop .keep");
+  }
+  if (o.priority) {
+    n.priority = std::max(*o.priority, std::numeric_limits<std::int32_t>::min() + 1);
+    n.own_priority = true;
+  }
+  if (const auto* cpu = o.needs.find("cpu")) x.cpu_units = cpu->units();
+  const auto tags = o.needs.entries().size() - (o.needs.find("cpu") != nullptr ? 1 : 0);
+  n.routed = pool_ == nullptr || tags != 0 || x.cpu_units != amount::scale || !o.place_on.empty();
+  if (n.routed) router_.check(n);
+  if (o.timeout && !o.timeout->infinite()) {
+    const auto now = timers_.now();
+    x.due = deadline(*o.timeout, now).when();
+  }
+}
+
+void executor_core::connect_cold(node& n) noexcept {
+  auto& x = *n.extra();
+  // Made first, then handed to the task unless it has ended meanwhile.
+  std::uint64_t timer = 0;
+  std::shared_ptr<void> link;
+  try {
+    if (x.due != deadline::time_point::max() && !n.done()) {
+      timer = timers_.add(x.due, n, &task_timed_out);
+    }
+    if (x.options.stop.stop_possible()) {
+      const auto stop = [&n] {
+        if (!cancel(n, nullptr)) n.request_stop();
+      };
+      link = std::make_shared<std::stop_callback<decltype(stop)>>(x.options.stop, stop);
+    }
+  } catch (...) {
+    // Without its timeout the task could run for ever: better no task.
+    abort(n, std::current_exception());
+  }
+  bool ended = false;
+  {
+    const std::lock_guard lock(x.links);
+    ended = x.ended;
+    if (!ended) {
+      x.timer = timer;
+      x.stop_link = std::move(link);
+    }
+  }
+  if (ended && timer != 0) timers_.cancel(timer);
+}
+
+node* executor_core::find_or_enter_key(node& n, const std::type_info& type) {
+  auto& x = *n.extra();
+  auto holder = std::make_shared<key_holder>(key_holder{keys_, x.options.key, nullptr});
+  const std::lock_guard lock(keys_->mutex);
+  const auto [at, entered] = keys_->tasks.try_emplace(x.options.key, key_table::entry{&n, &type});
+  if (!entered) {
+    auto& [task, its_type] = at->second;
+    if (task->try_add_reader()) {
+      if (*its_type == type) return task;
+      const auto other = future_access::adopt_erased(task);  // drops the reader
+      throw std::invalid_argument("submit: a task with the key \"" + x.options.key +
+                                  "\" and another result type exists; use another key");
+    }
+    at->second = {&n, &type};  // that one is on its way out
+  }
+  holder->task = &n;
+  x.key_entry = std::move(holder);
+  return nullptr;
+}
+
+// ---- The life of a task.
+
+void executor_core::make_ready(node& n, bool next) noexcept {
+  const auto how = next ? backend::launch_as::next : backend::launch_as::normal;
+  if (n.watched) {
+    bool listed = false;
+    {
+      const std::lock_guard lock(tasks_mutex_);
+      listed = watched_.erase(&n) != 0;
+    }
+    if (listed) n.drop_keeper();
+  }
+  if (cancelling_.load(std::memory_order_acquire)) [[unlikely]] {
+    cancel(n, "shutdown: the executor was told to cancel what had not started");
+    n.drop_keeper();
+    return;
+  }
+  const auto* const x = n.extra();
+  if (x != nullptr && x->due != deadline::time_point::max() && timers_.now() >= x->due) {
+    task_timed_out(n);
+    n.drop_keeper();
+    return;
+  }
+  if (!n.routed) {
+    pool_->launch(launched_task(n), pool_place_, how);
+    return;
+  }
+  try {
+    if (pool_ == nullptr) note_input_bytes(n);
+    if (const auto to = router_.route(n)) {
+      to->to->launch(launched_task(n), to->local_place, how);
+    }
+  } catch (...) {
+    abort(n, std::current_exception());
+    n.drop_keeper();
+  }
+}
+
+void executor_core::note_input_bytes(node& n) {
+  auto& known = n.extra()->input_bytes;
+  known.clear();
+  n.visit_inputs(
+      [](void* context, node& input) {
+        auto& list = *static_cast<std::vector<std::pair<std::int32_t, std::size_t>>*>(context);
+        if (input.made_at < 0 || !input.done()) return;
+        for (auto& [place, bytes] : list) {
+          if (place == input.made_at) {
+            bytes += input.value_bytes();
+            return;
+          }
+        }
+        list.emplace_back(input.made_at, input.value_bytes());
+      },
+      &known);
+}
+
+void executor_core::launch(const std::vector<router::target>& targets) noexcept {
+  for (const auto& t : targets) {
+    t.to->launch(launched_task(*t.task), t.local_place, backend::launch_as::first);
+  }
+}
+
+task_host::claim_result executor_core::claim_routed(node& n, std::int32_t place,
+                                                    bool inline_waiter) noexcept {
+  try {
+    return router_.claim(n, place, inline_waiter);
+  } catch (...) {
+    abort(n, std::current_exception());
+    return claim_result::gone;
+  }
+}
+
+void executor_core::release(node& n) noexcept {
+  try {
+    launch(router_.release(n));
+  } catch (...) {
+    report_error(std::current_exception(),
+                 "executor: no memory to start tasks that wait for tags; they start later");
+  }
+}
+
+void executor_core::started(node& n) noexcept {
+  try {
+    bool asked = false;
+    {
+      const std::lock_guard lock(tasks_mutex_);
+      running_.insert(&n);
+      asked = cancelling_.load(std::memory_order_relaxed);
+    }
+    if (asked) n.request_stop();
+  } catch (const std::bad_alloc&) {
+    // It is missing from reports, no more.
+  }
+}
+
+void executor_core::forget(node& n) noexcept {
+  bool listed = false;
+  {
+    const std::lock_guard lock(tasks_mutex_);
+    running_.erase(&n);
+    listed = n.watched && watched_.erase(&n) != 0;
+  }
+  if (listed) n.drop_keeper();
+  auto* const x = n.extra();
+  if (x == nullptr) return;
+  std::shared_ptr<void> link;
+  std::uint64_t timer = 0;
+  {
+    const std::lock_guard lock(x->links);
+    x->ended = true;
+    timer = std::exchange(x->timer, 0);
+    link = std::move(x->stop_link);
+  }
+  if (timer != 0) timers_.cancel(timer);
+}
+
+bool executor_core::retry(node& n) noexcept {
+  auto& x = *n.extra();
+  const auto attempt = x.attempt.load(std::memory_order_relaxed);
+  if (n.done() || cancelling_.load(std::memory_order_relaxed) || n.stop_requested()) return false;
+  const auto pause = x.options.backoff.value_or(backoff()).pause(attempt + 1);
+  const kept_node keep(n);
+  try {
+    if (!wants_retry(x.options, attempt, n.stored_error())) return false;
+    x.attempt.store(attempt + 1, std::memory_order_relaxed);
+    trace::detail::emit(trace::event_kind::retry, n.path, static_cast<std::uint64_t>(attempt + 1));
+    if (pause.zero()) {
+      requeue(n);
+      return true;
+    }
+  } catch (...) {
+    report(std::current_exception(), "retry: retry_if threw, so the task was not tried again");
+    return false;
+  }
+  // Pending, with the pause as a missing input: whoever finds a stale queue entry leaves it alone.
+  n.blockers().store(1, std::memory_order_release);
+  make_pending(n);
+  const auto at = deadline(pause, timers_.now()).when();
+  try {
+    timers_.add(at, n, &pause_over);
+  } catch (...) {
+    abort(n, std::current_exception());
+  }
+  return true;
+}
+
+// Between two runs. From here on others may cancel it, so the caller needs a keeper of its own.
+void executor_core::make_pending(node& n) noexcept {
+  {
+    const std::lock_guard lock(tasks_mutex_);
+    running_.erase(&n);
+  }
+  n.clear_outcome();
+  if (n.routed) release(n);
+  n.unclaim();
+}
+
+// Back to the queue; the entry's keeper passes on.
+void executor_core::requeue(node& n) noexcept {
+  const kept_node keep(n);
+  make_pending(n);
+  make_ready(n, false);
+}
+
+void executor_core::run_again(node& n) noexcept { requeue(n); }
+
+void executor_core::count_finished(bool counted) noexcept {
+  if (counted) control_.pending.fetch_sub(1, std::memory_order_release);
+  if (this_worker != nullptr && this_worker->host == this) {
+    worker::bump(this_worker->finished);
+  } else {
+    auto& c = control_;
+    c.finished.fetch_add(1, std::memory_order_seq_cst);
+    if (c.watched.load(std::memory_order_seq_cst)) c.notify();
+  }
+}
+
+void executor_core::report(std::exception_ptr error, const char* context) noexcept {
+  if (!options_.error_hook) {
+    report_error(std::move(error), context);
+    return;
+  }
+  try {
+    options_.error_hook(std::move(error), context);
+  } catch (...) {
+    report_error(std::current_exception(), "executor: the error hook threw; it must not");
+  }
+}
+
+edge_level executor_core::needed_level(const node& dependent, const node& source) noexcept {
+  auto& n = const_cast<node&>(dependent);
+  if (source.host != this && !n.watched && !source.done()) {
+    // Nothing that this executor does ends the wait: a cancelling shutdown must find it.
+    try {
+      const std::lock_guard lock(tasks_mutex_);
+      watched_.insert(&n);
+      n.add_keeper();
+      n.watched = true;
+    } catch (const std::bad_alloc&) {
+      // Then only its input ends the wait.
+    }
+  }
+  if (!orders_edges_ || source.host != this || !n.routed) return edge_level::done;
+  const auto& where = n.extra()->options.place_on;
+  if (where.empty() || source.extra() == nullptr) return edge_level::done;
+  const auto* mine = router_.backend_of(where);
+  const auto* its = router_.backend_of(source.extra()->options.place_on);
+  return mine != nullptr && mine == its ? mine->edge_within() : edge_level::done;
+}
+
+void executor_core::fetch(node& n) {
+  if (n.extra() == nullptr) return;
+  const auto place = n.extra()->held.host_place;
+  if (auto* from = router_.owner_of(place)) {
+    from->fetch(n.path);
+    n.remote.store(false, std::memory_order_release);
+  }
+}
+
+bool executor_core::could_start(node& n, std::span<node* const> stuck, std::string& tag) {
+  return router_.could_start(n, stuck, tag);
+}
+
+std::string executor_core::place_of(const node& n) const {
+  return router_.place_of(n, pool_number_);
+}
+
+// ---- Counting.
+
+void executor_core::worker_joined(worker& w) {
+  const std::lock_guard lock(control_.mutex);
+  control_.workers.push_back(&w);
+}
+
+void executor_core::worker_left(worker& w) noexcept {
+  const std::lock_guard lock(control_.mutex);
+  std::erase(control_.workers, &w);
+  control_.left_finished += w.finished.load(std::memory_order_acquire);
+  control_.left_submitted += w.submitted.load(std::memory_order_acquire);
+  control_.changed.notify_all();
+}
+
+void executor_core::worker_idle() noexcept {
+  // The lock orders the worker's counts before the reader's look, or the look before the notify.
+  const std::lock_guard lock(control_.mutex);
+  if (control_.watched.load(std::memory_order_relaxed)) control_.changed.notify_all();
+}
+
+// ---- Shutdown.
+
+void executor_core::cancel_everything() noexcept {
+  cancelling_.store(true, std::memory_order_seq_cst);
+  constexpr auto reason = "shutdown: the executor was told to cancel what had not started";
+  try {
+    for (auto& b : backends_) b->owned->cancel_pending();
+    for (auto* n : router_.take_waiting()) {
+      cancel(*n, reason);
+      n->drop_keeper();
+    }
+    std::vector<node*> others;
+    timers_.for_each(&pause_over, [&](node& n) {
+      n.add_keeper();
+      others.push_back(&n);
+    });
+    std::vector<node*> running;
+    {
+      const std::lock_guard lock(tasks_mutex_);
+      for (auto* n : watched_) {
+        n->add_keeper();
+        others.push_back(n);
+      }
+      for (auto* n : running_) {
+        n->add_keeper();
+        running.push_back(n);
+      }
+    }
+    for (auto* n : others) {
+      cancel(*n, reason);
+      n->drop_keeper();
+    }
+    for (auto* n : running) {
+      n->request_stop();
+      n->drop_keeper();
+    }
+  } catch (const std::bad_alloc&) {
+    report_error(std::current_exception(), "shutdown: no memory to cancel all; the rest runs");
+  }
+}
+
+std::vector<std::string> executor_core::running_names() {
+  const std::lock_guard lock(tasks_mutex_);
+  std::vector<std::string> names;
+  for (const auto* n : running_) {
+    if (!n->extra()->options.name.empty()) names.push_back(n->extra()->options.name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::exception_ptr executor_core::broken() const noexcept {
+  const std::lock_guard lock(tasks_mutex_);
+  return broken_;
+}
+
+// ---- Places.
+
+std::size_t executor_core::attached::place_added(place_info place) {
+  std::size_t local = 0;
+  {
+    const std::lock_guard lock(core_.places_mutex_);
+    local = places.size();
+    places.push_back(core_.router_.add_place(place, *owned, local));
+  }
+  core_.launch(core_.router_.look_again());
+  return local;
+}
+
+void executor_core::attached::place_changed(std::size_t index, resources offers) {
+  core_.router_.change_place(place_number(index), offers);
+  core_.launch(core_.router_.look_again());
+}
+
+void executor_core::attached::place_removed(std::size_t index) {
+  core_.router_.remove_place(place_number(index));
+  core_.launch(core_.router_.look_again());
+}
+
+std::int32_t executor_core::attached::place_number(std::size_t index) const {
+  const std::lock_guard lock(core_.places_mutex_);
+  // Inside `start` the first places have no number yet, but will follow in order.
+  return index < places.size() ? places[index] : first_place + static_cast<std::int32_t>(index);
+}
+
+void executor_core::attached::backend_broken(std::exception_ptr error) noexcept {
+  const std::lock_guard lock(core_.tasks_mutex_);
+  core_.broken_ = error;
+  core_.control_.always_cold.store(true, std::memory_order_release);
+}
+
+}  // namespace fronta::detail

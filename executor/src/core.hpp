@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <fronta/backend.hpp>
+#include <fronta/executor.hpp>
+
+#include "router.hpp"
+#include "timers.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <typeinfo>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace fronta::detail {
+
+/// Living tasks by key. Outlives the executor through the tasks that are in it.
+struct key_table {
+  std::mutex mutex;
+  struct entry {
+    node* task;
+    const std::type_info* type;
+  };
+  std::unordered_map<std::string, entry> tasks;  // guarded by mutex; entries leave before their node
+};
+
+/// What an executor is, behind its handle: backends, router, timers and the life of tasks.
+class executor_core final : public task_host {
+ public:
+  executor_core(executor_control& control, executor_options options);
+  ~executor_core();
+
+  // Starts the backends. Throws; then `stop` ends those that were started.
+  void start(std::vector<std::unique_ptr<backend>> backends);
+  // Ends all threads; nothing may be left to do.
+  void stop() noexcept;
+
+  void prepare_cold(node& n, const task_options* given, body_traits traits);
+  void connect_cold(node& n) noexcept;
+  node* find_or_enter_key(node& n, const std::type_info& type);
+  // Cancels what has not started and requests the stop of what runs.
+  void cancel_everything() noexcept;
+  [[nodiscard]] std::vector<std::string> running_names();
+  [[nodiscard]] std::exception_ptr broken() const noexcept;
+  [[nodiscard]] router& routes() noexcept { return router_; }
+  [[nodiscard]] executor_control& control() const noexcept { return control_; }
+
+  // ---- task_host
+  void make_ready(node& n, bool next) noexcept override;
+  claim_result claim_routed(node& n, std::int32_t place, bool inline_waiter) noexcept override;
+  void release(node& n) noexcept override;
+  bool retry(node& n) noexcept override;
+  void run_again(node& n) noexcept override;
+  void started(node& n) noexcept override;
+  void forget(node& n) noexcept override;
+  void count_finished(bool counted) noexcept override;
+  void report(std::exception_ptr error, const char* context) noexcept override;
+  edge_level needed_level(const node& dependent, const node& source) noexcept override;
+  void fetch(node& n) override;
+  bool could_start(node& n, std::span<node* const> stuck, std::string& tag) override;
+  [[nodiscard]] std::string place_of(const node& n) const override;
+  [[nodiscard]] std::uint64_t seed() const noexcept override { return seed_; }
+  void worker_joined(worker& w) override;
+  void worker_left(worker& w) noexcept override;
+  void worker_idle() noexcept override;
+
+ private:
+  // One backend with the numbers of its places.
+  class attached final : public backend_host {
+   public:
+    attached(executor_core& core, std::unique_ptr<backend> b) : core_(core), owned(std::move(b)) {}
+    std::size_t place_added(place_info place) override;
+    void place_changed(std::size_t index, resources offers) override;
+    void place_removed(std::size_t index) override;
+    [[nodiscard]] std::int32_t place_number(std::size_t index) const override;
+    task_host& tasks() noexcept override { return core_; }
+    void backend_broken(std::exception_ptr error) noexcept override;
+
+   private:
+    executor_core& core_;
+
+   public:
+    std::unique_ptr<backend> owned;
+    std::vector<std::int32_t> places;  // guarded by core_.places_mutex_
+    std::int32_t first_place = 0;
+    bool running = false;
+  };
+
+  void launch(const std::vector<router::target>& targets) noexcept;
+  void requeue(node& n) noexcept;
+  void make_pending(node& n) noexcept;
+  void note_input_bytes(node& n);
+
+  executor_control& control_;
+  const executor_options options_;
+  const std::uint64_t seed_;
+  timers timers_;
+  router router_;
+  std::vector<std::unique_ptr<attached>> backends_;  // constant after start
+  std::mutex places_mutex_;
+  // The one pool for tasks that need nothing but a cpu share; else they are routed too.
+  backend* pool_ = nullptr;
+  std::size_t pool_place_ = 0;
+  std::int32_t pool_number_ = -1;
+  bool orders_edges_ = false;  // some backend needs less than `done`
+  std::shared_ptr<key_table> keys_ = std::make_shared<key_table>();
+  std::atomic<bool> cancelling_{false};
+
+  mutable std::mutex tasks_mutex_;
+  // Guarded by tasks_mutex_. Running tasks with cold data; pending ones with inputs from elsewhere,
+  // each with a keeper.
+  std::unordered_set<node*> running_;
+  std::unordered_set<node*> watched_;
+  std::exception_ptr broken_;
+};
+
+}  // namespace fronta::detail

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fronta/executor.hpp>
+
+#include <fronta/errors.hpp>
+#include <fronta/this_task.hpp>
+
+#include "core.hpp"
+
+#include <stdexcept>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace fronta {
+namespace detail {
+namespace {
+
+using mode = executor_control::mode;
+
+// Controls of executors that are gone, to be used again. Never freed: references may ask at any
+// time.
+struct control_depot {
+  std::mutex mutex;
+  std::vector<std::unique_ptr<executor_control>> all;
+  std::vector<executor_control*> free;
+};
+
+control_depot& depot() {
+  static auto* process_wide = new control_depot;
+  return *process_wide;
+}
+
+executor_control& take_control() {
+  auto& d = depot();
+  const std::lock_guard lock(d.mutex);
+  d.free.reserve(d.all.size() + 1);  // giving one back must not throw
+  if (d.free.empty()) {
+    d.all.push_back(std::make_unique<executor_control>());
+    return *d.all.back();
+  }
+  auto& c = *d.free.back();
+  d.free.pop_back();
+  return c;
+}
+
+void give_back(executor_control& c) noexcept {
+  auto& d = depot();
+  const std::lock_guard lock(d.mutex);
+  d.free.push_back(&c);
+}
+
+[[noreturn]] void throw_closed(const char* verb, bool gone) {
+  throw shutdown_error(std::string(verb) +
+                       (gone ? ": the executor is gone; keep it alive while tasks are submitted"
+                             : ": the executor was shut down; submit before shutdown"));
+}
+
+}  // namespace
+
+void executor_control::notify() noexcept {
+  const std::lock_guard lock(mutex);
+  changed.notify_all();
+}
+
+std::uint64_t executor_control::unfinished() noexcept {
+  auto ended = finished.load(std::memory_order_seq_cst) + left_finished;
+  for (const auto* w : workers) ended += w->finished.load(std::memory_order_acquire);
+  auto begun = left_submitted;
+  for (const auto* w : workers) begun += w->submitted.load(std::memory_order_acquire);
+  begun += submitted.load(std::memory_order_seq_cst);
+  return begun - ended;
+}
+
+void admission::admit_external(std::uint64_t generation, const char* verb, when_full full,
+                               bool nested) {
+  auto& c = control_;
+  const auto index = c.submitted.fetch_add(1, std::memory_order_seq_cst);
+  const auto refuse = [&] {
+    c.finished.fetch_add(1, std::memory_order_seq_cst);
+    if (c.watched.load(std::memory_order_seq_cst)) c.notify();
+  };
+  // Sequentially consistent against shutdown: it closes, then counts; we count, then look.
+  const auto now = c.admits.load(std::memory_order_seq_cst);
+  const bool mine = c.generation.load(std::memory_order_seq_cst) == generation;
+  if (!mine || !(now == mode::open || (nested && now == mode::draining))) {
+    refuse();
+    throw_closed(verb, !mine || now == mode::gone);
+  }
+  if (c.max_pending >= 0 && !nested) {
+    if (c.pending.fetch_add(1, std::memory_order_acquire) >= c.max_pending) {
+      c.pending.fetch_sub(1, std::memory_order_relaxed);
+      refuse();
+      if (full == when_full::fail) {
+        throw queue_full_error(std::string(verb) + ": max_pending (" +
+                               std::to_string(c.max_pending) +
+                               ") tasks are unfinished; wait for one, or use try_submit");
+      }
+      committed_ = true;  // nothing is left to undo
+      admitted_ = false;
+      return;
+    }
+    limited_ = true;
+  }
+  submit_woke_worker = false;
+  path_ = child_path(0, 0, index - c.first_index);
+}
+
+void admission::undo() noexcept {
+  if (limited_) control_.pending.fetch_sub(1, std::memory_order_relaxed);
+  if (worker_ != nullptr) {
+    worker::bump(worker_->finished);
+  } else {
+    control_.finished.fetch_add(1, std::memory_order_seq_cst);
+    if (control_.watched.load(std::memory_order_seq_cst)) control_.notify();
+  }
+}
+
+void prepare_cold(node& n, executor_control& c, const task_options* given, body_traits traits) {
+  if (const auto error = c.core->broken()) std::rethrow_exception(error);
+  c.core->prepare_cold(n, given, traits);
+}
+void connect_cold(node& n) noexcept {
+  static_cast<executor_core*>(n.host)->connect_cold(n);
+}
+node* find_or_enter_key(node& n, executor_control& c, const std::type_info& type) {
+  return c.core->find_or_enter_key(n, type);
+}
+
+void throw_bad_map_option(const char* option, std::ptrdiff_t value) {
+  throw std::invalid_argument(std::string("map: ") + option + " is " + std::to_string(value) +
+                              "; give at least 1");
+}
+void throw_map_timeout(std::size_t index) {
+  throw timeout_error("map: item " + std::to_string(index) +
+                      " was not done when the time limit passed; it and those behind it were "
+                      "cancelled; raise map_options::timeout");
+}
+std::uint64_t next_map_path(executor_control& c) noexcept {
+  if (this_context != nullptr && this_context->task != nullptr) {
+    return child_path(this_context->path, this_context->attempt, this_context->children++);
+  }
+  return child_path(1, 0, c.maps.fetch_add(1, std::memory_order_relaxed));
+}
+bool wants_retry(const task_options& options, int attempt, const std::exception_ptr& error) {
+  return attempt < options.retries.value_or(0) && (!options.retry_if || options.retry_if(error));
+}
+void pause_before_retry(const task_options& options, int retry) {
+  const auto pause = options.backoff.value_or(backoff()).pause(retry);
+  if (pause.zero()) return;
+  const this_task::blocking lent;
+  std::this_thread::sleep_for(pause.value());
+}
+
+}  // namespace detail
+
+// ---- executor_ref
+
+detail::executor_control& executor_ref::checked(const char* verb) const {
+  if (control_ == nullptr) {
+    throw invalid_state_error(std::string(verb) +
+                              ": this executor was moved from or is empty; use the one that lives");
+  }
+  return *control_;
+}
+
+bool executor_ref::open() const noexcept {
+  return control_ != nullptr && control_->generation.load() == generation_ &&
+         control_->admits.load() == detail::mode::open;
+}
+
+namespace {
+
+// Looks at the core of a living executor; the admission keeps it meanwhile.
+template <class Look>
+auto look_at(detail::executor_control& c, std::uint64_t generation, const char* verb, Look&& look) {
+  const detail::admission stay(c, generation, verb, detail::admission::when_full::refuse);
+  return look(*c.core);
+}
+
+}  // namespace
+
+std::vector<place_status> executor_ref::places() const {
+  return look_at(checked("places"), generation_, "places",
+                 [](detail::executor_core& core) { return core.routes().places(); });
+}
+
+std::vector<std::string> executor_ref::hosting_places() const {
+  std::vector<std::string> names;
+  for (auto& p : places()) {
+    if (p.hosts_tasks) names.push_back(p.name);
+  }
+  if (names.empty()) names.emplace_back();
+  return names;
+}
+
+std::int16_t executor_ref::place_index(const std::string& name) const {
+  return look_at(checked("scatter"), generation_, "scatter", [&](detail::executor_core& core) {
+    if (name.empty()) return std::int16_t{-1};
+    const auto at = core.routes().find_place(name);
+    if (!at) {
+      throw unsatisfiable_error("scatter: \"" + name +
+                                    "\" is no place of this executor; see executor::places()",
+                                name, amount(1), {});
+    }
+    return static_cast<std::int16_t>(*at);
+  });
+}
+
+executor_ref executor_of(const detail::node& n) noexcept {
+  auto& c = static_cast<const detail::executor_core*>(n.host)->control();
+  return {&c, c.generation.load(std::memory_order_relaxed)};
+}
+
+executor_ref this_task::executor() {
+  const auto* c = detail::this_context;
+  if (c == nullptr || c->task == nullptr) {
+    throw invalid_state_error(
+        "this_task::executor: the calling thread runs no task; call it inside one");
+  }
+  return executor_of(*c->task);
+}
+
+// ---- executor
+
+void executor::open_with(executor_options options,
+                         std::vector<std::unique_ptr<backend>> backends) {
+  if (backends.empty()) {
+    throw std::invalid_argument(
+        "executor: there is no backend; give at least one, such as cpu::threads");
+  }
+  auto& c = detail::take_control();
+  std::unique_ptr<detail::executor_core> core;
+  try {
+    core = std::make_unique<detail::executor_core>(c, std::move(options));
+    {
+      const std::lock_guard lock(c.mutex);
+      c.host = core.get();
+    }
+    core->start(std::move(backends));
+  } catch (...) {
+    if (core != nullptr) core->stop();
+    core.reset();
+    detail::give_back(c);
+    throw;
+  }
+  c.first_index = c.submitted.load();
+  c.maps.store(0);
+  c.core = core.release();
+  control_ = &c;
+  generation_ = c.generation.fetch_add(1, std::memory_order_seq_cst) + 1;
+  c.admits.store(detail::mode::open, std::memory_order_seq_cst);
+}
+
+executor& executor::operator=(executor&& other) noexcept {
+  if (this != &other) {
+    close();
+    as_ref() = std::exchange(other.as_ref(), {});
+  }
+  return *this;
+}
+
+executor::~executor() { close(); }
+
+namespace {
+
+bool on_own_worker(const detail::executor_control& c) noexcept {
+  return detail::this_worker != nullptr && detail::this_worker->host == c.host.load();
+}
+
+void close_admission(detail::executor_control& c, bool cancelling) {
+  // Never back from cancelling to draining.
+  auto now = c.admits.load();
+  const auto to = cancelling ? detail::mode::cancelling : detail::mode::draining;
+  while (static_cast<std::uint32_t>(now) < static_cast<std::uint32_t>(to) &&
+         !c.admits.compare_exchange_weak(now, to, std::memory_order_seq_cst)) {
+  }
+  if (cancelling) c.core->cancel_everything();
+}
+
+// True when nothing is left.
+bool drain(detail::executor_control& c, deadline until) {
+  std::unique_lock lock(c.mutex);
+  c.watched.store(true, std::memory_order_seq_cst);
+  while (c.unfinished() != 0) {
+    if (until.never()) {
+      c.changed.wait(lock);
+    } else if (c.changed.wait_until(lock, until.when()) == std::cv_status::timeout) {
+      return c.unfinished() == 0;
+    }
+  }
+  return true;
+}
+
+// Waits for the end, then takes everything apart.
+void finish(detail::executor_control& c) noexcept {
+  drain(c, {});
+  c.core->stop();
+  c.admits.store(detail::mode::gone, std::memory_order_seq_cst);
+  c.generation.fetch_add(1, std::memory_order_seq_cst);
+  drain(c, {});  // submissions that were counted before they saw the new generation
+  delete std::exchange(c.core, nullptr);
+  {
+    const std::lock_guard lock(c.mutex);
+    c.host = nullptr;
+    c.watched.store(false, std::memory_order_seq_cst);
+  }
+  detail::give_back(c);
+}
+
+void finish_elsewhere(detail::executor_control& c) {
+  std::thread([&c] { finish(c); }).detach();
+}
+
+}  // namespace
+
+void executor::shutdown(shutdown_options options) {
+  auto& c = checked("shutdown");
+  if (options.wait && on_own_worker(c)) {
+    throw std::system_error(
+        std::make_error_code(std::errc::resource_deadlock_would_occur),
+        "executor::shutdown: a task of this executor cannot wait for its own end; use .wait = "
+        "false there, or shut down from outside");
+  }
+  close_admission(c, options.cancel_futures);
+  if (options.wait) drain(c, {});
+}
+
+shutdown_report executor::shutdown_for(time_limit limit, shutdown_options options) {
+  auto& c = checked("shutdown_for");
+  const deadline until(limit);
+  if (options.wait && !limit.zero() && on_own_worker(c)) {
+    throw std::system_error(
+        std::make_error_code(std::errc::resource_deadlock_would_occur),
+        "executor::shutdown_for: a task of this executor cannot wait for its own end; call it "
+        "from outside");
+  }
+  close_admission(c, options.cancel_futures);
+  shutdown_report report;
+  report.drained = drain(c, options.wait ? until : deadline(std::chrono::seconds(0)));
+  if (!report.drained) {
+    {
+      const std::lock_guard lock(c.mutex);
+      report.unfinished = static_cast<std::size_t>(c.unfinished());
+    }
+    report.running = c.core->running_names();
+  }
+  return report;
+}
+
+void executor::detach() && {
+  auto& c = checked("detach");
+  close_admission(c, false);
+  finish_elsewhere(c);
+  as_ref() = {};
+}
+
+void executor::close() noexcept {
+  if (control_ == nullptr) return;
+  auto& c = *std::exchange(control_, nullptr);
+  close_admission(c, false);
+  if (!on_own_worker(c)) {
+    finish(c);
+    return;
+  }
+  try {
+    finish_elsewhere(c);
+  } catch (...) {
+    detail::report_error(std::current_exception(),
+                         "~executor: destroyed by its own task, and no thread could be made to "
+                         "wait for the rest; its threads are leaked");
+  }
+}
+
+}  // namespace fronta

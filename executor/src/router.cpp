@@ -1,0 +1,527 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "router.hpp"
+
+#include <fronta/errors.hpp>
+#include <fronta/trace.hpp>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace fronta::detail {
+namespace {
+
+const task_options& options_of(const node& n) { return n.extra()->options; }
+
+}  // namespace
+
+router::router(const resources& executor_wide) {
+  for (const auto& e : executor_wide.entries()) {
+    executor_wide_.push_back({e.tag, e.value.units(), 0});
+  }
+}
+
+// ---- Places.
+
+std::int32_t router::add_place(const place_info& info, backend& owner, std::size_t local_place) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& p : places_) {
+    if (p.owner != nullptr && p.name == info.name) {
+      throw std::invalid_argument("executor: two places are named \"" + info.name +
+                                  "\"; give each backend a name of its own");
+    }
+  }
+  place p{info.name, {}, &owner, local_place, owner.hosts_plain_tasks(),
+          owner.reserves_at_start()};
+  for (const auto& e : info.offers.entries()) p.tags.push_back({e.tag, e.value.units(), 0});
+  places_.push_back(std::move(p));
+  return static_cast<std::int32_t>(places_.size() - 1);
+}
+
+void router::change_place(std::int32_t index, const resources& offers) {
+  const std::lock_guard lock(mutex_);
+  auto& p = places_.at(static_cast<std::size_t>(index));
+  for (auto& t : p.tags) t.total = 0;
+  for (const auto& e : offers.entries()) {
+    if (auto* known = find(p.tags, e.tag)) {
+      known->total = e.value.units();  // below what is in use: negative until it comes back
+    } else {
+      p.tags.push_back({e.tag, e.value.units(), 0});
+    }
+  }
+}
+
+void router::remove_place(std::int32_t index) {
+  const std::lock_guard lock(mutex_);
+  places_.at(static_cast<std::size_t>(index)).owner = nullptr;
+}
+
+std::vector<place_status> router::places() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<place_status> result;
+  for (const auto& p : places_) {
+    if (p.owner == nullptr) continue;
+    std::vector<resources::entry> offers;
+    for (const auto& t : p.tags) {
+      if (t.total > 0) offers.push_back({t.name, amount::from_units(t.total)});
+    }
+    result.push_back({p.name, resources(std::move(offers)), p.hosts});
+  }
+  return result;
+}
+
+std::optional<std::int32_t> router::find_place(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    if (places_[i].owner != nullptr && places_[i].name == name) {
+      return static_cast<std::int32_t>(i);
+    }
+  }
+  return std::nullopt;
+}
+
+backend* router::owner_of(std::int32_t index) const {
+  const std::lock_guard lock(mutex_);
+  if (index < 0 || static_cast<std::size_t>(index) >= places_.size()) return nullptr;
+  return places_[static_cast<std::size_t>(index)].owner;
+}
+
+backend* router::backend_of(const std::string& place_name) const {
+  const auto at = find_place(place_name);
+  return at ? owner_of(*at) : nullptr;
+}
+
+std::optional<router::target> router::only_pool() const {
+  const std::lock_guard lock(mutex_);
+  const place* only = nullptr;
+  for (const auto& p : places_) {
+    if (!p.hosts) continue;
+    if (only != nullptr || !p.pool) return std::nullopt;
+    only = &p;
+  }
+  if (only == nullptr) return std::nullopt;
+  return target{only->owner, only->local, static_cast<std::int32_t>(only - places_.data()),
+                nullptr};
+}
+
+std::string router::place_of(const node& n, std::int32_t default_place) const {
+  const std::lock_guard lock(mutex_);
+  std::int32_t host = default_place;
+  std::string text;
+  if (n.routed) {
+    const auto& held = n.extra()->held;
+    if (held.host_place >= 0) host = held.host_place;
+    if (held.device_place >= 0) {
+      text = " " + places_[static_cast<std::size_t>(held.device_place)].name;
+    }
+  }
+  if (host < 0) return text;
+  return places_[static_cast<std::size_t>(host)].name + text;
+}
+
+// ---- Which places could do it.
+
+const router::tag* router::find(const std::vector<tag>& tags, const std::string& name) {
+  const auto at = std::find_if(tags.begin(), tags.end(), [&](const tag& t) { return t.name == name; });
+  return at != tags.end() ? &*at : nullptr;
+}
+router::tag* router::find(std::vector<tag>& tags, const std::string& name) {
+  return const_cast<tag*>(find(std::as_const(tags), name));
+}
+
+// Calls `use(owner, tag, units)` for each tag of the task, from the device's place before the
+// host's before the executor's. False when a tag is nowhere, or the device gives none.
+template <class Use>
+bool router::split(const node& n, candidate c, Use&& use) const {
+  const auto& host = places_[static_cast<std::size_t>(c.host)];
+  const auto* device = c.device >= 0 ? &places_[static_cast<std::size_t>(c.device)] : nullptr;
+  const auto& needs = options_of(n).needs;
+  bool device_used = false;
+  for (const auto& e : needs.entries()) {
+    const auto units = e.value.units();
+    if (e.tag == "cpu") continue;
+    const tag* t = device != nullptr ? find(device->tags, e.tag) : nullptr;
+    if (t != nullptr) {
+      device_used = true;
+    } else if (t = find(host.tags, e.tag); t == nullptr) {
+      t = find(executor_wide_, e.tag);
+    }
+    if (t == nullptr || !use(*t, units)) return false;
+  }
+  // A pool counts its cpu shares itself, when a worker picks the task.
+  if (const auto* cpu = find(host.tags, "cpu")) {
+    const auto units = n.extra()->cpu_units;
+    if (host.pool ? cpu->total < units : !use(*cpu, units)) return false;
+  }
+  return device == nullptr || device_used;
+}
+
+template <class Each>
+void router::candidates(const node& n, Each&& each) const {
+  const auto& only = options_of(n).place_on;
+  const auto count = static_cast<std::int32_t>(places_.size());
+  for (std::int32_t h = 0; h < count; ++h) {
+    const auto& host = places_[static_cast<std::size_t>(h)];
+    if (!host.hosts || host.owner == nullptr) continue;
+    if (only.empty() || only == host.name) each(candidate{h, -1});
+    for (std::int32_t d = 0; d < count; ++d) {
+      const auto& device = places_[static_cast<std::size_t>(d)];
+      if (device.hosts || device.owner == nullptr) continue;
+      if (only.empty() || only == host.name || only == device.name) each(candidate{h, d});
+    }
+  }
+}
+
+bool router::feasible(const node& n, candidate c) const {
+  return split(n, c, [](const tag& t, std::int64_t units) { return t.total >= units; });
+}
+
+bool router::available(const node& n, candidate c) const {
+  return split(n, c, [](const tag& t, std::int64_t units) { return t.available() >= units; }) &&
+         !yields(n, c);
+}
+
+// Whether an older task that was passed over too often has claimed what `n` would take.
+bool router::yields(const node& n, candidate c) const {
+  if (claims_ == 0) return false;
+  const auto& mine = options_of(n).needs;
+  for (const auto& [key, q] : waiting_) {
+    if (!q.claims || q.tasks.empty()) continue;
+    const auto& first = *q.tasks.begin()->second;
+    if (&first == &n) continue;
+    for (const auto& e : options_of(first).needs.entries()) {
+      if (mine.find(e.tag) == nullptr) continue;
+      const bool same_device = q.claimed.device >= 0 && q.claimed.device == c.device;
+      const bool same_host = q.claimed.host == c.host && q.claimed.device < 0;
+      if (same_device || same_host || find(executor_wide_, e.tag) != nullptr) return true;
+    }
+  }
+  return false;
+}
+
+void router::check(const node& n) const {
+  const std::lock_guard lock(mutex_);
+  const auto& o = options_of(n);
+  bool possible = false;
+  candidates(n, [&](candidate c) { possible = possible || feasible(n, c); });
+  if (possible) return;
+  for (const auto& p : places_) {
+    if (p.owner != nullptr && p.owner->elastic()) return;  // it may appear
+  }
+  const std::string task = "submit: task \"" + n.name() + "\" ";
+  const bool hosted = std::any_of(places_.begin(), places_.end(),
+                                  [](const place& p) { return p.hosts && p.owner != nullptr; });
+  if (!hosted) {
+    throw unsatisfiable_error(task + "finds no place that runs tasks; give the executor a "
+                              "backend with workers, such as cpu::threads",
+                              "cpu", amount::from_units(n.extra()->cpu_units), {});
+  }
+  if (!o.place_on.empty()) {
+    const bool known = std::any_of(places_.begin(), places_.end(), [&](const place& p) {
+      return p.owner != nullptr && p.name == o.place_on;
+    });
+    if (!known) {
+      throw unsatisfiable_error(
+          task + "is to run on \"" + o.place_on + "\", which is no place of this executor; see "
+          "executor::places()", o.place_on, amount(1), {});
+    }
+  }
+  // Name the tag whose largest offer falls short, else the last one: they do not come together.
+  auto missing = o.needs.entries().empty() ? resources::entry{"cpu", 1} : o.needs.entries().back();
+  std::int64_t largest = 0;
+  for (const auto& e : o.needs.entries()) {
+    std::int64_t best = 0;
+    const auto consider = [&](const std::vector<tag>& tags) {
+      if (const auto* t = find(tags, e.tag)) best = std::max(best, t->total);
+    };
+    consider(executor_wide_);
+    for (const auto& p : places_) {
+      if (p.owner != nullptr && (o.place_on.empty() || p.name == o.place_on || !p.hosts)) {
+        consider(p.tags);
+      }
+    }
+    if (best < e.value.units()) {
+      missing = e;
+      largest = best;
+      break;
+    }
+    if (&e == &o.needs.entries().back()) largest = best;
+  }
+  const auto offer = amount::from_units(largest);
+  std::string what = task + "needs {\"" + missing.tag + "\", " + missing.value.to_string() + "}";
+  what += offer < missing.value
+              ? ", and the largest offer of one place is " + offer.to_string() +
+                    "; ask for less, or add a place that offers it"
+              : ", and no place offers it together with its other needs; ask for less, or drop "
+                "place_on";
+  throw unsatisfiable_error(what, missing.tag, missing.value, offer);
+}
+
+// ---- Choosing.
+
+double router::score(const node& n, candidate c) const {
+  const auto& host = places_[static_cast<std::size_t>(c.host)];
+  const auto* device = c.device >= 0 ? &places_[static_cast<std::size_t>(c.device)] : nullptr;
+  double result = 0;
+  const auto& prefer = options_of(n).prefer;
+  if (!prefer.empty() && (prefer == host.name || (device != nullptr && prefer == device->name))) {
+    result += 1e15;
+  }
+  // Where most input bytes lie; then the emptier device; then the shorter queue.
+  result += static_cast<double>(n.extra()->bytes_at(c.host) +
+                                (c.device >= 0 ? n.extra()->bytes_at(c.device) : 0));
+  if (device != nullptr) {
+    for (const auto& e : options_of(n).needs.entries()) {
+      if (const auto* t = find(device->tags, e.tag); t != nullptr && t->total > 0) {
+        result += static_cast<double>(t->available()) / static_cast<double>(t->total);
+      }
+    }
+  }
+  return result - 1e-3 * static_cast<double>(host.owner->load());
+}
+
+std::optional<router::candidate> router::choose(const node& n, std::int32_t host) const {
+  std::optional<candidate> best;
+  double best_score = 0;
+  candidates(n, [&](candidate c) {
+    if ((host >= 0 && c.host != host) || !available(n, c)) return;
+    const auto s = score(n, c);
+    if (!best || s > best_score) {
+      best = c;
+      best_score = s;
+    }
+  });
+  return best;
+}
+
+router::target router::target_of(node& n, candidate c) const {
+  const auto& p = places_[static_cast<std::size_t>(c.host)];
+  return {p.owner, p.local, c.host, &n};
+}
+
+void router::reserve(node& n, candidate c) {
+  auto& held = n.extra()->held;
+  held.host_place = c.host;
+  held.device_place = c.device;
+  held.held = true;
+  held.taken.clear();
+  static_cast<void>(split(n, c, [&](const tag& t, std::int64_t units) {
+    auto& mine = const_cast<tag&>(t);
+    mine.used += units;
+    const auto owned_by = [&](std::int32_t p) {
+      const auto& tags = places_[static_cast<std::size_t>(p)].tags;
+      return !tags.empty() && &t >= tags.data() && &t < tags.data() + tags.size();
+    };
+    std::int32_t owner = -1;
+    if (c.device >= 0 && owned_by(c.device)) {
+      owner = c.device;
+    } else if (owned_by(c.host)) {
+      owner = c.host;
+    }
+    held.taken.push_back({owner, t.name, units});
+    return true;
+  }));
+  trace::detail::emit(trace::event_kind::route, n.path, static_cast<std::uint64_t>(c.host));
+  trace::detail::emit(trace::event_kind::acquire, n.path);
+}
+
+void router::give_back(node& n) {
+  auto& held = n.extra()->held;
+  if (!held.held) return;
+  held.held = false;
+  for (const auto& t : held.taken) {
+    auto& tags = t.place >= 0 ? places_[static_cast<std::size_t>(t.place)].tags : executor_wide_;
+    if (auto* mine = find(tags, t.tag)) mine->used -= t.units;
+  }
+  trace::detail::emit(trace::event_kind::release, n.path);
+}
+
+std::string router::signature(const node& n) {
+  const auto& o = options_of(n);
+  return o.needs.to_string() + '\n' + o.place_on;
+}
+
+void router::park(node& n) {
+  auto& x = *n.extra();
+  if (x.sequence == 0) x.sequence = next_sequence_++;
+  waiting_[signature(n)].tasks.emplace(
+      std::pair(-static_cast<std::int64_t>(n.priority), x.sequence), &n);
+  trace::detail::emit(trace::event_kind::enqueue, n.path,
+                      static_cast<std::uint64_t>(trace::queue::tags));
+}
+
+// `n` got its amounts: every older waiting task that shares a tag with it was passed over.
+void router::passed_over(const node& n) {
+  const auto& mine = options_of(n).needs;
+  const auto sequence = n.extra()->sequence != 0 ? n.extra()->sequence : next_sequence_;
+  for (auto& [key, q] : waiting_) {
+    if (q.tasks.empty()) continue;
+    auto& first = *q.tasks.begin()->second;
+    if (first.extra()->sequence > sequence || first.priority < n.priority || q.claims) continue;
+    const auto& theirs = options_of(first).needs.entries();
+    if (std::none_of(theirs.begin(), theirs.end(), [&](const auto& e) {
+          return e.tag != "cpu" && mine.find(e.tag) != nullptr;
+        })) {
+      continue;
+    }
+    if (++first.extra()->passed_over < patience) continue;
+    // It claims the place where least is missing.
+    std::optional<candidate> best;
+    std::int64_t best_missing = 0;
+    candidates(first, [&](candidate c) {
+      if (!feasible(first, c)) return;
+      std::int64_t missing = 0;
+      static_cast<void>(split(first, c, [&](const tag& t, std::int64_t units) {
+        missing += std::max<std::int64_t>(0, units - t.available());
+        return true;
+      }));
+      if (!best || missing < best_missing) {
+        best = c;
+        best_missing = missing;
+      }
+    });
+    if (best) {
+      q.claims = true;
+      q.claimed = *best;
+      ++claims_;
+    }
+  }
+}
+
+void router::drop_claim(queue& q) {
+  if (!q.claims) return;
+  q.claims = false;
+  --claims_;
+}
+
+std::optional<router::target> router::route(node& n) {
+  const std::lock_guard lock(mutex_);
+  const auto best = choose(n, -1);
+  const auto at = waiting_.find(signature(n));
+  const bool queue_here = at != waiting_.end() && !at->second.tasks.empty() &&
+                          at->second.tasks.begin()->second->priority >= n.priority;
+  if (!best || queue_here) {
+    park(n);
+    return std::nullopt;
+  }
+  // Pools reserve when a worker picks the task, together with the cpu share.
+  if (!places_[static_cast<std::size_t>(best->host)].pool) {
+    reserve(n, *best);
+    passed_over(n);
+  } else {
+    n.extra()->held.host_place = best->host;
+  }
+  return target_of(n, *best);
+}
+
+task_host::claim_result router::claim(node& n, std::int32_t at, bool inline_waiter) {
+  using result = task_host::claim_result;
+  const std::lock_guard lock(mutex_);
+  if (!n.inputs_done() || n.current() != phase::pending) return result::gone;
+  auto& x = *n.extra();
+  if (inline_waiter && x.cpu_units != amount::scale) return result::gone;
+  const bool had = x.held.held;
+  if (had && x.held.host_place != at && inline_waiter) return result::gone;
+  if (!had) {
+    const auto best = choose(n, at);
+    if (!best) {
+      if (inline_waiter) return result::parked;
+      park(n);
+      return result::parked;
+    }
+    reserve(n, *best);
+    passed_over(n);
+  }
+  if (n.try_claim(phase::running)) return result::claimed;
+  if (!had) give_back(n);
+  return result::gone;
+}
+
+std::vector<router::target> router::release(node& n) {
+  const std::lock_guard lock(mutex_);
+  give_back(n);
+  return serve();
+}
+
+std::vector<router::target> router::look_again() {
+  const std::lock_guard lock(mutex_);
+  return serve();
+}
+
+std::vector<router::target> router::serve() {
+  std::vector<target> ready;
+  for (;;) {
+    // Of the queues' first tasks that fit, the one of highest priority, then the oldest.
+    queue* from = nullptr;
+    candidate to;
+    for (auto& [key, q] : waiting_) {
+      while (!q.tasks.empty() && q.tasks.begin()->second->current() != phase::pending) {
+        q.tasks.begin()->second->drop_keeper();
+        q.tasks.erase(q.tasks.begin());
+        drop_claim(q);
+      }
+      if (q.tasks.empty()) continue;
+      if (from != nullptr && from->tasks.begin()->first < q.tasks.begin()->first) continue;
+      if (const auto c = choose(*q.tasks.begin()->second, -1)) {
+        from = &q;
+        to = *c;
+      }
+    }
+    if (from == nullptr) break;
+    auto& n = *from->tasks.begin()->second;
+    from->tasks.erase(from->tasks.begin());
+    drop_claim(*from);
+    reserve(n, to);
+    passed_over(n);
+    // Cancelled in between: its canceller may have looked for the reservation before it was made.
+    if (n.current() != phase::pending) {
+      give_back(n);
+      n.drop_keeper();
+      continue;
+    }
+    ready.push_back(target_of(n, to));
+  }
+  std::erase_if(waiting_, [](const auto& entry) { return entry.second.tasks.empty(); });
+  return ready;
+}
+
+std::vector<node*> router::take_waiting() {
+  const std::lock_guard lock(mutex_);
+  std::vector<node*> all;
+  for (auto& [key, q] : waiting_) {
+    for (auto& [order, n] : q.tasks) all.push_back(n);
+  }
+  waiting_.clear();
+  claims_ = 0;
+  return all;
+}
+
+bool router::could_start(const node& n, std::span<node* const> stuck,
+                         std::string& missing) const {
+  const std::lock_guard lock(mutex_);
+  bool possible = false;
+  candidates(n, [&](candidate c) {
+    possible = possible || split(n, c, [&](const tag& t, std::int64_t units) {
+      std::int64_t kept = 0;
+      for (const auto* other : stuck) {
+        if (other->host != n.host || !other->routed) continue;
+        for (const auto& held : other->extra()->held.taken) {
+          const auto& tags =
+              held.place >= 0 ? places_[static_cast<std::size_t>(held.place)].tags : executor_wide_;
+          if (other->extra()->held.held && held.tag == t.name && &t >= tags.data() &&
+              &t < tags.data() + tags.size()) {
+            kept += held.units;
+          }
+        }
+      }
+      if (t.total - kept >= units) return true;
+      missing = t.name;
+      return false;
+    });
+  });
+  for (const auto& p : places_) {
+    possible = possible || (p.owner != nullptr && p.owner->elastic());
+  }
+  return possible;
+}
+
+}  // namespace fronta::detail

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <fronta/backend.hpp>
+#include <fronta/executor.hpp>
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace fronta::detail {
+
+/// Decides where routed tasks go and accounts for tags. A reservation is one hosting place, for a
+/// task with device tags also that device's place, and executor-wide tags: taken together under one
+/// lock or not at all. Thread-safe.
+///
+/// Tasks that must wait stand in one queue per set of needs, so none waits behind a task whose tags
+/// it does not share. A task that was passed over `patience` times claims the place it waits for:
+/// younger ones that want the same tags there go behind it.
+class router {
+ public:
+  static constexpr std::uint32_t patience = 16;
+
+  explicit router(const resources& executor_wide);
+
+  struct target {
+    backend* to;
+    std::size_t local_place;
+    std::int32_t number;
+    node* task;
+  };
+
+  /// The place's number. Throws std::invalid_argument for a name that is taken.
+  std::int32_t add_place(const place_info& info, backend& owner, std::size_t local_place);
+  void change_place(std::int32_t place, const resources& offers);
+  void remove_place(std::int32_t place);
+
+  /// Throws unsatisfiable_error when no place can ever run it.
+  void check(const node& n) const;
+  /// Whether tasks that need one cpu share alone may bypass the router: one hosting pool.
+  [[nodiscard]] std::optional<target> only_pool() const;
+
+  /// A ready task: where to launch it now, or nothing when it waits (its keeper went along).
+  std::optional<target> route(node& n);
+  /// A pool's worker picked it: reserves and claims.
+  task_host::claim_result claim(node& n, std::int32_t place, bool inline_waiter);
+  /// Gives back what it holds; the waiting tasks that may go now, holding their reservations.
+  std::vector<target> release(node& n);
+  /// Waiting tasks that may go after places or offers changed.
+  std::vector<target> look_again();
+  /// All waiting tasks; they keep their keepers.
+  std::vector<node*> take_waiting();
+
+  [[nodiscard]] bool could_start(const node& n, std::span<node* const> stuck, std::string& tag) const;
+  [[nodiscard]] std::string place_of(const node& n, std::int32_t default_place) const;
+  [[nodiscard]] std::vector<place_status> places() const;
+  [[nodiscard]] std::optional<std::int32_t> find_place(const std::string& name) const;
+  /// Null for an unknown or removed place.
+  [[nodiscard]] backend* owner_of(std::int32_t place) const;
+  [[nodiscard]] backend* backend_of(const std::string& place_name) const;
+
+ private:
+  struct tag {
+    std::string name;
+    std::int64_t total = 0;
+    std::int64_t used = 0;
+    [[nodiscard]] std::int64_t available() const noexcept { return total - used; }
+  };
+  struct place {
+    std::string name;
+    std::vector<tag> tags;
+    backend* owner = nullptr;  // null once removed
+    std::size_t local = 0;
+    bool hosts = false;
+    bool pool = false;  // reserves at start; its "cpu" is the pool's own business
+  };
+  struct candidate {
+    std::int32_t host = -1;
+    std::int32_t device = -1;
+  };
+  // Waiting tasks of equal needs, by descending priority, then age.
+  struct queue {
+    std::map<std::pair<std::int64_t, std::uint64_t>, node*> tasks;
+    candidate claimed;          // by the first task, once it was passed over too often
+    bool claims = false;
+  };
+
+  // All with mutex_ held.
+  [[nodiscard]] static const tag* find(const std::vector<tag>& tags, const std::string& name);
+  [[nodiscard]] static tag* find(std::vector<tag>& tags, const std::string& name);
+  template <class Use>
+  bool split(const node& n, candidate c, Use&& use) const;
+  template <class Each>
+  void candidates(const node& n, Each&& each) const;
+  [[nodiscard]] bool feasible(const node& n, candidate c) const;
+  [[nodiscard]] bool available(const node& n, candidate c) const;
+  [[nodiscard]] bool yields(const node& n, candidate c) const;
+  [[nodiscard]] double score(const node& n, candidate c) const;
+  [[nodiscard]] std::optional<candidate> choose(const node& n, std::int32_t host) const;
+  void reserve(node& n, candidate c);
+  void give_back(node& n);
+  void park(node& n);
+  void passed_over(const node& n);
+  void drop_claim(queue& q);
+  [[nodiscard]] static std::string signature(const node& n);
+  [[nodiscard]] std::vector<target> serve();
+  [[nodiscard]] target target_of(node& n, candidate c) const;
+
+  mutable std::mutex mutex_;
+  std::vector<place> places_;
+  std::vector<tag> executor_wide_;
+  std::map<std::string, queue> waiting_;
+  std::uint64_t next_sequence_ = 1;
+  std::size_t claims_ = 0;
+};
+
+}  // namespace fronta::detail
