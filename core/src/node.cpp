@@ -78,14 +78,17 @@ bool node::try_claim(phase to) noexcept {
   }
 }
 
-void node::unclaim() noexcept {
+bool node::unclaim() noexcept {
   const auto state = lock();
-  unlock(state & ~phase_mask);
+  const bool running = static_cast<phase>(state & phase_mask) == phase::running;
+  unlock(running ? state & ~phase_mask : state);
+  return running;
 }
 
 bool node::publish(phase end) noexcept {
   const auto state = lock();
-  if (is_done(static_cast<phase>(state & phase_mask))) {
+  const auto now = static_cast<phase>(state & phase_mask);
+  if (is_done(now) || (end == phase::aborted && now != phase::running)) {
     unlock(state);
     return false;
   }

@@ -24,6 +24,8 @@ namespace {
 using trace::event_kind;
 using trace::detail::emit;
 
+constexpr auto posted_failed = "post: the task failed; catch inside it or use submit";
+
 void count_finished(task_host& host, bool counted) noexcept {
   if (this_worker != nullptr && this_worker->host == &host && !counted) {
     worker::bump(this_worker->finished);
@@ -55,8 +57,8 @@ void finish_run(node& n, run_result result) noexcept {
   if (n.routed) host.release(n);
   if (n.extra() != nullptr) host.forget(n);
   emit(event_kind::finish, n.path, result == run_result::value ? 0 : 1);
-  if (!n.has_future && result == run_result::error) {
-    host.report(n.stored_error(), "post: the task threw; catch inside it or use submit");
+  if (!n.has_future && result == run_result::error && !n.done()) {
+    host.report(n.stored_error(), posted_failed);
   }
   if (!n.publish(result == run_result::value ? phase::value : phase::error)) n.clear_outcome();
   n.drop_keeper();
@@ -147,8 +149,7 @@ void execute(node& n) {
   if (result != run_result::value) [[unlikely]] {
     if (result == run_result::error) {
       if (n.extra() != nullptr && n.host->retry(n)) return;
-    } else if (!n.done()) {
-      n.host->run_again(n);
+    } else if (n.host->run_again(n)) {
       return;
     }
   }
@@ -169,6 +170,9 @@ void finish_dropped(node& n, phase end) noexcept {
     if (n.extra() != nullptr || n.watched) host->forget(n);
   }
   emit(end == phase::cancelled ? event_kind::cancel : event_kind::finish, n.path, 1);
+  if (host != nullptr && !n.has_future && end == phase::error) {
+    host->report(n.stored_error(), posted_failed);
+  }
   n.publish(end);
   if (owns_entry) n.drop_keeper();
   if (host != nullptr) count_finished(*host, counted);
@@ -188,14 +192,20 @@ bool cancel(node& n, const char* reason) {
 }
 
 void abort(node& n, std::exception_ptr error) {
-  if (n.try_claim(phase::dropping)) {
-    n.store_error(std::move(error));
-    finish_dropped(n, phase::error);
-    return;
+  // Between two runs of a retry it may go from running to pending and back.
+  while (!n.done()) {
+    if (n.try_claim(phase::dropping)) {
+      n.store_error(std::move(error));
+      finish_dropped(n, phase::error);
+      return;
+    }
+    n.require_extra().abort_error = error;
+    n.request_stop();
+    if (n.publish(phase::aborted)) {
+      if (!n.has_future) n.host->report(std::move(error), posted_failed);
+      return;
+    }
   }
-  n.require_extra().abort_error = std::move(error);
-  n.request_stop();
-  n.publish(phase::aborted);
 }
 
 input_registration::input_registration(node& dependent, std::size_t inputs) noexcept

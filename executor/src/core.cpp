@@ -218,13 +218,54 @@ void executor_core::make_ready(node& n, bool next) noexcept {
   }
   try {
     if (pool_ == nullptr) note_input_bytes(n);
+    const kept_node keep(n);  // a waiting task may start, and end, at any moment
     if (const auto to = router_.route(n)) {
       to->to->launch(launched_task(n), to->local_place, how);
+    } else if (!options_.no_worker_timeout.infinite()) {
+      watch_for_place(n);
     }
   } catch (...) {
     abort(n, std::current_exception());
     n.drop_keeper();
   }
+}
+
+// Starts or stops the no-worker clock of waiting tasks, and starts those that have a place now.
+void executor_core::places_changed() {
+  launch(router_.look_again());
+  if (options_.no_worker_timeout.infinite()) return;
+  for (auto* n : router_.waiting()) {
+    watch_for_place(*n);
+    n->drop_keeper();
+  }
+}
+
+void executor_core::watch_for_place(node& n) {
+  auto& x = *n.extra();
+  const bool hopeless = !router_.has_place(n);
+  std::uint64_t stopped = 0;
+  {
+    const std::lock_guard lock(x.links);
+    if (hopeless == (x.no_worker_timer != 0) || x.ended) return;
+    if (hopeless) {
+      const auto at = deadline(options_.no_worker_timeout, timers_.now()).when();
+      x.no_worker_timer = timers_.add(at, n, &no_place_came);
+      return;
+    }
+    stopped = std::exchange(x.no_worker_timer, 0);
+  }
+  timers_.cancel(stopped);
+}
+
+void executor_core::no_place_came(node& n) {
+  auto& core = static_cast<executor_core&>(*n.host);
+  if (n.done() || core.router_.has_place(n)) return;
+  const auto restrictions = core.router_.restrictions(n);
+  abort(n, std::make_exception_ptr(no_worker_error(
+               "task \"" + n.name() + "\": within no_worker_timeout there was no place " +
+                   (restrictions.empty() ? "at all" : "for " + restrictions) +
+                   "; add one, or raise the timeout",
+               restrictions)));
 }
 
 void executor_core::note_input_bytes(node& n) {
@@ -296,13 +337,16 @@ void executor_core::forget(node& n) noexcept {
   if (x == nullptr) return;
   std::shared_ptr<void> link;
   std::uint64_t timer = 0;
+  std::uint64_t no_worker_timer = 0;
   {
     const std::lock_guard lock(x->links);
     x->ended = true;
     timer = std::exchange(x->timer, 0);
+    no_worker_timer = std::exchange(x->no_worker_timer, 0);
     link = std::move(x->stop_link);
   }
   if (timer != 0) timers_.cancel(timer);
+  if (no_worker_timer != 0) timers_.cancel(no_worker_timer);
 }
 
 bool executor_core::retry(node& n) noexcept {
@@ -315,17 +359,17 @@ bool executor_core::retry(node& n) noexcept {
     if (!wants_retry(x.options, attempt, n.stored_error())) return false;
     x.attempt.store(attempt + 1, std::memory_order_relaxed);
     trace::detail::emit(trace::event_kind::retry, n.path, static_cast<std::uint64_t>(attempt + 1));
-    if (pause.zero()) {
-      requeue(n);
-      return true;
-    }
+    if (pause.zero()) return requeue(n);
   } catch (...) {
     report(std::current_exception(), "retry: retry_if threw, so the task was not tried again");
     return false;
   }
   // Pending, with the pause as a missing input: whoever finds a stale queue entry leaves it alone.
   n.blockers().store(1, std::memory_order_release);
-  make_pending(n);
+  if (!make_pending(n)) {
+    n.blockers().store(0, std::memory_order_relaxed);
+    return false;
+  }
   const auto at = deadline(pause, timers_.now()).when();
   try {
     timers_.add(at, n, &pause_over);
@@ -336,24 +380,26 @@ bool executor_core::retry(node& n) noexcept {
 }
 
 // Between two runs. From here on others may cancel it, so the caller needs a keeper of its own.
-void executor_core::make_pending(node& n) noexcept {
+// False when it was aborted: then the run is its last.
+bool executor_core::make_pending(node& n) noexcept {
   {
     const std::lock_guard lock(tasks_mutex_);
     running_.erase(&n);
   }
   n.clear_outcome();
   if (n.routed) release(n);
-  n.unclaim();
+  return n.unclaim();
 }
 
 // Back to the queue; the entry's keeper passes on.
-void executor_core::requeue(node& n) noexcept {
+bool executor_core::requeue(node& n) noexcept {
   const kept_node keep(n);
-  make_pending(n);
+  if (!make_pending(n)) return false;
   make_ready(n, false);
+  return true;
 }
 
-void executor_core::run_again(node& n) noexcept { requeue(n); }
+bool executor_core::run_again(node& n) noexcept { return requeue(n); }
 
 void executor_core::count_finished(bool counted) noexcept {
   if (counted) control_.pending.fetch_sub(1, std::memory_order_release);
@@ -502,18 +548,18 @@ std::size_t executor_core::attached::place_added(place_info place) {
     local = places.size();
     places.push_back(core_.router_.add_place(place, *owned, local));
   }
-  core_.launch(core_.router_.look_again());
+  core_.places_changed();
   return local;
 }
 
 void executor_core::attached::place_changed(std::size_t index, resources offers) {
   core_.router_.change_place(place_number(index), offers);
-  core_.launch(core_.router_.look_again());
+  core_.places_changed();
 }
 
 void executor_core::attached::place_removed(std::size_t index) {
   core_.router_.remove_place(place_number(index));
-  core_.launch(core_.router_.look_again());
+  core_.places_changed();
 }
 
 std::int32_t executor_core::attached::place_number(std::size_t index) const {

@@ -55,7 +55,7 @@ class executor_core final : public task_host {
   claim_result claim_routed(node& n, std::int32_t place, bool inline_waiter) noexcept override;
   void release(node& n) noexcept override;
   bool retry(node& n) noexcept override;
-  void run_again(node& n) noexcept override;
+  bool run_again(node& n) noexcept override;
   void started(node& n) noexcept override;
   void forget(node& n) noexcept override;
   void count_finished(bool counted) noexcept override;
@@ -92,8 +92,11 @@ class executor_core final : public task_host {
   };
 
   void launch(const std::vector<router::target>& targets) noexcept;
-  void requeue(node& n) noexcept;
-  void make_pending(node& n) noexcept;
+  void places_changed();
+  void watch_for_place(node& n);
+  static void no_place_came(node& n);
+  bool requeue(node& n) noexcept;
+  bool make_pending(node& n) noexcept;
   void note_input_bytes(node& n);
 
   executor_control& control_;

@@ -240,6 +240,7 @@ void executor::open_with(executor_options options,
   } catch (...) {
     if (core != nullptr) core->stop();
     core.reset();
+    c.host.store(nullptr);
     detail::give_back(c);
     throw;
   }

@@ -198,6 +198,35 @@ bool router::yields(const node& n, candidate c) const {
   return false;
 }
 
+bool router::has_place(const node& n) const {
+  const std::lock_guard lock(mutex_);
+  bool possible = false;
+  candidates(n, [&](candidate c) { possible = possible || feasible(n, c); });
+  return possible;
+}
+
+std::vector<node*> router::waiting() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<node*> all;
+  for (const auto& [key, q] : waiting_) {
+    for (const auto& [order, n] : q.tasks) {
+      n->add_keeper();
+      all.push_back(n);
+    }
+  }
+  return all;
+}
+
+std::string router::restrictions(const node& n) const {
+  const std::lock_guard lock(mutex_);
+  if (std::none_of(places_.begin(), places_.end(),
+                   [](const place& p) { return p.owner != nullptr && p.hosts; })) {
+    return {};
+  }
+  const auto& o = options_of(n);
+  return o.needs.to_string() + (o.place_on.empty() ? "" : " on \"" + o.place_on + '"');
+}
+
 void router::check(const node& n) const {
   const std::lock_guard lock(mutex_);
   const auto& o = options_of(n);
@@ -395,11 +424,9 @@ void router::drop_claim(queue& q) {
 
 std::optional<router::target> router::route(node& n) {
   const std::lock_guard lock(mutex_);
+  // If it fits, then no waiting task of the same needs did, or it would have been served.
   const auto best = choose(n, -1);
-  const auto at = waiting_.find(signature(n));
-  const bool queue_here = at != waiting_.end() && !at->second.tasks.empty() &&
-                          at->second.tasks.begin()->second->priority >= n.priority;
-  if (!best || queue_here) {
+  if (!best) {
     park(n);
     return std::nullopt;
   }

@@ -54,6 +54,12 @@ class router {
   std::vector<target> release(node& n);
   /// Waiting tasks that may go after places or offers changed.
   std::vector<target> look_again();
+  /// Whether some place could run it if nothing else ran.
+  [[nodiscard]] bool has_place(const node& n) const;
+  /// Waiting tasks, with a keeper added to each.
+  [[nodiscard]] std::vector<node*> waiting() const;
+  /// Why no place will do: tags and place, or nothing when there are no places.
+  [[nodiscard]] std::string restrictions(const node& n) const;
   /// All waiting tasks; they keep their keepers.
   std::vector<node*> take_waiting();
 

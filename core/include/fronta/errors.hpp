@@ -96,6 +96,18 @@ class broken_pool_error : public error {
   using error::error;
 };
 
+/// For as long as the no-worker timeout allows, no place existed that could run the task.
+/// `restrictions` are its tags and place; empty when there was no place at all.
+class no_worker_error : public error {
+ public:
+  no_worker_error(const std::string& what, std::string restrictions)
+      : error(what), restrictions_(std::move(restrictions)) {}
+  [[nodiscard]] const std::string& restrictions() const noexcept { return restrictions_; }
+
+ private:
+  std::string restrictions_;
+};
+
 using error_hook = std::function<void(std::exception_ptr error, const std::string& context)>;
 
 /// Installs the process-wide receiver of exceptions that nobody else can receive (a throwing

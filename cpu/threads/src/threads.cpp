@@ -83,9 +83,14 @@ std::vector<place_info> pool::start(backend_host& host) {
   host_ = &host;
   tasks_ = &host.tasks();
   place_ = host.place_number(0);
-  const std::lock_guard lock(mutex_);
-  searching_.store(workers_, std::memory_order_relaxed);
-  for (auto& s : slots_) create_thread(s.get());
+  try {
+    const std::lock_guard lock(mutex_);
+    searching_.store(workers_, std::memory_order_relaxed);
+    for (auto& s : slots_) create_thread(s.get());
+  } catch (...) {
+    stop();
+    throw;
+  }
   auto offers = config_.offers.entries();
   offers.push_back({"cpu", workers_});
   return {{config_.name.empty() ? "cpu" : config_.name, resources(std::move(offers))}};
@@ -165,8 +170,14 @@ void pool::create_thread(slot* s) {
 
 void pool::thread_main(pool_thread& self) noexcept {
   detail::this_worker = &self;
-  const char here = 0;
-  self.stack_limit_ = &here - stack_bytes / 2;
+  pthread_attr_t mine;
+  if (::pthread_getattr_np(::pthread_self(), &mine) == 0) {
+    void* lowest = nullptr;
+    std::size_t bytes = 0;
+    ::pthread_attr_getstack(&mine, &lowest, &bytes);
+    self.stack_limit_ = static_cast<const char*>(lowest) + bytes / 2;
+    ::pthread_attr_destroy(&mine);
+  }
   std::uint32_t number = 0;
   {
     const std::lock_guard lock(mutex_);
@@ -248,8 +259,8 @@ void pool_thread::wait_for_signal() noexcept {
 }
 
 bool pool_thread::may_nest() const noexcept {
-  const char here = 0;
-  return !starting_ && block_depth_ == 0 && nesting < deepest_nesting && &here > stack_limit_;
+  return !starting_ && block_depth_ == 0 && nesting < deepest_nesting &&
+         static_cast<const char*>(__builtin_frame_address(0)) > stack_limit_;
 }
 
 // ---- Queues.

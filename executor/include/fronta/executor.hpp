@@ -33,6 +33,9 @@ struct executor_options {
   std::optional<std::ptrdiff_t> max_pending = {};
   /// Of tasks that name none.
   std::optional<time_limit> default_timeout = {};
+  /// How long a task waits while no place exists that could ever run it, before it fails with
+  /// `no_worker_error`. Only where places may appear later; tasks behind busy places do not count.
+  time_limit no_worker_timeout = time_limit::none();
   /// Receives exceptions of `post`; the process-wide hook otherwise. Any thread; must not throw.
   fronta::error_hook error_hook = {};
   /// Of `this_task::rng()`; random when not given.

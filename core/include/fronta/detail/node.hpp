@@ -87,10 +87,10 @@ class node {
   }
   // Pending to running (or dropping); exactly one caller wins.
   [[nodiscard]] bool try_claim(phase to) noexcept;
-  // Running to pending, for a further run.
-  void unclaim() noexcept;
-  // Running or dropping to an end. False when it has ended already (an aborted run). Wakes waiters,
-  // then tells edges: waiters, callbacks in order of addition, dependents.
+  // Running to pending, for a further run. False when it was aborted meanwhile.
+  bool unclaim() noexcept;
+  // Running or dropping to an end, `aborted` from running alone. False when the node is elsewhere.
+  // Wakes waiters, then tells edges: waiters, callbacks in order of addition, dependents.
   bool publish(phase end) noexcept;
   // Tells edges of that level; a device uses it before the node is done.
   void raise(edge_level level) noexcept;
@@ -246,8 +246,9 @@ struct task_extra {
 
   // What ends with the task: set up after its submission, when it may have ended already.
   std::mutex links;
-  bool ended = false;                      // guarded by links, like the two below
+  bool ended = false;                      // guarded by links, like the three below
   std::uint64_t timer = 0;                 // the timeout's id, 0 for none
+  std::uint64_t no_worker_timer = 0;       // runs while no place could take it; likewise
   std::shared_ptr<void> stop_link;         // connects options.stop
   deadline::time_point due = deadline::time_point::max();
   std::shared_ptr<void> key_entry;

@@ -32,14 +32,14 @@ struct body {
   template <class Executor>
   class kept final : public typed_recipe<result> {
    public:
-    kept(const body& b, Executor ex, task_options options)
-        : fn_(b.fn), arguments_(b.arguments), executor_(ex), options_(std::move(options)) {}
+    kept(const body& b, Executor ex, task_options given)
+        : fn_(b.fn), arguments_(b.arguments), executor_(ex), options_(std::move(given)) {}
     future<result> run_again() override {
-      auto arguments = arguments_;
-      std::apply([](auto&... a) { (retry_failed(a), ...); }, arguments);
+      auto inputs = arguments_;
+      std::apply([](auto&... a) { (retry_failed(a), ...); }, inputs);
       return std::apply(
           [&](auto&... a) { return executor_.submit(options_, F(fn_), as_submitted(a)...); },
-          arguments);
+          inputs);
     }
 
    private:
@@ -62,27 +62,27 @@ struct body {
     return std::make_shared<kept<Executor>>(b, ex, options);
   }
 
-  static result apply(F& fn, std::tuple<Arguments...>& arguments) {
+  static result apply(F& f, std::tuple<Arguments...>& args) {
     return std::apply(
         [&](Arguments&... a) -> result {
           if constexpr (sizeof...(Arguments) == 0) {
-            return invoke(fn);
+            return invoke(f);
           } else {
             return std::apply(
                 [&]<class... Ps>(Ps&&... ps) -> result {
-                  return invoke(fn, std::forward<Ps>(ps)...);
+                  return invoke(f, std::forward<Ps>(ps)...);
                 },
                 std::tuple_cat(a.pass()...));
           }
         },
-        arguments);
+        args);
   }
   template <class... Ps>
-  static result invoke(F& fn, Ps&&... ps) {
+  static result invoke(F& f, Ps&&... ps) {
     if constexpr (call::as_lvalue) {
-      return static_cast<result>(std::invoke(fn, std::forward<Ps>(ps)...));
+      return static_cast<result>(std::invoke(f, std::forward<Ps>(ps)...));
     } else {
-      return static_cast<result>(std::invoke(std::move(fn), std::forward<Ps>(ps)...));
+      return static_cast<result>(std::invoke(std::move(f), std::forward<Ps>(ps)...));
     }
   }
 

@@ -28,8 +28,8 @@ class task_host {
   virtual void release(node& n) noexcept = 0;
   // After a failed run: true when it will run again (the entry's keeper passes on).
   virtual bool retry(node& n) noexcept = 0;
-  // A run asked to be repeated elsewhere; the keeper passes on.
-  virtual void run_again(node& n) noexcept = 0;
+  // A run asked to be repeated elsewhere; likewise.
+  virtual bool run_again(node& n) noexcept = 0;
   // A task with cold data starts a run.
   virtual void started(node& n) noexcept = 0;
   // Cuts timers, stop tokens and keys loose from a task that ends.
