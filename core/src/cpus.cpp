@@ -74,11 +74,13 @@ std::optional<double> cgroup_cpu_quota(const fs::path& root, const fs::path& mem
   }
 }
 
-unsigned usable_cpus() noexcept {
-  const auto affinity = affinity_count();
-  const auto quota = cgroup_cpu_quota();
+unsigned detail::cpus_within(unsigned affinity, std::optional<double> quota) noexcept {
   if (!quota) return affinity;
   return std::clamp(static_cast<unsigned>(std::ceil(std::min(*quota, 1e6))), 1U, affinity);
+}
+
+unsigned usable_cpus() noexcept {
+  return detail::cpus_within(affinity_count(), cgroup_cpu_quota());
 }
 
 }  // namespace fronta

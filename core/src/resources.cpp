@@ -39,7 +39,9 @@ std::int64_t amount::from_double(double value) {
 }
 
 std::string amount::to_string() const {
-  auto text = std::to_string(units_ / scale);
+  // Capacity that was taken away while in use reads as negative.
+  std::string text = units_ < 0 && units_ > -scale ? "-" : "";
+  text += std::to_string(units_ / scale);
   if (const auto rest = std::abs(units_ % scale); rest != 0) {
     char digits[8];
     std::snprintf(digits, sizeof digits, ".%04d", static_cast<int>(rest));

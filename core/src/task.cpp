@@ -82,12 +82,13 @@ constinit thread_local node* failing = nullptr;
 constinit thread_local bool failing_active = false;
 
 void fail_from(node& n, node& source) noexcept {
-  if (!n.try_claim(phase::dropping)) return;
+  const bool cancelled = source.current() == phase::cancelled;
+  if (!n.try_claim(cancelled ? phase::dropping : phase::settling)) return;
   const auto input = source.extra() != nullptr && !source.extra()->failed_input.empty()
                          ? source.extra()->failed_input
                          : source.name();
   try {
-    if (source.current() == phase::cancelled) {
+    if (cancelled) {
       n.require_extra().cancel_reason =
           "future: task \"" + n.name() + "\" was cancelled with its input \"" + input + "\"";
     } else {
@@ -194,7 +195,7 @@ bool cancel(node& n, const char* reason) {
 void abort(node& n, std::exception_ptr error) {
   // Between two runs of a retry it may go from running to pending and back.
   while (!n.done()) {
-    if (n.try_claim(phase::dropping)) {
+    if (n.try_claim(phase::settling)) {
       n.store_error(std::move(error));
       finish_dropped(n, phase::error);
       return;

@@ -16,4 +16,9 @@ namespace fronta {
     const std::filesystem::path& root = "/sys/fs/cgroup",
     const std::filesystem::path& membership = "/proc/self/cgroup") noexcept;
 
+namespace detail {
+/// What a quota leaves of the CPUs in the affinity mask.
+[[nodiscard]] unsigned cpus_within(unsigned affinity, std::optional<double> quota) noexcept;
+}  // namespace detail
+
 }  // namespace fronta

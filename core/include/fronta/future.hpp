@@ -306,8 +306,13 @@ template <class Fn>
 void any_future::add_done_callback(Fn fn) const {
   struct callback final : detail::callback_edge {
     explicit callback(Fn&& f) : fn(std::move(f)) {}
+    callback(const callback&) = delete;
+    callback& operator=(const callback&) = delete;
+    ~callback() override { detail::destroy_quietly(fn); }
     void call(detail::node& source) override { fn(detail::future_access::share(source)); }
-    Fn fn;
+    union {
+      Fn fn;
+    };
   };
   detail::add_callback(checked("add_done_callback"), std::make_unique<callback>(std::move(fn)));
 }
@@ -373,7 +378,7 @@ class promise {
   /// `invalid_state_error` when an outcome is set or the future was cancelled; when the
   /// construction throws, that exception becomes the outcome and leaves the call too.
   template <class... Args>
-    requires std::is_void_v<T> || std::is_reference_v<T> || std::constructible_from<T, Args...>
+    requires(std::is_void_v<T> ? sizeof...(Args) == 0 : std::is_constructible_v<T, Args...>)
   void set_value(Args&&... args) {
     auto& n = claim("set_value");
     try {
@@ -402,7 +407,7 @@ class promise {
 
  private:
   detail::state<T>& claim(const char* verb) {
-    if (node_ == nullptr || !node_->try_claim(detail::phase::dropping)) {
+    if (node_ == nullptr || !node_->try_claim(detail::phase::settling)) {
       throw invalid_state_error(std::string("promise::") + verb +
                                 ": the future has an outcome or was cancelled; set it once");
     }

@@ -29,9 +29,14 @@ class task_scope {
   task_scope(const task_scope&) = delete;
   task_scope& operator=(const task_scope&) = delete;
   ~task_scope() {
-    cancel();
-    // A wait that could never end cannot be allowed to end: what the tasks refer to would be gone.
-    for (const auto& f : members()) f.wait();
+    // Repeated, since what still runs may submit more.
+    for (auto open = members(); !open.empty(); open = members()) {
+      cancel();
+      // A wait that could never end cannot be allowed to end: what the tasks refer to would be gone.
+      for (const auto& f : open) f.wait();
+      const std::lock_guard lock(mutex_);
+      std::erase_if(members_, [](const any_future& m) { return m.done(); });
+    }
   }
 
   /// As the executor's.

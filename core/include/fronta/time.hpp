@@ -51,7 +51,10 @@ class deadline {
   using time_point = std::chrono::steady_clock::time_point;
 
   constexpr deadline() noexcept = default;  // never
-  explicit deadline(time_limit limit, time_point now = std::chrono::steady_clock::now()) noexcept
+  // Does not read the clock for time_limit::none(), which is what most waits pass.
+  explicit deadline(time_limit limit) noexcept
+      : deadline(limit, limit.infinite() ? time_point() : std::chrono::steady_clock::now()) {}
+  deadline(time_limit limit, time_point now) noexcept
       : at_(limit.infinite() || limit.value() > time_point::max() - now ? time_point::max()
                                                                         : now + limit.value()) {}
   template <class Duration>
@@ -60,7 +63,11 @@ class deadline {
     // Compared in floating point: a coarse time_point::max() overflows in nanoseconds.
     const std::chrono::duration<double> since = t.time_since_epoch();
     const std::chrono::duration<double> last = time_point::max().time_since_epoch();
-    if (since < last) result.at_ = std::chrono::time_point_cast<time_point::duration>(t);
+    if (since <= -last) {
+      result.at_ = time_point::min();
+    } else if (since < last) {
+      result.at_ = std::chrono::time_point_cast<time_point::duration>(t);
+    }
     return result;
   }
   [[nodiscard]] constexpr bool never() const noexcept { return at_ == time_point::max(); }

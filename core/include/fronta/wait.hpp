@@ -372,27 +372,30 @@ struct joint {
   std::atomic<bool> decided{false};
   promise<Result> result;
 
-  void member_done(const any_future& f) {
-    auto* const n = future_access::get(f);
+  void member_done(any_future f) {
+    auto error = future_access::get(f)->error();
+    // Dropped before it is counted: whoever comes last moves values out of their last handles.
+    f = {};
     const bool last = left.fetch_sub(1, std::memory_order_acq_rel) == 1;
-    if (n->current() != phase::value) {
-      if (!decided.exchange(true)) settle([&] { result.set_exception(n->error()); });
+    if (error) {
+      if (!decided.exchange(true)) settle([&] { result.set_exception(std::move(error)); });
     } else if (last && !decided.exchange(true)) {
       settle([&] { succeed(); });
     }
   }
   void succeed() {
-    try {
-      if constexpr (std::is_void_v<Result>) {
-        result.set_value();
-      } else {
-        result.set_value(resolve<Futures>::take(futures));
+    if constexpr (std::is_void_v<Result>) {
+      result.set_value();
+    } else {
+      std::optional<Result> values;
+      try {
+        values.emplace(resolve<Futures>::take(futures));
+      } catch (...) {
+        // A copy threw, or a move-only value has another handle.
+        result.set_exception(std::current_exception());
+        return;
       }
-    } catch (const invalid_state_error&) {
-      throw;
-    } catch (...) {
-      // set_value has made it the outcome, or a copy of a value threw before.
-      result.set_exception(std::current_exception());
+      result.set_value(std::move(*values));
     }
   }
   template <class Settle>
@@ -411,7 +414,7 @@ future<Result> join(Futures futures, std::size_t count, Each&& each) {
   auto result = all->result.get_future();
   if (count == 0) all->settle([&] { all->succeed(); });
   each(all->futures, [&](const any_future& f) {
-    f.add_done_callback([all](const any_future& done) { all->member_done(done); });
+    f.add_done_callback([all](any_future done) { all->member_done(std::move(done)); });
   });
   return result;
 }

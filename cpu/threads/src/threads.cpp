@@ -183,7 +183,8 @@ void pool::thread_main(pool_thread& self) noexcept {
     const std::lock_guard lock(mutex_);
     number = next_name_++;
   }
-  const auto index = "_" + std::to_string(number);
+  std::string index = "_";  // += because g++ 12 warns falsely about "_" + string (-Wrestrict)
+  index += std::to_string(number);
   const auto name = prefix_.substr(0, 15 - std::min<std::size_t>(index.size(), 15)) + index;
   ::pthread_setname_np(::pthread_self(), name.c_str());
   emit(event_kind::worker_start, 0, number);
@@ -323,7 +324,7 @@ void pool::push_first(node& n) noexcept {
 void pool::refuse(node& n) noexcept {
   if (refuses_.load(std::memory_order_acquire) == refusal::cancelling) {
     detail::cancel(n, "shutdown: the executor was told to cancel what had not started");
-  } else if (n.try_claim(detail::phase::dropping)) {
+  } else if (n.try_claim(detail::phase::settling)) {
     std::exception_ptr error;
     {
       const std::lock_guard lock(mutex_);

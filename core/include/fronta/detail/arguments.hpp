@@ -173,6 +173,11 @@ namespace detail {
 template <class... Ts>
 struct types {};
 
+// Submit refuses an empty handle before anything is shared.
+inline void require_input(const any_future& f) {
+  if (!f.valid()) throw_empty("submit");
+}
+
 // One argument as a task keeps it. `passed` is what the callable receives; `pass` yields a tuple of
 // references to it, none for a future<void>; `each` visits the nodes that it depends on. A task that
 // may run again passes from a copy, so `pass` may use everything up.
@@ -222,7 +227,7 @@ struct shared_argument {
   using passed = std::conditional_t<
       std::is_void_v<T>, types<>,
       types<std::conditional_t<std::is_reference_v<T>, T, std::add_lvalue_reference_t<const T>>>>;
-  explicit shared_argument(future<T> f) : value(std::move(f)) {}
+  explicit shared_argument(future<T> f) : value(std::move(f)) { require_input(value); }
   static constexpr bool can_repeat = true;
   auto pass() {
     if constexpr (std::is_void_v<T>) {
@@ -247,7 +252,7 @@ struct moved_argument {
   static_assert(std::is_object_v<T>);
   static constexpr std::ptrdiff_t sources = 1;
   using passed = types<T&&>;
-  explicit moved_argument(future<T> f) : value(std::move(f)) {}
+  explicit moved_argument(future<T> f) : value(std::move(f)) { require_input(value); }
   // Only for the copy that a repeated run passes from; rejected at submit.
   moved_argument(const moved_argument& other) : value(other.value) {}
   moved_argument(moved_argument&&) = default;
@@ -282,12 +287,17 @@ struct resolved_argument {
   static constexpr std::ptrdiff_t sources = -1;  // known at submit
   using type = typename resolve<A>::type;
   using passed = types<type&&>;
-  explicit resolved_argument(A a) : value(std::move(a)) {}
+  explicit resolved_argument(A a) : value(std::move(a)) {
+    resolve<A>::each(value, [](const any_future& f) { require_input(f); });
+  }
   static constexpr bool can_repeat = copyable_v<type>;
   auto pass() { return std::tuple<type&&>(std::move(unwrapped.emplace(resolve<A>::take(value)))); }
   template <class Visit>
   void each(Visit&& visit) const {
-    resolve<A>::each(value, [&](const any_future& f) { visit(*future_access::get(f)); });
+    resolve<A>::each(value, [&](const any_future& f) {
+      // A run has taken the handles; no edge is linked any more.
+      if (auto* const n = future_access::get(f)) visit(*n);
+    });
   }
   void retry_failed() {
     if constexpr (requires { value.begin()->retry(); }) {
@@ -304,7 +314,9 @@ template <class T>
 struct viewed_argument {
   static constexpr std::ptrdiff_t sources = -1;
   using passed = types<values<T>>;
-  explicit viewed_argument(std::vector<future<T>> v) : value(std::move(v)) {}
+  explicit viewed_argument(std::vector<future<T>> v) : value(std::move(v)) {
+    for (const auto& f : value) require_input(f);
+  }
   static constexpr bool can_repeat = true;
   auto pass() { return std::tuple<values<T>>(values<T>(value)); }
   template <class Visit>
@@ -335,7 +347,9 @@ struct is_handle<handle<T>> : std::true_type {};
 struct ordering_argument {
   static constexpr std::ptrdiff_t sources = -1;
   using passed = types<>;
-  explicit ordering_argument(std::vector<future<void>> v) : value(std::move(v)) {}
+  explicit ordering_argument(std::vector<future<void>> v) : value(std::move(v)) {
+    for (const auto& f : value) require_input(f);
+  }
   static constexpr bool can_repeat = true;
   auto pass() { return std::tuple<>(); }
   template <class Visit>

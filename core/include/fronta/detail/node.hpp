@@ -23,12 +23,13 @@ class node;
 class task_host;
 struct task_extra;
 
-// Users see pending, running and the four ends; `dropping` (claimed, to end without a run) still
-// reads as pending.
+// Users see pending, running and the four ends; `dropping` (claimed, to end as cancelled) and
+// `settling` (claimed, to end with another outcome without a run) still read as pending.
 enum class phase : std::uint32_t {
   pending = 0,
   dropping = 1,
   running = 2,
+  settling = 3,
   value = 4,
   error = 5,
   cancelled = 6,
@@ -85,7 +86,7 @@ class node {
   [[nodiscard]] static constexpr bool is_done(phase p) noexcept {
     return static_cast<std::uint32_t>(p) >= static_cast<std::uint32_t>(phase::value);
   }
-  // Pending to running (or dropping); exactly one caller wins.
+  // Pending to running, dropping or settling; exactly one caller wins.
   [[nodiscard]] bool try_claim(phase to) noexcept;
   // Running to pending, for a further run. False when it was aborted meanwhile.
   bool unclaim() noexcept;

@@ -33,12 +33,15 @@ struct body {
   class kept final : public typed_recipe<result> {
    public:
     kept(const body& b, Executor ex, task_options given)
-        : fn_(b.fn), arguments_(b.arguments), executor_(ex), options_(std::move(given)) {}
+        : parts_{b.fn, b.arguments}, executor_(ex), options_(std::move(given)) {}
+    kept(const kept&) = delete;
+    kept& operator=(const kept&) = delete;
+    ~kept() override { destroy_quietly(parts_); }
     future<result> run_again() override {
-      auto inputs = arguments_;
+      auto inputs = parts_.arguments;
       std::apply([](auto&... a) { (retry_failed(a), ...); }, inputs);
       return std::apply(
-          [&](auto&... a) { return executor_.submit(options_, F(fn_), as_submitted(a)...); },
+          [&](auto&... a) { return executor_.submit(options_, F(parts_.fn), as_submitted(a)...); },
           inputs);
     }
 
@@ -51,8 +54,13 @@ struct body {
     static decltype(auto) as_submitted(A& argument) {
       return argument.as_submitted();
     }
-    F fn_;
-    std::tuple<Arguments...> arguments_;
+    struct parts {
+      F fn;
+      std::tuple<Arguments...> arguments;
+    };
+    union {
+      parts parts_;
+    };
     Executor executor_;
     task_options options_;
   };

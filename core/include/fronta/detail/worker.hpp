@@ -102,7 +102,7 @@ inline constinit thread_local run_context* this_context = nullptr;
 void execute(node& n);
 // Claims a pending node for an end without a run. False when it is running or done.
 bool cancel(node& n, const char* reason);
-// Ends a node that was claimed as `dropping`, with the outcome stored in it.
+// Ends a node that was claimed as `dropping` or `settling`, with the outcome stored in it.
 void finish_dropped(node& n, phase end) noexcept;
 // Ends a running node from outside with `error`; its code runs on and its outcome is discarded. A
 // pending node is dropped.

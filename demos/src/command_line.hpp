@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "batch.hpp"
+#include "divisibility.hpp"
+#include "gridsearch.hpp"
+#include "session.hpp"
+
+#include <stdexcept>
+#include <variant>
+
+namespace fronta::demos {
+
+struct list_command {};
+struct doctor_command {};
+/// Help or version was asked for, and printed.
+struct answered {};
+
+struct command {
+  std::variant<answered, divisibility, batch, gridsearch, list_command, doctor_command> what;
+  bool json = false;
+};
+
+/// The text is one sentence that says what to do.
+class usage_error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Reads the command line. Throws `usage_error`.
+command read_command_line(int argc, const char* const* argv);
+
+}  // namespace fronta::demos

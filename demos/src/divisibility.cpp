@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "divisibility.hpp"
+
+#include "interrupt.hpp"
+#include "output.hpp"
+#include "pause.hpp"
+#include "progress.hpp"
+
+#include <fronta/fronta.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <numeric>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace fronta::demos {
+namespace {
+
+using numbers = std::vector<int>;
+using mask = std::vector<bool>;
+using seconds = std::chrono::duration<double>;
+
+/// What a mask task throws now and then.
+class injected_failure : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+constexpr double load_seconds = 1.5;
+constexpr double seconds_per_divisor = 0.3;
+
+// load, is_divisible_by, the chunks, and their masks.
+std::size_t task_count(const divisibility& settings) {
+  return 2 + static_cast<std::size_t>(settings.chunks) * (1 + settings.divisors.size());
+}
+
+/// One run of the demo: what its tasks share. It lives longer than the executor that runs them.
+class pipeline {
+ public:
+  pipeline(const divisibility& settings, progress::style style)
+      : settings_(settings),
+        shown_({.label = "divisibility",
+                .tasks = task_count(settings),
+                .work = all_work(),
+                .style = style}) {}
+
+  // ---- The tasks.
+
+  /// Step 1: the data, after a latency. Waiting for data is no work, so the worker is lent
+  /// meanwhile.
+  numbers load() {
+    const progress::running now(shown_);
+    const this_task::blocking waiting;
+    pause(seconds(load_seconds * settings_.speed));
+    numbers all(static_cast<std::size_t>(settings_.size));
+    std::iota(all.begin(), all.end(), 0);
+    shown_.finished(load_work());
+    return all;
+  }
+
+  /// Step 2: splits the data, one nested task per chunk, and joins what survives.
+  numbers is_divisible_by(const numbers& data, const std::vector<int>& divisors, int chunks) {
+    for (int i = 0; i < chunks; ++i) {
+      const auto edge = [&](int k) {
+        return data.begin() + static_cast<std::ptrdiff_t>(data.size()) * k / chunks;
+      };
+      parts_.push_back(this_task::executor().submit(
+          {.name = fmt::format("chunk {}", i)},
+          [this, i](const numbers& chunk, const std::vector<int>& by) {
+            return survivors(i, chunk, by);
+          },
+          numbers(edge(i), edge(i + 1)), divisors));
+    }
+    numbers result;
+    for (const auto& part : gather(parts_)) result.insert(result.end(), part.begin(), part.end());
+    shown_.finished();
+    return result;
+  }
+
+  /// Step 3: one nested task per divisor, each on a gpu; then AND of the masks. While it waits, its
+  /// worker serves other tasks.
+  numbers survivors(int chunk, const numbers& data, const std::vector<int>& divisors) {
+    const auto ex = this_task::executor();
+    const auto shared = ex.scatter(data);  // one copy for all divisors
+    std::vector<future<mask>> masks;
+    for (const int divisor : divisors) {
+      masks.push_back(ex.submit(
+          {.name = fmt::format("chunk {}, divisor {}", chunk, divisor),
+           .needs = {{"gpu", 1}},
+           .retries = settings_.retries},
+          [this, divisor](const numbers& all) { return mask_task(all, divisor); }, shared));
+    }
+    mask combined(data.size(), true);
+    for (const auto& one : gather(masks)) {
+      std::transform(combined.begin(), combined.end(), one.begin(), combined.begin(),
+                     std::logical_and<>());
+    }
+    numbers result;
+    for (std::size_t i = 0; i < combined.size(); ++i) {
+      if (combined[i]) result.push_back(data[i]);
+    }
+    shown_.finished();
+    return result;
+  }
+
+  /// A nap that stands for preparations of the host, so it keeps its worker beside the gpu; a
+  /// failure now and then; the mask.
+  mask mask_task(const numbers& chunk, int divisor) {
+    const progress::running now(shown_);
+    if (this_task::attempt() > 0) shown_.retried();
+    auto random = this_task::rng();
+    pause(seconds(divisor * seconds_per_divisor * random.uniform() * settings_.speed));
+    if (random.uniform() < settings_.failure_rate) {
+      shown_.failed();
+      throw injected_failure(this_task::name());
+    }
+    auto result = mask_on_place(chunk, divisor);
+    shown_.finished(mask_work(divisor));
+    return result;
+  }
+
+  /// The kernel. A bare place has no processor of its own: the hosting worker computes.
+  static mask mask_on_place(const numbers& chunk, int divisor) {
+    mask result(chunk.size());
+    std::transform(chunk.begin(), chunk.end(), result.begin(),
+                   [=](int n) { return n % divisor == 0; });
+    return result;
+  }
+
+  // ---- What came out.
+
+  progress& shown() noexcept { return shown_; }
+  /// The survivors of the chunks that are done, for a run that was interrupted. Once nothing runs.
+  [[nodiscard]] numbers finished_survivors() const {
+    numbers result;
+    for (const auto& part : parts_) {
+      if (part.done() && !part.cancelled() && part.exception() == nullptr) {
+        result.insert(result.end(), part.result().begin(), part.result().end());
+      }
+    }
+    return result;
+  }
+
+ private:
+  // Expected seconds at speed 1, shared among the gpus.
+  static constexpr double load_work() { return load_seconds; }
+  [[nodiscard]] double all_work() const {
+    double sum = 0;
+    for (const int divisor : settings_.divisors) sum += mask_work(divisor);
+    return load_work() + sum * settings_.chunks;
+  }
+  [[nodiscard]] double mask_work(int divisor) const {
+    const double at_once = std::min(settings_.gpus, settings_.workers);
+    return divisor * seconds_per_divisor / 2 / at_once / std::max(1 - settings_.failure_rate, 0.01);
+  }
+
+  const divisibility& settings_;
+  progress shown_;
+  std::vector<future<numbers>> parts_;  // written by is_divisible_by alone
+};
+
+std::vector<std::string> gpu_names(const divisibility& settings) {
+  std::vector<std::string> names;
+  for (int i = 0; i < settings.gpus; ++i) names.push_back(fmt::format("gpu:{}", i));
+  return names;
+}
+
+executor make_executor(const divisibility& settings) {
+  std::vector<std::unique_ptr<backend>> backends;
+  backends.push_back(make_backend(cpu::threads{.workers = settings.workers}));
+  for (const auto& name : gpu_names(settings)) {
+    backends.push_back(make_backend(bare_place{.name = name, .offers = {{"gpu", 1}}}));
+  }
+  return executor({.seed = settings.seed}, std::move(backends));
+}
+
+struct findings {
+  numbers survivors;
+  bool complete = false;
+  progress::numbers counts{};
+  double seconds = 0;
+};
+
+findings compute(const divisibility& settings, const session& s) {
+  pipeline line(settings,
+                s.json ? progress::style::hidden_unless_terminal : progress::style::automatic);
+  auto ex = make_executor(settings);
+  findings found;
+  try {
+    const cancel_on_interrupt guard(s.interrupted, ex);
+    const auto data = ex.submit({.name = "load"}, [&line] { return line.load(); });
+    auto answer = ex.submit(
+        {.name = "is_divisible_by"},
+        [&line](const numbers& all, const std::vector<int>& divisors, int chunks) {
+          return line.is_divisible_by(all, divisors, chunks);
+        },
+        data, settings.divisors, settings.chunks);
+    found.survivors = std::move(answer).get();
+    found.complete = true;
+  } catch (const std::exception& error) {
+    ex.shutdown({.wait = true, .cancel_futures = true});
+    if (!s.interrupted.stop_requested()) {
+      if (dynamic_cast<const injected_failure*>(&error) == nullptr) throw;
+      throw demo_error(fmt::format(
+          "the task \"{}\" failed in {}; lower --failure-rate or raise --retries.", error.what(),
+          settings.retries == 0 ? "its only run"
+                                : fmt::format("each of its {} runs", settings.retries + 1)));
+    }
+    found.survivors = line.finished_survivors();
+  }
+  found.seconds = line.shown().seconds();
+  line.shown().close();
+  found.counts = line.shown().now();
+  return found;
+}
+
+void print_heading(const divisibility& settings) {
+  const auto chunks = static_cast<std::uint64_t>(settings.chunks);
+  const auto gpus = gpu_names(settings);
+  fmt::print("Which of the {} from 0 on are divisible by {}?\n\n",
+             counted(static_cast<std::uint64_t>(settings.size), "integer"),
+             listed(settings.divisors));
+  print_row("tasks", fmt::format("{}: load, split, {}, and a mask per chunk and divisor",
+                                 task_count(settings), counted(chunks, "chunk")));
+  print_row(
+      "places",
+      fmt::format("{}; {} {}", counted(static_cast<std::uint64_t>(settings.workers), "CPU worker"),
+                  listed(gpus, 4), gpus.size() == 1 ? "offers a gpu tag" : "offer a gpu tag each"));
+  print_row("", gpus.size() == 1
+                    ? "it is a bare place without workers: CPU workers host its tasks"
+                    : "they are bare places without workers: CPU workers host their tasks");
+  print_row("failures", fmt::format("{:g} % of the mask runs, at random, each tried again up to {}",
+                                    settings.failure_rate * 100,
+                                    counted(static_cast<std::uint64_t>(settings.retries), "time")));
+  print_row("seed", fmt::format("{} (repeats this run: --seed {})", settings.seed, settings.seed));
+  print_row("speed", fmt::format("{:g} (every sleep takes {:g} times its length)", settings.speed,
+                                 settings.speed));
+  fmt::print("\n");
+  flush_output();
+}
+
+void print_findings(const findings& found) {
+  const auto& n = found.counts;
+  if (!found.complete) {
+    fmt::print("\nInterrupted. The answer covers the chunks that were done.\n");
+  }
+  fmt::print("\n");
+  print_row("answer", fmt::format("{}: {}", counted(found.survivors.size(), "integer"),
+                                  listed(found.survivors)));
+  print_row("tasks",
+            fmt::format("{} of {} done, {}, {}", n.done, n.tasks, counted(n.failures, "failure"),
+                        counted(n.retries, "retry", "retries")));
+  print_row("time", seconds_text(found.seconds));
+  flush_output();
+}
+
+void print_as_json(const divisibility& settings, const findings& found) {
+  auto object = begin_json("demo", "divisibility");
+  object["result"] = found.survivors;
+  object["count"] = found.survivors.size();
+  object["complete"] = found.complete;
+  object["tasks"] = found.counts.done;
+  object["tasks_planned"] = found.counts.tasks;
+  object["failures"] = found.counts.failures;
+  object["retries"] = found.counts.retries;
+  object["backend"] = "local";
+  object["devices"] = json::array();
+  for (const auto& name : gpu_names(settings)) {
+    object["devices"].push_back({{"name", name}, {"kind", "bare"}});
+  }
+  object["workers"] = settings.workers;
+  object["size"] = settings.size;
+  object["divisors"] = settings.divisors;
+  object["chunks"] = settings.chunks;
+  object["speed"] = settings.speed;
+  object["seed"] = settings.seed;
+  object["seconds"] = rounded(found.seconds);
+  print_json(object);
+}
+
+}  // namespace
+
+exit_code run(const divisibility& settings, const session& s) {
+  if (!s.json) print_heading(settings);
+  const auto found = compute(settings, s);
+  if (s.json) {
+    print_as_json(settings, found);
+  } else {
+    print_findings(found);
+  }
+  return found.complete ? exit_code::success : exit_code::interrupted;
+}
+
+}  // namespace fronta::demos

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "session.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace fronta::demos {
+
+/// Which of the integers 0 … size-1 are divisible by all divisors?
+struct divisibility {
+  int size = 10'000;
+  std::vector<int> divisors = {3, 5, 7, 11, 13};
+  int chunks = 10;
+  /// Probability that a run of a mask task fails.
+  double failure_rate = 0.1;
+  int retries = 40;
+  /// Multiplies every sleep. With the default the two gpu tags are held for about 10 s each: 50
+  /// mask tasks of 0.3 s × divisor / 2 on average, a tenth of them twice.
+  double speed = 0.35;
+  std::uint64_t seed = 0;
+  int workers = 4;
+  int gpus = 2;
+};
+
+/// Runs the demo and prints what came out.
+exit_code run(const divisibility& settings, const session& s);
+
+}  // namespace fronta::demos
