@@ -7,7 +7,12 @@ namespace fronta {
 
 bool launched_task::run() && {
   auto& n = *std::exchange(node_, nullptr);
+  const detail::ending scope(n.host);
   if (!n.try_claim(detail::phase::running)) {
+    n.drop_keeper();
+    return false;
+  }
+  if (detail::end_with_failed_input(n)) {
     n.drop_keeper();
     return false;
   }

@@ -26,11 +26,11 @@ using trace::detail::emit;
 
 constexpr auto posted_failed = "post: the task failed; catch inside it or use submit";
 
-void count_finished(task_host& host, bool counted) noexcept {
-  if (this_worker != nullptr && this_worker->host == &host && !counted) {
+void count_finished(task_host& host) noexcept {
+  if (this_worker != nullptr && this_worker->host == &host) {
     worker::bump(this_worker->finished);
   } else {
-    host.count_finished(counted);
+    host.count_finished();
   }
 }
 
@@ -48,21 +48,37 @@ struct context_scope {
   worker* outer_nesting;
 };
 
+// What callbacks and destructors do is not the work of the task on whose stack they happen to run.
+class nobodys_context {
+ public:
+  nobodys_context() noexcept {
+    nobody_.outer = this_context;
+    if (nobody_.outer != nullptr) this_context = &nobody_;
+  }
+  ~nobodys_context() { this_context = nobody_.outer; }
+  nobodys_context(const nobodys_context&) = delete;
+  nobodys_context& operator=(const nobodys_context&) = delete;
+
+ private:
+  run_context nobody_;
+};
+
 // The end of a run: destroy callable and arguments, return tags, publish (wake, callbacks,
 // dependents), count.
 void finish_run(node& n, run_result result) noexcept {
+  const nobodys_context scope;
   auto& host = *n.host;
-  const bool counted = n.counted;
   n.destroy_body();
   if (n.routed) host.release(n);
   if (n.extra() != nullptr) host.forget(n);
+  if (n.counted) host.no_longer_pending();
   emit(event_kind::finish, n.path, result == run_result::value ? 0 : 1);
   if (!n.has_future && result == run_result::error && !n.done()) {
     host.report(n.stored_error(), posted_failed);
   }
   if (!n.publish(result == run_result::value ? phase::value : phase::error)) n.clear_outcome();
   n.drop_keeper();
-  count_finished(host, counted);
+  count_finished(host);
 }
 
 run_result run_in_context(node& n) {
@@ -81,9 +97,8 @@ run_result run_in_context(node& n) {
 constinit thread_local node* failing = nullptr;
 constinit thread_local bool failing_active = false;
 
-void fail_from(node& n, node& source) noexcept {
-  const bool cancelled = source.current() == phase::cancelled;
-  if (!n.try_claim(cancelled ? phase::dropping : phase::settling)) return;
+// Stores in a claimed node what its failed input means for it.
+void take_failure(node& n, node& source, bool cancelled) noexcept {
   const auto input = source.extra() != nullptr && !source.extra()->failed_input.empty()
                          ? source.extra()->failed_input
                          : source.name();
@@ -98,6 +113,12 @@ void fail_from(node& n, node& source) noexcept {
   } catch (...) {
     n.store_error(std::current_exception());
   }
+}
+
+void fail_from(node& n, node& source) noexcept {
+  const bool cancelled = source.current() == phase::cancelled;
+  if (!n.try_claim(cancelled ? phase::dropping : phase::settling)) return;
+  take_failure(n, source, cancelled);
   n.add_keeper();
   n.next = std::exchange(failing, &n);
   if (failing_active) return;
@@ -159,7 +180,7 @@ void execute(node& n) {
 
 void finish_dropped(node& n, phase end) noexcept {
   auto* const host = n.host;
-  const bool counted = n.counted;
+  const ending scope(host);
   const auto before = n.blockers().fetch_or(dropped_bit, std::memory_order_acq_rel);
   // While inputs were missing no queue had the node, and none will get it: its entry's keeper is
   // ours.
@@ -169,6 +190,7 @@ void finish_dropped(node& n, phase end) noexcept {
   if (host != nullptr) {
     if (n.routed) host->release(n);
     if (n.extra() != nullptr || n.watched) host->forget(n);
+    if (n.counted) host->no_longer_pending();
   }
   emit(end == phase::cancelled ? event_kind::cancel : event_kind::finish, n.path, 1);
   if (host != nullptr && !n.has_future && end == phase::error) {
@@ -176,7 +198,22 @@ void finish_dropped(node& n, phase end) noexcept {
   }
   n.publish(end);
   if (owns_entry) n.drop_keeper();
-  if (host != nullptr) count_finished(*host, counted);
+  if (host != nullptr) count_finished(*host);
+}
+
+bool end_with_failed_input(node& n) {
+  node* bad = nullptr;
+  n.visit_inputs(
+      [](void* context, node& input) {
+        auto& slot = *static_cast<node**>(context);
+        if (slot == nullptr && failed(input)) slot = &input;
+      },
+      &bad);
+  if (bad == nullptr) return false;
+  const bool cancelled = bad->current() == phase::cancelled;
+  take_failure(n, *bad, cancelled);
+  finish_dropped(n, cancelled ? phase::cancelled : phase::error);
+  return true;
 }
 
 bool cancel(node& n, const char* reason) {
@@ -202,6 +239,7 @@ void abort(node& n, std::exception_ptr error) {
     }
     n.require_extra().abort_error = error;
     n.request_stop();
+    const ending scope(n.host);
     if (n.publish(phase::aborted)) {
       if (!n.has_future) n.host->report(std::move(error), posted_failed);
       return;

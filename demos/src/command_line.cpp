@@ -10,8 +10,11 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 namespace fronta::demos {
@@ -26,26 +29,27 @@ bool reads(const std::string& text, Number& value) {
 
 // Ours instead of CLI11's: they say what to give, and refuse what a conversion would bend ("1e9",
 // "0x10", "-1" for an unsigned number).
-CLI::Validator whole(std::uint64_t least, std::uint64_t most, const char* unit = "") {
+CLI::Validator whole(std::uint64_t least, std::uint64_t most) {
   return {[=](const std::string& text) -> std::string {
             std::uint64_t value = 0;
             if (reads(text, value) && value >= least && value <= most) return "";
             return most == std::numeric_limits<std::uint64_t>::max()
                        ? fmt::format("give a whole number from {} on, not \"{}\"", least, text)
-                       : fmt::format("give a whole number from {} to {}, not \"{}\"", least, most,
-                                     text);
+                       : fmt::format("give a whole number from {} to {}, not \"{}\"",
+                                     grouped(least), grouped(most), text);
           },
-          unit};
+          ""};
 }
 
-CLI::Validator real(double least, double most, const char* unit = "") {
+CLI::Validator real(double least, double most) {
   return {[=](const std::string& text) -> std::string {
             double value = 0;
-            if (reads(text, value) && std::isfinite(value) && value >= least && value <= most)
+            if (reads(text, value) && std::isfinite(value) && value >= least && value <= most) {
               return "";
+            }
             return fmt::format("give a number from {:g} to {:g}, not \"{}\"", least, most, text);
           },
-          unit};
+          ""};
 }
 
 const CLI::Validator known_backend(
@@ -58,19 +62,23 @@ const CLI::Validator known_backend(
     },
     "");
 
+constexpr auto any_seed = std::numeric_limits<std::uint64_t>::max();
+
 class command_line {
  public:
   command_line() {
-    app_.set_version_flag("--version", "fronta " FRONTA_VERSION);
-    app_.set_help_flag("-h,--help", "print this text and end");
+    app_.set_version_flag("--version", "fronta " FRONTA_VERSION, "print the version and end");
+    app_.footer("Start with: fronta run divisibility");
     app_.require_subcommand(1);
     run_->require_subcommand(1);
     add_divisibility();
     add_batch();
     add_gridsearch();
-    list_->add_flag("--json", json_, "print one JSON object");
-    for (auto* sub : {run_, list_, doctor_})
-      sub->set_help_flag("-h,--help", "print this text and end");
+    add_json(*list_);
+    for (auto* app :
+         {&app_, run_, list_, doctor_, divisibility_app_, batch_app_, gridsearch_app_}) {
+      app->set_help_flag("-h,--help", "print this text and end");
+    }
   }
 
   command read(int argc, const char* const* argv) {
@@ -90,72 +98,87 @@ class command_line {
   }
 
  private:
+  // An option with one value. The later of two wins: scripts append to a line that they were given.
+  template <class Value>
+  static CLI::Option& add(CLI::App& app, const char* name, Value& value, const char* placeholder,
+                          const std::string& description, const std::string& by_default) {
+    return *app.add_option(name, value, fmt::format("{} [{}]", description, by_default))
+                ->type_name(placeholder)
+                ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  }
+  static void add_number(CLI::App& app, const char* name, int& value, const char* description,
+                         std::uint64_t least, std::uint64_t most) {
+    add(app, name, value, "N", description, std::to_string(value)).check(whole(least, most));
+  }
+  static void add_number(CLI::App& app, const char* name, double& value, const char* description,
+                         double least, double most) {
+    add(app, name, value, "X", description, fmt::format("{:g}", value)).check(real(least, most));
+  }
+  static void add_workers(CLI::App& app, std::optional<int>& workers) {
+    add(app, "--workers", workers, "N", "CPU workers", "the usable CPUs").check(whole(1, 1'024));
+  }
+  void add_json(CLI::App& app) {
+    app.add_flag("--json", json_, "print one JSON object")->disable_flag_override();
+  }
   void add_common(CLI::App& demo) {
-    demo.add_flag("--json", json_, "print one JSON object");
-    demo.add_option("--backend", backend_, "where tasks run: local [local]")->check(known_backend);
-    demo.set_help_flag("-h,--help", "print this text and end");
+    add(demo, "--backend", backend_, "NAME", "where tasks run", "local").check(known_backend);
+    add_json(demo);
   }
 
   void add_divisibility() {
     auto& d = divisibility_;
-    // Not given: another one each time, and short enough to be typed again.
+    // Another one each time, and short enough to be typed again.
     d.seed = std::random_device{}() % 1'000'000;
-    auto* app = divisibility_app_ =
-        run_->add_subcommand("divisibility", "which integers are divisible by all divisors?");
-    app->add_option("--size", d.size, "how many integers, from 0 on [10000]")
-        ->check(whole(1, 100'000'000, "N"));
-    app->add_option("--divisors", d.divisors, "the divisors [3 5 7 11 13]")
+    auto& app =
+        *run_->add_subcommand("divisibility", "which integers are divisible by all divisors?");
+    divisibility_app_ = &app;
+    add_number(app, "--size", d.size, "how many integers, from 0 on", 1, 100'000'000);
+    app.add_option("--divisors", d.divisors, "the divisors [3 5 7 11 13]")
+        ->type_name("N")
         ->delimiter(',')
-        ->check(whole(1, 1'000'000, "N ..."));
-    app->add_option("--chunks", d.chunks, "pieces of the data [10]")->check(whole(1, 100'000, "N"));
-    app->add_option("--failure-rate", d.failure_rate, "how probably a mask run fails [0.1]")
-        ->check(real(0, 1, "P"));
-    app->add_option("--retries", d.retries, "further runs of a mask that fails [40]")
-        ->check(whole(0, 1'000'000, "N"));
-    app->add_option("--speed", d.speed, fmt::format("multiplies every sleep [{:g}]", d.speed))
-        ->check(real(0, 1'000, "F"));
-    app->add_option("--seed", d.seed, "of sleeps and failures [another each time]")
-        ->check(whole(0, std::numeric_limits<std::uint64_t>::max(), "N"));
-    app->add_option("--workers", d.workers, "CPU workers [4]")->check(whole(1, 1'024, "N"));
-    app->add_option("--gpus", d.gpus, "gpu places [2]")->check(whole(1, 256, "N"));
-    add_common(*app);
+        ->check(whole(1, 1'000'000));
+    add_number(app, "--chunks", d.chunks, "pieces of the data", 1, 100'000);
+    add_number(app, "--failure-rate", d.failure_rate, "how probably a mask run fails", 0, 1);
+    add_number(app, "--retries", d.retries, "further runs of a mask that fails", 0, 1'000'000);
+    add_number(app, "--speed", d.speed, "multiplies every sleep", 0, 1'000);
+    add(app, "--seed", d.seed, "N", "of sleeps and failures", "another each time")
+        .check(whole(0, any_seed));
+    add_number(app, "--workers", d.workers, "CPU workers", 1, 1'024);
+    add_number(app, "--gpus", d.gpus, "gpu places", 1, 256);
+    add_common(app);
   }
 
   void add_batch() {
     auto& b = batch_;
-    auto* app = batch_app_ =
-        run_->add_subcommand("batch", "parse, aggregate and join many files in bounded memory");
-    app->add_option("--files", b.files, "CSV files, generated on first use [200]")
-        ->check(whole(1, 100'000, "N"));
-    app->add_option("--rows", b.rows, "rows a file [5000]")->check(whole(1, 10'000'000, "N"));
-    app->add_option("--window", b.window, "files that a stage may be ahead of its reader [8]")
-        ->check(whole(1, 1'000'000, "N"));
-    app->add_option("--data", b.data, "folder of the files [one in the user's cache]");
-    app->add_option("--workers", b.workers, "CPU workers [the usable CPUs]")
-        ->check(whole(1, 1'024, "N"));
-    app->add_option("--seed", b.seed, "of the generated data [1]")
-        ->check(whole(0, std::numeric_limits<std::uint64_t>::max(), "N"));
+    auto& app =
+        *run_->add_subcommand("batch", "parse, aggregate and join many files in bounded memory");
+    batch_app_ = &app;
+    add_number(app, "--files", b.files, "CSV files, generated on first use", 1, 100'000);
+    add_number(app, "--rows", b.rows, "rows a file", 1, 10'000'000);
+    add_number(app, "--window", b.window, "files that a stage may be ahead of its reader", 1,
+               1'000'000);
+    add(app, "--data", b.data, "FOLDER", "where the files are", "in the user's cache");
+    add_workers(app, b.workers);
+    add(app, "--seed", b.seed, "N", "of the generated data", "1").check(whole(0, any_seed));
     // What the demo starts to measure one run; in no help text.
-    app->add_option("--measure", b.measure, "")
+    app.add_option("--measure", b.measure)
         ->transform(CLI::CheckedTransformer(std::map<std::string, batch::part>{
             {"bounded", batch::part::bounded}, {"unbounded", batch::part::unbounded}}))
         ->group("");
-    add_common(*app);
+    add_common(app);
   }
 
   void add_gridsearch() {
     auto& g = gridsearch_;
-    auto* app = gridsearch_app_ = run_->add_subcommand(
-        "gridsearch", "search a grid of models; the first good ones stop the rest");
-    app->add_option("--points", g.points, "points of data [300]")->check(whole(10, 5'000, "N"));
-    app->add_option("--target", g.target, fmt::format("accuracy of a good model [{:g}]", g.target))
-        ->check(real(0, 1, "A"));
-    app->add_option("--want", g.want, "how many good models [3]")->check(whole(1, 120, "N"));
-    app->add_option("--workers", g.workers, "CPU workers [the usable CPUs]")
-        ->check(whole(1, 1'024, "N"));
-    app->add_option("--seed", g.seed, "of data and order [1]")
-        ->check(whole(0, std::numeric_limits<std::uint64_t>::max(), "N"));
-    add_common(*app);
+    auto& app = *run_->add_subcommand("gridsearch",
+                                      "search a grid of models; the first good ones stop the rest");
+    gridsearch_app_ = &app;
+    add_number(app, "--points", g.points, "points of data", 10, 5'000);
+    add_number(app, "--target", g.target, "accuracy of a good model", 0, 1);
+    add_number(app, "--want", g.want, "how many good models", 1, 120);
+    add_workers(app, g.workers);
+    add(app, "--seed", g.seed, "N", "of data and order", "1").check(whole(0, any_seed));
+    add_common(app);
   }
 
   // What CLI11 found, in our words.
@@ -181,12 +204,18 @@ class command_line {
                  : fmt::format("there is no demo \"{}\"; use {}.", unknown.front(), demo_names());
     }
     if (!unknown.empty()) {
-      return fmt::format(
-          "{} \"{}\"; see {}.",
-          unknown.front().starts_with('-') ? "there is no option" : "there is no use for",
-          unknown.front(), help);
+      return unknown.front().starts_with('-')
+                 ? fmt::format("there is no option {}; see {}.", unknown.front(), help)
+                 : fmt::format("\"{}\" is one word too many; see {}.", unknown.front(), help);
     }
-    return fmt::format("{}; see {}.", error.what(), help);
+    if (dynamic_cast<const CLI::ValidationError*>(&error) != nullptr) {
+      return fmt::format("{}.", error.what());  // it says what to give
+    }
+    const std::string_view text = error.what();
+    if (text.ends_with(" missing")) {
+      return fmt::format("{} needs a value; see {}.", text.substr(0, text.find(':')), help);
+    }
+    return fmt::format("{}; see {}.", text, help);
   }
 
   [[nodiscard]] const CLI::App* current() const {

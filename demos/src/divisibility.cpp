@@ -14,7 +14,9 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -122,6 +124,7 @@ class pipeline {
       throw injected_failure(this_task::name());
     }
     auto result = mask_on_place(chunk, divisor);
+    count_mask(this_task::place());
     shown_.finished(mask_work(divisor));
     return result;
   }
@@ -136,6 +139,11 @@ class pipeline {
 
   // ---- What came out.
 
+  /// How many masks each gpu place computed.
+  [[nodiscard]] std::map<std::string, int> masks() const {
+    const std::lock_guard lock(mutex_);
+    return masks_;
+  }
   progress& shown() noexcept { return shown_; }
   /// The survivors of the chunks that are done, for a run that was interrupted. Once nothing runs.
   [[nodiscard]] numbers finished_survivors() const {
@@ -161,8 +169,16 @@ class pipeline {
     return divisor * seconds_per_divisor / 2 / at_once / std::max(1 - settings_.failure_rate, 0.01);
   }
 
+  // `places` is the host's and then the gpu's: "cpu gpu:1".
+  void count_mask(const std::string& places) {
+    const std::lock_guard lock(mutex_);
+    ++masks_[places.substr(places.find(' ') + 1)];
+  }
+
   const divisibility& settings_;
   progress shown_;
+  mutable std::mutex mutex_;
+  std::map<std::string, int> masks_;    // guarded by mutex_
   std::vector<future<numbers>> parts_;  // written by is_divisible_by alone
 };
 
@@ -184,6 +200,7 @@ executor make_executor(const divisibility& settings) {
 struct findings {
   numbers survivors;
   bool complete = false;
+  std::map<std::string, int> masks;  // by gpu place
   progress::numbers counts{};
   double seconds = 0;
 };
@@ -218,35 +235,41 @@ findings compute(const divisibility& settings, const session& s) {
   found.seconds = line.shown().seconds();
   line.shown().close();
   found.counts = line.shown().now();
+  found.masks = line.masks();
   return found;
 }
 
+int masks_on(const findings& found, const std::string& place) {
+  const auto at = found.masks.find(place);
+  return at == found.masks.end() ? 0 : at->second;
+}
+
 void print_heading(const divisibility& settings) {
-  const auto chunks = static_cast<std::uint64_t>(settings.chunks);
+  const auto count = [](auto n) { return static_cast<std::uint64_t>(n); };
   const auto gpus = gpu_names(settings);
-  fmt::print("Which of the {} from 0 on are divisible by {}?\n\n",
-             counted(static_cast<std::uint64_t>(settings.size), "integer"),
-             listed(settings.divisors));
-  print_row("tasks", fmt::format("{}: load, split, {}, and a mask per chunk and divisor",
-                                 task_count(settings), counted(chunks, "chunk")));
-  print_row(
-      "places",
-      fmt::format("{}; {} {}", counted(static_cast<std::uint64_t>(settings.workers), "CPU worker"),
-                  listed(gpus, 4), gpus.size() == 1 ? "offers a gpu tag" : "offer a gpu tag each"));
-  print_row("", gpus.size() == 1
-                    ? "it is a bare place without workers: CPU workers host its tasks"
-                    : "they are bare places without workers: CPU workers host their tasks");
-  print_row("failures", fmt::format("{:g} % of the mask runs, at random, each tried again up to {}",
+  const bool one = gpus.size() == 1;
+  fmt::print("Which of the integers from 0 to {} are divisible by {}?\n\n",
+             grouped(count(settings.size - 1)), listed(settings.divisors));
+  print_row("tasks",
+            fmt::format("{}: load, split, {}, {} (one per chunk and divisor)",
+                        grouped(task_count(settings)), counted(count(settings.chunks), "chunk"),
+                        counted(count(settings.chunks) * settings.divisors.size(), "mask")));
+  print_row("places",
+            fmt::format("{}; {}, {} {{\"gpu\", 1}}", counted(count(settings.workers), "CPU worker"),
+                        listed(gpus, 4), one ? "which offers" : "which offer each"));
+  print_row("", one ? "this is a bare place without workers: CPU workers host its tasks"
+                    : "these are bare places without workers: CPU workers host their tasks");
+  print_row("failures", fmt::format("{:g} % of the mask runs, at random; up to {} a mask",
                                     settings.failure_rate * 100,
-                                    counted(static_cast<std::uint64_t>(settings.retries), "time")));
-  print_row("seed", fmt::format("{} (repeats this run: --seed {})", settings.seed, settings.seed));
-  print_row("speed", fmt::format("{:g} (every sleep takes {:g} times its length)", settings.speed,
-                                 settings.speed));
+                                    counted(count(settings.retries), "retry", "retries")));
+  print_row("speed", fmt::format("{:g} (every sleep is multiplied by it)", settings.speed));
+  print_row("seed",
+            fmt::format("{} (--seed {} gives the same failures)", settings.seed, settings.seed));
   fmt::print("\n");
   flush_output();
 }
 
-void print_findings(const findings& found) {
+void print_findings(const divisibility& settings, const findings& found) {
   const auto& n = found.counts;
   if (!found.complete) {
     fmt::print("\nInterrupted. The answer covers the chunks that were done.\n");
@@ -257,6 +280,11 @@ void print_findings(const findings& found) {
   print_row("tasks",
             fmt::format("{} of {} done, {}, {}", n.done, n.tasks, counted(n.failures, "failure"),
                         counted(n.retries, "retry", "retries")));
+  std::vector<std::string> masks;
+  for (const auto& name : gpu_names(settings)) {
+    masks.push_back(fmt::format("{} on {}", masks_on(found, name), name));
+  }
+  print_row("masks", listed(masks, 4));
   print_row("time", seconds_text(found.seconds));
   flush_output();
 }
@@ -273,7 +301,8 @@ void print_as_json(const divisibility& settings, const findings& found) {
   object["backend"] = "local";
   object["devices"] = json::array();
   for (const auto& name : gpu_names(settings)) {
-    object["devices"].push_back({{"name", name}, {"kind", "bare"}});
+    object["devices"].push_back(
+        {{"name", name}, {"kind", "bare"}, {"masks", masks_on(found, name)}});
   }
   object["workers"] = settings.workers;
   object["size"] = settings.size;
@@ -293,7 +322,7 @@ exit_code run(const divisibility& settings, const session& s) {
   if (s.json) {
     print_as_json(settings, found);
   } else {
-    print_findings(found);
+    print_findings(settings, found);
   }
   return found.complete ? exit_code::success : exit_code::interrupted;
 }

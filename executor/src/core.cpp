@@ -23,7 +23,11 @@ std::uint64_t random_seed() {
 struct key_holder {
   std::shared_ptr<key_table> table;
   std::string key;
-  node* task;
+  node* task = nullptr;
+  key_holder(std::shared_ptr<key_table> t, std::string k)
+      : table(std::move(t)), key(std::move(k)) {}
+  key_holder(const key_holder&) = delete;
+  key_holder& operator=(const key_holder&) = delete;
   ~key_holder() {
     const std::lock_guard lock(table->mutex);
     const auto at = table->tasks.find(key);
@@ -32,11 +36,16 @@ struct key_holder {
 };
 
 void task_timed_out(node& n) {
-  auto* const x = n.extra();
-  const auto limit = std::chrono::duration<double>(x->options.timeout->value()).count();
-  abort(n, std::make_exception_ptr(timeout_error(
-               "task \"" + n.name() + "\" was not done within its timeout of " +
-               std::to_string(limit) + " s, counted from submit; raise .timeout or do less")));
+  std::exception_ptr error;
+  try {
+    const auto limit = std::chrono::duration<double>(n.extra()->options.timeout->value()).count();
+    error = std::make_exception_ptr(timeout_error(
+        "task \"" + n.name() + "\" was not done within its timeout of " +
+        std::to_string(limit) + " s, counted from submit; raise .timeout or do less"));
+  } catch (const std::bad_alloc&) {
+    error = std::current_exception();
+  }
+  abort(n, std::move(error));
 }
 
 void pause_over(node& n) {
@@ -77,6 +86,7 @@ void executor_core::start(std::vector<std::unique_ptr<backend>> backends) {
     auto one = std::make_unique<attached>(*this, std::move(b));
     one->first_place = static_cast<std::int32_t>(router_.places().size());
     auto& added = *backends_.emplace_back(std::move(one));
+    if (added.owned->elastic()) router_.expect_places();
     const auto places = added.owned->start(added);
     added.running = true;
     for (std::size_t i = 0; i < places.size(); ++i) {
@@ -149,6 +159,7 @@ void executor_core::connect_cold(node& n) noexcept {
     }
     if (x.options.stop.stop_possible()) {
       const auto stop = [&n] {
+        const kept_node keep(n);  // cancelling lets go of what keeps it
         if (!cancel(n, nullptr)) n.request_stop();
       };
       link = std::make_shared<std::stop_callback<decltype(stop)>>(x.options.stop, stop);
@@ -171,14 +182,15 @@ void executor_core::connect_cold(node& n) noexcept {
 
 node* executor_core::find_or_enter_key(node& n, const std::type_info& type) {
   auto& x = *n.extra();
-  auto holder = std::make_shared<key_holder>(key_holder{keys_, x.options.key, nullptr});
+  auto holder = std::make_shared<key_holder>(keys_, x.options.key);
+  any_future other;  // goes after the lock, which its end may take
   const std::lock_guard lock(keys_->mutex);
   const auto [at, entered] = keys_->tasks.try_emplace(x.options.key, key_table::entry{&n, &type});
   if (!entered) {
     auto& [task, its_type] = at->second;
     if (task->try_add_reader()) {
       if (*its_type == type) return task;
-      const auto other = future_access::adopt_erased(task);  // drops the reader
+      other = future_access::adopt_erased(task);
       throw std::invalid_argument("submit: a task with the key \"" + x.options.key +
                                   "\" and another result type exists; use another key");
     }
@@ -207,6 +219,11 @@ void executor_core::make_ready(node& n, bool next) noexcept {
     return;
   }
   const auto* const x = n.extra();
+  if (x != nullptr && x->options.stop.stop_requested()) {
+    cancel(n, nullptr);
+    n.drop_keeper();
+    return;
+  }
   if (x != nullptr && x->due != deadline::time_point::max() && timers_.now() >= x->due) {
     task_timed_out(n);
     n.drop_keeper();
@@ -217,7 +234,7 @@ void executor_core::make_ready(node& n, bool next) noexcept {
     return;
   }
   try {
-    if (pool_ == nullptr) note_input_bytes(n);
+    note_input_bytes(n);
     const kept_node keep(n);  // a waiting task may start, and end, at any moment
     if (const auto to = router_.route(n)) {
       to->to->launch(launched_task(n), to->local_place, how);
@@ -269,21 +286,27 @@ void executor_core::no_place_came(node& n) {
 }
 
 void executor_core::note_input_bytes(node& n) {
-  auto& known = n.extra()->input_bytes;
-  known.clear();
-  n.visit_inputs(
+  // Collected first: it may be cancelled meanwhile, and sizes are asked of the values' own types.
+  std::vector<node*> inputs;
+  n.visit_pending_inputs(
       [](void* context, node& input) {
-        auto& list = *static_cast<std::vector<std::pair<std::int32_t, std::size_t>>*>(context);
-        if (input.made_at < 0 || !input.done()) return;
-        for (auto& [place, bytes] : list) {
-          if (place == input.made_at) {
-            bytes += input.value_bytes();
-            return;
-          }
-        }
-        list.emplace_back(input.made_at, input.value_bytes());
+        if (!input.done() || input.made_at < 0) return;
+        input.add_keeper();
+        static_cast<std::vector<node*>*>(context)->push_back(&input);
       },
-      &known);
+      &inputs);
+  std::vector<std::pair<std::int32_t, std::size_t>> known;
+  for (auto* input : inputs) {
+    const auto at = std::find_if(known.begin(), known.end(),
+                                 [&](const auto& k) { return k.first == input->made_at; });
+    if (at != known.end()) {
+      at->second += input->value_bytes();
+    } else {
+      known.emplace_back(input->made_at, input->value_bytes());
+    }
+    input->drop_keeper();
+  }
+  router_.note_input_bytes(n, std::move(known));
 }
 
 void executor_core::launch(const std::vector<router::target>& targets) noexcept {
@@ -401,8 +424,11 @@ bool executor_core::requeue(node& n) noexcept {
 
 bool executor_core::run_again(node& n) noexcept { return requeue(n); }
 
-void executor_core::count_finished(bool counted) noexcept {
-  if (counted) control_.pending.fetch_sub(1, std::memory_order_release);
+void executor_core::no_longer_pending() noexcept {
+  control_.pending.fetch_sub(1, std::memory_order_release);
+}
+
+void executor_core::count_finished() noexcept {
   if (this_worker != nullptr && this_worker->host == this) {
     worker::bump(this_worker->finished);
   } else {
@@ -447,11 +473,13 @@ edge_level executor_core::needed_level(const node& dependent, const node& source
 
 void executor_core::fetch(node& n) {
   if (n.extra() == nullptr) return;
-  const auto place = n.extra()->held.host_place;
-  if (auto* from = router_.owner_of(place)) {
-    from->fetch(n.path);
-    n.remote.store(false, std::memory_order_release);
+  auto* const from = router_.owner_of(n.extra()->held.host_place);
+  if (from == nullptr) {
+    throw cancelled_error("future: the value of task \"" + n.name() +
+                          "\" was lost with the place that held it; run the task again");
   }
+  from->fetch(n.path);
+  n.remote.store(false, std::memory_order_release);
 }
 
 bool executor_core::could_start(node& n, std::span<node* const> stuck, std::string& tag) {

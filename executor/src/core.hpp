@@ -58,7 +58,8 @@ class executor_core final : public task_host {
   bool run_again(node& n) noexcept override;
   void started(node& n) noexcept override;
   void forget(node& n) noexcept override;
-  void count_finished(bool counted) noexcept override;
+  void no_longer_pending() noexcept override;
+  void count_finished() noexcept override;
   void report(std::exception_ptr error, const char* context) noexcept override;
   edge_level needed_level(const node& dependent, const node& source) noexcept override;
   void fetch(node& n) override;

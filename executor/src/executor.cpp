@@ -6,6 +6,7 @@
 
 #include "core.hpp"
 
+#include <optional>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
@@ -68,13 +69,15 @@ std::uint64_t executor_control::unfinished() noexcept {
   auto begun = left_submitted;
   for (const auto* w : workers) begun += w->submitted.load(std::memory_order_acquire);
   begun += submitted.load(std::memory_order_seq_cst);
+  begun += submitted_apart.load(std::memory_order_seq_cst);
   return begun - ended;
 }
 
 void admission::admit_external(std::uint64_t generation, const char* verb, when_full full,
-                               bool nested) {
+                               bool nested, bool dependent) {
   auto& c = control_;
-  const auto index = c.submitted.fetch_add(1, std::memory_order_seq_cst);
+  const auto index =
+      (nested ? c.submitted_apart : c.submitted).fetch_add(1, std::memory_order_seq_cst);
   const auto refuse = [&] {
     c.finished.fetch_add(1, std::memory_order_seq_cst);
     if (c.watched.load(std::memory_order_seq_cst)) c.notify();
@@ -86,9 +89,10 @@ void admission::admit_external(std::uint64_t generation, const char* verb, when_
     refuse();
     throw_closed(verb, !mine || now == mode::gone);
   }
-  if (c.max_pending >= 0 && !nested) {
-    if (c.pending.fetch_add(1, std::memory_order_acquire) >= c.max_pending) {
-      c.pending.fetch_sub(1, std::memory_order_relaxed);
+  if (c.max_pending >= 0 && !nested && !dependent) {
+    auto pending = c.pending.load(std::memory_order_relaxed);
+    do {
+      if (pending < c.max_pending) continue;
       refuse();
       if (full == when_full::fail) {
         throw queue_full_error(std::string(verb) + ": max_pending (" +
@@ -98,11 +102,14 @@ void admission::admit_external(std::uint64_t generation, const char* verb, when_
       committed_ = true;  // nothing is left to undo
       admitted_ = false;
       return;
-    }
+    } while (!c.pending.compare_exchange_weak(pending, pending + 1, std::memory_order_acquire,
+                                              std::memory_order_relaxed));
     limited_ = true;
   }
   submit_woke_worker = false;
-  path_ = child_path(0, 0, index - c.first_index);
+  path_ = child_path(0, 0, c.max_pending >= 0
+                               ? c.admitted.fetch_add(1, std::memory_order_relaxed)
+                               : index - c.first_index);
 }
 
 void admission::undo() noexcept {
@@ -185,12 +192,22 @@ std::vector<place_status> executor_ref::places() const {
 }
 
 std::vector<std::string> executor_ref::hosting_places() const {
-  std::vector<std::string> names;
-  for (auto& p : places()) {
-    if (p.hosts_tasks) names.push_back(p.name);
+  auto hosts = places();
+  std::erase_if(hosts, [](const place_status& p) { return !p.hosts_tasks; });
+  if (hosts.empty()) {
+    throw unsatisfiable_error(
+        "scatter_each: no place of this executor runs tasks; give it a backend with workers, such "
+        "as cpu::threads", "cpu", amount(1), {});
   }
-  if (names.empty()) names.emplace_back();
-  return names;
+  std::vector<std::string> names;
+  for (amount share = 1;; share = share + amount(1)) {
+    const auto before = names.size();
+    for (const auto& p : hosts) {
+      const auto* cpu = p.offers.find("cpu");
+      if (share == amount(1) || (cpu != nullptr && *cpu >= share)) names.push_back(p.name);
+    }
+    if (names.size() == before) return names;
+  }
 }
 
 std::int16_t executor_ref::place_index(const std::string& name) const {
@@ -245,6 +262,8 @@ void executor::open_with(executor_options options,
     throw;
   }
   c.first_index = c.submitted.load();
+  c.admitted.store(0);
+  c.from_callbacks.store(0);
   c.maps.store(0);
   c.core = core.release();
   control_ = &c;
@@ -264,8 +283,17 @@ executor::~executor() { close(); }
 
 namespace {
 
-bool on_own_worker(const detail::executor_control& c) noexcept {
-  return detail::this_worker != nullptr && detail::this_worker->host == c.host.load();
+// Whether this thread runs or ends a task of the executor: then it cannot wait for the executor.
+bool inside_own_task(const detail::executor_control& c) noexcept {
+  const auto* const host = c.host.load();
+  if (detail::this_worker != nullptr && detail::this_worker->host == host) return true;
+  for (const auto* r = detail::this_context; r != nullptr; r = r->outer) {
+    if (r->task != nullptr && r->task->host == host) return true;
+  }
+  for (const auto* e = detail::this_ending; e != nullptr; e = e->outer) {
+    if (e->host == host) return true;
+  }
+  return false;
 }
 
 void close_admission(detail::executor_control& c, bool cancelling) {
@@ -278,9 +306,19 @@ void close_admission(detail::executor_control& c, bool cancelling) {
   if (cancelling) c.core->cancel_everything();
 }
 
-// True when nothing is left.
+// True when nothing is left. Inside a task of another executor its cpu share is lent meanwhile.
 bool drain(detail::executor_control& c, deadline until) {
+  std::optional<detail::blocking_section> lent;
   std::unique_lock lock(c.mutex);
+  if (detail::this_worker != nullptr && c.unfinished() != 0 && !until.passed()) {
+    lock.unlock();  // lending takes locks of its own
+    try {
+      lent.emplace();
+    } catch (const std::exception&) {
+      // No substitute: it keeps its share.
+    }
+    lock.lock();
+  }
   c.watched.store(true, std::memory_order_seq_cst);
   while (c.unfinished() != 0) {
     if (until.never()) {
@@ -316,7 +354,7 @@ void finish_elsewhere(detail::executor_control& c) {
 
 void executor::shutdown(shutdown_options options) {
   auto& c = checked("shutdown");
-  if (options.wait && on_own_worker(c)) {
+  if (options.wait && inside_own_task(c)) {
     throw std::system_error(
         std::make_error_code(std::errc::resource_deadlock_would_occur),
         "executor::shutdown: a task of this executor cannot wait for its own end; use .wait = "
@@ -329,7 +367,7 @@ void executor::shutdown(shutdown_options options) {
 shutdown_report executor::shutdown_for(time_limit limit, shutdown_options options) {
   auto& c = checked("shutdown_for");
   const deadline until(limit);
-  if (options.wait && !limit.zero() && on_own_worker(c)) {
+  if (options.wait && !limit.zero() && inside_own_task(c)) {
     throw std::system_error(
         std::make_error_code(std::errc::resource_deadlock_would_occur),
         "executor::shutdown_for: a task of this executor cannot wait for its own end; call it "
@@ -359,7 +397,7 @@ void executor::close() noexcept {
   if (control_ == nullptr) return;
   auto& c = *std::exchange(control_, nullptr);
   close_admission(c, false);
-  if (!on_own_worker(c)) {
+  if (!inside_own_task(c)) {
     finish(c);
     return;
   }

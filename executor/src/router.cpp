@@ -12,6 +12,9 @@ namespace {
 
 const task_options& options_of(const node& n) { return n.extra()->options; }
 
+// How many bytes rather move than that a task waits for one before it: 100 µs of copying.
+constexpr double bytes_for_a_turn = 1 << 20;
+
 }  // namespace
 
 router::router(const resources& executor_wide) {
@@ -233,9 +236,7 @@ void router::check(const node& n) const {
   bool possible = false;
   candidates(n, [&](candidate c) { possible = possible || feasible(n, c); });
   if (possible) return;
-  for (const auto& p : places_) {
-    if (p.owner != nullptr && p.owner->elastic()) return;  // it may appear
-  }
+  if (elastic_) return;  // it may appear
   const std::string task = "submit: task \"" + n.name() + "\" ";
   const bool hosted = std::any_of(places_.begin(), places_.end(),
                                   [](const place& p) { return p.hosts && p.owner != nullptr; });
@@ -295,7 +296,8 @@ double router::score(const node& n, candidate c) const {
   if (!prefer.empty() && (prefer == host.name || (device != nullptr && prefer == device->name))) {
     result += 1e15;
   }
-  // Where most input bytes lie; then the emptier device; then the shorter queue.
+  // Where most input bytes lie, unless tasks queue up there; then the emptier device; then the
+  // shorter queue.
   result += static_cast<double>(n.extra()->bytes_at(c.host) +
                                 (c.device >= 0 ? n.extra()->bytes_at(c.device) : 0));
   if (device != nullptr) {
@@ -305,7 +307,12 @@ double router::score(const node& n, candidate c) const {
       }
     }
   }
-  return result - 1e-3 * static_cast<double>(host.owner->load());
+  const auto load = static_cast<double>(host.owner->load());
+  const auto* cpu = find(host.tags, "cpu");
+  const double shares =
+      cpu != nullptr ? std::max(1.0, amount::from_units(cpu->total).value()) : 1.0;
+  if (load > shares) result -= bytes_for_a_turn * (load - shares) / shares;
+  return result - 1e-3 * load;
 }
 
 std::optional<router::candidate> router::choose(const node& n, std::int32_t host) const {
@@ -331,11 +338,11 @@ void router::reserve(node& n, candidate c) {
   auto& held = n.extra()->held;
   held.host_place = c.host;
   held.device_place = c.device;
-  held.held = true;
+  n.made_at = static_cast<std::int16_t>(c.host);
   held.taken.clear();
+  held.taken.reserve(options_of(n).needs.entries().size() + 1);
+  held.held = true;  // if a name cannot be copied, what was taken goes back with the task
   static_cast<void>(split(n, c, [&](const tag& t, std::int64_t units) {
-    auto& mine = const_cast<tag&>(t);
-    mine.used += units;
     const auto owned_by = [&](std::int32_t p) {
       const auto& tags = places_[static_cast<std::size_t>(p)].tags;
       return !tags.empty() && &t >= tags.data() && &t < tags.data() + tags.size();
@@ -347,6 +354,7 @@ void router::reserve(node& n, candidate c) {
       owner = c.host;
     }
     held.taken.push_back({owner, t.name, units});
+    const_cast<tag&>(t).used += units;
     return true;
   }));
   trace::detail::emit(trace::event_kind::route, n.path, static_cast<std::uint64_t>(c.host));
@@ -420,6 +428,11 @@ void router::drop_claim(queue& q) {
   if (!q.claims) return;
   q.claims = false;
   --claims_;
+}
+
+void router::note_input_bytes(node& n, std::vector<std::pair<std::int32_t, std::size_t>> bytes) {
+  const std::lock_guard lock(mutex_);
+  n.extra()->input_bytes = std::move(bytes);
 }
 
 std::optional<router::target> router::route(node& n) {
@@ -545,10 +558,7 @@ bool router::could_start(const node& n, std::span<node* const> stuck,
       return false;
     });
   });
-  for (const auto& p : places_) {
-    possible = possible || (p.owner != nullptr && p.owner->elastic());
-  }
-  return possible;
+  return possible || elastic_;
 }
 
 }  // namespace fronta::detail

@@ -36,6 +36,8 @@ class router {
     node* task;
   };
 
+  /// Places may appear later: what fits nowhere now may wait.
+  void expect_places() noexcept { elastic_ = true; }
   /// The place's number. Throws std::invalid_argument for a name that is taken.
   std::int32_t add_place(const place_info& info, backend& owner, std::size_t local_place);
   void change_place(std::int32_t place, const resources& offers);
@@ -46,6 +48,8 @@ class router {
   /// Whether tasks that need one cpu share alone may bypass the router: one hosting pool.
   [[nodiscard]] std::optional<target> only_pool() const;
 
+  /// How many bytes of a ready task's inputs lie where.
+  void note_input_bytes(node& n, std::vector<std::pair<std::int32_t, std::size_t>> bytes);
   /// A ready task: where to launch it now, or nothing when it waits (its keeper went along).
   std::optional<target> route(node& n);
   /// A pool's worker picked it: reserves and claims.
@@ -124,6 +128,7 @@ class router {
   std::map<std::string, queue> waiting_;
   std::uint64_t next_sequence_ = 1;
   std::size_t claims_ = 0;
+  bool elastic_ = false;  // constant once the executor is open
 };
 
 }  // namespace fronta::detail

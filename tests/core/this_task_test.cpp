@@ -1,1 +1,150 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fronta/this_task.hpp>
+
+#include <fronta/cpu/threads.hpp>
+#include <fronta/executor.hpp>
+
+#include <gmock/gmock.h>
+
+#include <support/gate.hpp>
+#include <support/manual_backend.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace {
+
+namespace this_task = fronta::this_task;
+using fronta::executor;
+using fronta::executor_ref;
+using fronta::invalid_state_error;
+using fronta::cpu::threads;
+
+TEST(ThisTask, OutsideATaskItsVerbsThrow) {
+  EXPECT_FALSE(this_task::active());
+  EXPECT_THROW(static_cast<void>(this_task::executor()), invalid_state_error);
+  EXPECT_THROW(static_cast<void>(this_task::stop_token()), invalid_state_error);
+  EXPECT_THROW(static_cast<void>(this_task::attempt()), invalid_state_error);
+  EXPECT_THROW(static_cast<void>(this_task::name()), invalid_state_error);
+  EXPECT_THROW(static_cast<void>(this_task::place()), invalid_state_error);
+  EXPECT_THROW(static_cast<void>(this_task::path()), invalid_state_error);
+  EXPECT_THROW(static_cast<void>(this_task::holds("gpu")), invalid_state_error);
+  EXPECT_THROW(static_cast<void>(this_task::rng()), invalid_state_error);
+  EXPECT_THROW(this_task::reschedule(), invalid_state_error);
+  EXPECT_NO_THROW(this_task::blocking());
+}
+
+// C-10
+TEST(ThisTask, TheExecutorArrivesInTasksAndInTheirTasks) {
+  executor one{threads{.workers = 1}};
+  executor other{threads{.workers = 1}};
+  const auto mine = [] { return this_task::executor(); };
+  EXPECT_EQ(one.submit(mine).get(), one.ref());
+  EXPECT_EQ(other.submit(mine).get(), other.ref());
+  const auto nested = one.submit([&] { return this_task::executor().submit(mine).get(); });
+  EXPECT_EQ(nested.get(), one.ref());
+  // From a task of one executor to the other.
+  const auto across = one.submit([&] {
+    const auto there = other.submit(mine).get();
+    return std::pair(there, this_task::executor());
+  });
+  EXPECT_EQ(across.get(), std::pair(other.ref(), one.ref()));
+}
+
+// C-10
+TEST(ThisTask, ThePriorityArrivesInNestedTasksUnlessTheyNameOne) {
+  const auto launched = std::make_shared<fronta::test::launched_tasks>();
+  executor ex{fronta::test::manual{launched}};
+  ex.submit({.priority = 5}, [] {
+    auto own = this_task::executor();
+    own.submit([] {});
+    own.submit({.name = "named"}, [] {});
+    own.submit({.priority = 0}, [] {});
+    own.submit({.priority = -1}, [] {});
+  });
+  ex.submit([] {});
+  std::vector<int> priorities;
+  while (auto task = launched->take()) {
+    priorities.push_back(task->priority());
+    std::move(*task).run();
+  }
+  EXPECT_THAT(priorities, testing::ElementsAre(5, 0, 5, 5, 0, -1));
+}
+
+// C-10
+TEST(ThisTask, NameAndPlaceArriveAtTheTask) {
+  executor ex{threads{.workers = 1, .name = "here", .offers = {{"lens", 2}}}};
+  EXPECT_EQ(ex.submit({.name = "norm"}, [] { return this_task::name(); }).get(), "norm");
+  EXPECT_EQ(ex.submit([] { return this_task::place(); }).get(), "here");
+  const auto holds = [] { return std::pair(this_task::holds("lens"), this_task::holds("gpu")); };
+  EXPECT_EQ(ex.submit({.needs = {{"lens", 1}}}, holds).get(), std::pair(true, false));
+}
+
+// C-10
+TEST(ThisTask, TheContextIsRestoredAfterATaskThatRanInsideAWait) {
+  executor ex{threads{.workers = 1}};
+  const auto f = ex.submit({.name = "outer", .priority = 3}, [] {
+    std::vector<std::string> names{this_task::name()};
+    const auto path = this_task::path();
+    auto own = this_task::executor();
+    const auto inner = own.submit({.name = "inner"}, [] { return this_task::name(); });
+    names.push_back(inner.get());
+    const auto fails = own.submit({.name = "fails"}, []() -> int { throw std::runtime_error("x"); });
+    EXPECT_THROW(static_cast<void>(fails.get()), std::runtime_error);
+    names.push_back(this_task::name());
+    EXPECT_EQ(this_task::path(), path);
+    EXPECT_EQ(this_task::executor(), own);
+    return names;
+  });
+  EXPECT_THAT(f.get(), testing::ElementsAre("outer", "inner", "outer"));
+}
+
+// C-10
+TEST(ThisTask, TheContextEndsWithTheTask) {
+  const auto launched = std::make_shared<fronta::test::launched_tasks>();
+  executor ex{fronta::test::manual{launched}};
+  ex.submit([] { EXPECT_TRUE(this_task::active()); });
+  bool active_in_callback = true;
+  ex.submit([] { throw std::runtime_error("x"); }).add_done_callback([&](const fronta::any_future&) {
+    active_in_callback = this_task::active();
+  });
+  launched->run_all();
+  EXPECT_FALSE(active_in_callback);
+  EXPECT_FALSE(this_task::active());
+}
+
+TEST(ThisTask, PathAndRandomNumbersDependOnSeedAndSubmissionTreeAlone) {
+  using numbers = std::vector<std::uint64_t>;
+  const auto run = [](int workers) {
+    executor ex{{.seed = 42}, threads{.workers = workers}};
+    const auto draw = [] {
+      auto r = this_task::rng();
+      return numbers{this_task::path(), r(), r()};
+    };
+    numbers all;
+    for (int i = 0; i < 3; ++i) {
+      const auto f = ex.submit([&] {
+        auto own = this_task::executor();
+        auto a = own.submit(draw);
+        auto b = own.submit(draw);
+        auto both = a.get();
+        for (const auto n : b.get()) both.push_back(n);
+        return both;
+      });
+      for (const auto n : f.get()) all.push_back(n);
+    }
+    return all;
+  };
+  EXPECT_EQ(run(1), run(2));
+}
+
+TEST(ThisTask, RngStartsTheSameStreamAnewAtEachCall) {
+  executor ex{threads{.workers = 1}};
+  EXPECT_TRUE(ex.submit([] { return this_task::rng()() == this_task::rng()(); }).get());
+}
+
+}  // namespace

@@ -13,12 +13,12 @@
 #include <atomic>
 #include <functional>
 #include <latch>
+#include <optional>
 #include <random>
 #include <vector>
 
 namespace {
 
-using fronta::executor_ref;
 using fronta::task_options;
 using fronta::test::concurrency_meter;
 using fronta::test::gate;
@@ -134,20 +134,51 @@ TEST(CpuAmounts, ALargeTaskIsNotStarvedByAStreamOfOrdinaryOnes) {
   ex.submit(cpu(2), [&] { going = false; }).get();
 }
 
+// Streams of halves, more than can run at once, that are under way.
+class halves {
+ public:
+  explicit halves(fronta::executor& ex) {
+    for (int i = 0; i < 5; ++i) {
+      ex.post(half_, [this] {
+        running_.open();
+        go_on(half_, going_);
+      });
+    }
+    running_.wait();
+  }
+  void end() { going_ = false; }
+
+ private:
+  const task_options half_ = cpu(0.5);
+  std::atomic<bool> going_{true};
+  gate running_;
+};
+
 TEST(CpuAmounts, ALargeTaskIsNotStarvedByAStreamOfHalves) {
-  std::atomic<bool> going = true;
-  const auto half = cpu(0.5);
   auto ex = pool(2);
-  for (int i = 0; i < 5; ++i) ex.post(half, [&] { go_on(half, going); });
-  ex.submit(cpu(2), [&] { going = false; }).get();
+  halves stream(ex);
+  ex.submit(cpu(2), [&] { stream.end(); }).get();
+  ex.shutdown();
 }
 
 TEST(CpuAmounts, AnOrdinaryTaskIsNotStarvedByAStreamOfHalves) {
-  std::atomic<bool> going = true;
-  const auto half = cpu(0.5);
   auto ex = pool(1);
-  for (int i = 0; i < 5; ++i) ex.post(half, [&] { go_on(half, going); });
-  ex.submit([&] { going = false; }).get();
+  halves stream(ex);
+  for (int i = 0; i < 10; ++i) ex.submit([] {}).get();
+  stream.end();
+  ex.shutdown();
+}
+
+TEST(CpuAmounts, OrdinaryTasksQueuedBehindAnOddOneRun) {
+  auto ex = pool(1);
+  for (int i = 0; i < 50; ++i) {
+    gate go;
+    auto half = ex.submit(cpu(0.5), [&] { go.wait(); });
+    auto ordinary = ex.submit([] { return 1; });
+    go.open();
+    EXPECT_EQ(ordinary.get(), 1);
+    half.get();
+  }
 }
 
 TEST(CpuAmounts, OrdinaryTasksGoOnBesideAHalf) {
@@ -226,19 +257,17 @@ TEST(CpuAmounts, BlockingReturnsTheShare) {
 
 // N-03
 TEST(CpuAmounts, AnOrdinaryTaskThatWaitedGoesBeforeHalvesThatHaveNotStarted) {
-  std::atomic<bool> back = false;
-  const auto half = cpu(0.5);
   auto ex = pool(1);
-  std::atomic<bool> going = true;
-  auto waiter = ex.submit([&] {
-    auto child = ex.submit(half, [] {});
-    for (int i = 0; i < 5; ++i) ex.post(half, [&] { go_on(half, going); });
-    child.wait();
-    back = true;
-    going = false;
-  });
-  waiter.get();
-  EXPECT_TRUE(back.load());
+  std::optional<halves> stream;
+  ex.submit([&] {
+      {
+        const fronta::this_task::blocking lent;
+        stream.emplace(ex);
+      }
+      ex.submit(cpu(0.5), [] {}).wait();
+      stream->end();
+    }).get();
+  ex.shutdown();
 }
 
 TEST(CpuAmounts, AQueuedTaskCanBeCancelled) {

@@ -172,7 +172,8 @@ TEST(Waits, OfSeveralAwaitedTasksAllRunInTheWaitersThread) {
       for (int i = 0; i < 5; ++i) {
         children.push_back(ex.submit([] { return std::this_thread::get_id(); }));
       }
-      for (const auto& id : fronta::gather(children)) EXPECT_EQ(id, std::this_thread::get_id());
+      fronta::wait(children);
+      for (const auto& c : children) EXPECT_EQ(c.get(), std::this_thread::get_id());
     }).get();
 }
 

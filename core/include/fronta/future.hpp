@@ -308,7 +308,7 @@ void any_future::add_done_callback(Fn fn) const {
     explicit callback(Fn&& f) : fn(std::move(f)) {}
     callback(const callback&) = delete;
     callback& operator=(const callback&) = delete;
-    ~callback() override { detail::destroy_quietly(fn); }
+    ~callback() noexcept override { detail::destroy_quietly(fn); }
     void call(detail::node& source) override { fn(detail::future_access::share(source)); }
     union {
       Fn fn;

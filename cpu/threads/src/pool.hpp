@@ -39,6 +39,8 @@ class wake_list {
 struct slot {
   std::int32_t index = 0;
   deque tasks;
+  /// Taken from the inbox in one go: the owner too takes the oldest first.
+  deque from_outside;
   /// A dependent that the owner takes next; nobody else sees it.
   detail::node* next = nullptr;
   std::uint32_t picks = 0;
@@ -78,6 +80,7 @@ class pool final : public backend {
   // ---- Slots. With mutex_ held:
   pool_thread* give_slot_to_sleeper() noexcept;
   void release_slot(slot& s, wake_list& woken) noexcept;
+  void rejoin_first(slot& s, wake_list& woken) noexcept;
   void create_thread(slot* s);
   void require_sleeper();  // one more than free slots
   void reap() noexcept;
@@ -86,8 +89,9 @@ class pool final : public backend {
   void launch_odd(detail::node& n) noexcept;
   void serve_odd(wake_list& woken) noexcept;      // with mutex_ held
   void pay_back(std::int64_t units) noexcept;
+  [[nodiscard]] bool ordinary_turn() const noexcept;  // with mutex_ held
 
-  void thread_main(pool_thread& self) noexcept;
+  void thread_main(pool_thread& self);  // a forced unwind passes through
   void bind_to_core(const slot& s) noexcept;
   void compute_cores();
 
@@ -98,7 +102,7 @@ class pool final : public backend {
   backend_host* host_ = nullptr;
   detail::task_host* tasks_ = nullptr;
   std::int32_t place_ = 0;
-  std::vector<std::vector<unsigned>> cores_;  // per slot; only when pinning
+  std::vector<std::vector<unsigned>> cores_;  // the CPUs of each; only when pinning
 
   std::vector<std::unique_ptr<slot>> slots_;  // constant after start
   inbox inbox_;
@@ -115,6 +119,7 @@ class pool final : public backend {
   std::atomic<std::uint32_t> searching_{0};
   // How many threads wait for a slot: workers give theirs up between tasks.
   std::atomic<std::uint32_t> slot_wanted_{0};
+  std::atomic<std::size_t> routed_{0};  // tasks with tags or a place in any of the queues
   // What is picked is failed (a broken pool) or cancelled instead of run.
   enum class refusal : std::uint8_t { none, cancelling, broken };
   std::atomic<refusal> refuses_{refusal::none};
@@ -143,6 +148,8 @@ class pool final : public backend {
   std::vector<slot*> withheld_;
   std::int64_t spare_units_ = 0;  // of the withheld slots, not taken by a running task
   bool odd_counted_ = false;      // odd_ is counted in slot_wanted_
+  // Odd tasks started since an ordinary one could have been.
+  std::uint32_t odd_streak_ = 0;
 };
 
 /// A thread of the pool: a worker while it holds a slot.
@@ -167,6 +174,7 @@ class pool_thread final : public detail::worker {
   void work();
   [[nodiscard]] detail::node* pick() noexcept;
   [[nodiscard]] detail::node* pick_shared(std::int64_t floor) noexcept;
+  [[nodiscard]] detail::node* oldest_of_batch() noexcept;
   [[nodiscard]] detail::node* from_inbox(bool one) noexcept;
   [[nodiscard]] detail::node* steal() noexcept;
   [[nodiscard]] detail::node* search() noexcept;

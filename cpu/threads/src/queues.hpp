@@ -18,6 +18,9 @@ namespace fronta::cpu {
 /// a taker turns the whole stack around into a list that all takers share.
 class inbox {
  public:
+  /// How many `take` takes at once.
+  static constexpr std::size_t most = 32;
+
   void push(detail::node& n) noexcept {
     n.linked_once = true;
     auto* head = pushed_.load(std::memory_order_relaxed);
@@ -28,7 +31,8 @@ class inbox {
                                             std::memory_order_relaxed));
   }
 
-  /// Takes up to `most` of the oldest, calling `take` for each in order.
+  /// Takes some of the oldest, calling `take_one` for each in order until it returns false; with
+  /// the lock held, so it must do little.
   template <class Take>
   void take(std::size_t workers, Take&& take_one) noexcept {
     if (empty()) return;
@@ -36,7 +40,7 @@ class inbox {
     if (first_ == nullptr) refill();
     // A fair share, so that one taker does not run off with what others could start at once.
     auto n = std::clamp<std::size_t>(listed_.load(std::memory_order_relaxed) / (2 * workers), 1,
-                                     32);
+                                     most);
     std::size_t taken = 0;
     for (; n > 0 && first_ != nullptr; --n) {
       auto& one = *first_;

@@ -168,7 +168,7 @@ void pool::create_thread(slot* s) {
   all_threads_.push_back(std::move(made));
 }
 
-void pool::thread_main(pool_thread& self) noexcept {
+void pool::thread_main(pool_thread& self) {
   detail::this_worker = &self;
   pthread_attr_t mine;
   if (::pthread_getattr_np(::pthread_self(), &mine) == 0) {
@@ -204,8 +204,10 @@ void pool::thread_main(pool_thread& self) noexcept {
         const std::lock_guard lock(mutex_);
         broken_error_ = error;
       }
-      refuses_.store(refusal::broken, std::memory_order_release);
+      const bool first = refuses_.exchange(refusal::broken, std::memory_order_acq_rel) !=
+                         refusal::broken;
       host_->backend_broken(error);
+      if (first) tasks_->report(error, "cpu::threads: the pool is broken");
     }
   }
   // A forced unwind out of a task (pthread_exit) must leave the pool in order: the slot goes on to a
@@ -217,18 +219,24 @@ void pool::thread_main(pool_thread& self) noexcept {
       emit(event_kind::worker_exit, 0);
       detail::this_worker = nullptr;
       detail::this_context = nullptr;
+      if (self.slot_ != nullptr) self.keep_next_stealable();
+      const bool forced = self.slot_ != nullptr || self.odd_units_ != 0;
       wake_list woken;
       const std::lock_guard lock(owner.mutex_);
-      if (self.slot_ != nullptr) {
-        try {
-          owner.require_sleeper();
-        } catch (...) {
-          detail::report_current("cpu::threads: a task ended its thread and no new one could be "
-                                 "made; return from tasks instead of calling pthread_exit");
-        }
-        owner.release_slot(*std::exchange(self.slot_, nullptr), woken);
-        if (owner.has_work()) woken.add(owner.give_slot_to_sleeper());
+      if (self.odd_units_ != 0) {
+        owner.spare_units_ += self.odd_units_;
+        owner.serve_odd(woken);
       }
+      if (self.slot_ != nullptr) owner.release_slot(*std::exchange(self.slot_, nullptr), woken);
+      try {
+        while (forced && owner.sleepers_.size() < owner.free_slots_.size()) {
+          owner.create_thread(nullptr);
+        }
+      } catch (...) {
+        detail::report_current("cpu::threads: a task ended its thread and no new one could be "
+                               "made; return from tasks instead of calling pthread_exit");
+      }
+      if (forced && owner.has_work()) woken.add(owner.give_slot_to_sleeper());
       owner.tasks_->worker_left(self);
       --owner.alive_;
       owner.ended_.push_back(&self);
@@ -268,6 +276,7 @@ bool pool_thread::may_nest() const noexcept {
 
 void pool::launch(launched_task task, std::size_t, launch_as how) noexcept {
   auto& n = std::move(task).release();
+  if (n.routed) routed_.fetch_add(1, std::memory_order_relaxed);
   if (n.routed && n.extra()->cpu_units != amount::scale) {
     launch_odd(n);
     return;
@@ -313,6 +322,7 @@ void pool::push_first(node& n) noexcept {
     first_size_.store(first_.size(), std::memory_order_seq_cst);
   } catch (const std::bad_alloc&) {
     detail::abort(n, std::current_exception());
+    if (n.routed) routed_.fetch_sub(1, std::memory_order_relaxed);
     n.drop_keeper();
     return;
   }
@@ -322,6 +332,7 @@ void pool::push_first(node& n) noexcept {
 
 // Ends a queue's entry without a run.
 void pool::refuse(node& n) noexcept {
+  if (n.routed) routed_.fetch_sub(1, std::memory_order_relaxed);
   if (refuses_.load(std::memory_order_acquire) == refusal::cancelling) {
     detail::cancel(n, "shutdown: the executor was told to cancel what had not started");
   } else if (n.try_claim(detail::phase::settling)) {
@@ -342,14 +353,19 @@ void pool::cancel_pending() noexcept {
   // Cancelling may make no further task ready here: whatever depends on one is cancelled with it.
   for (bool again = true; again;) {
     again = false;
+    // Callbacks run in `refuse`: not under the inbox's lock.
+    node* batch[inbox::most];
+    std::size_t count = 0;
     inbox_.take(1, [&](node& n) {
-      again = true;
-      refuse(n);
+      batch[count++] = &n;
       return true;
     });
+    again = count != 0;
+    for (std::size_t i = 0; i < count; ++i) refuse(*batch[i]);
     while (auto* n = priorities_.pop_above(std::int64_t{priority_queue::none} - 1)) refuse(*n);
     for (auto& s : slots_) {
       while (auto* n = s->tasks.steal(again)) refuse(*n);
+      while (auto* n = s->from_outside.steal(again)) refuse(*n);
     }
   }
   std::deque<node*> first;
@@ -382,15 +398,15 @@ bool pool::has_work() const noexcept {
     return true;
   }
   for (const auto& s : slots_) {
-    if (s->tasks.size() != 0) return true;
+    if (s->tasks.size() != 0 || s->from_outside.size() != 0) return true;
   }
   return false;
 }
 
 std::size_t pool::load() const noexcept {
-  std::size_t queued = inbox_.listed() + first_size_.load(std::memory_order_relaxed);
-  for (const auto& s : slots_) queued += static_cast<std::size_t>(s->tasks.size());
-  return queued + workers_ - free_count_.load(std::memory_order_relaxed);
+  // The router asks where there are several places; then all tasks are routed.
+  return routed_.load(std::memory_order_relaxed) + workers_ -
+         free_count_.load(std::memory_order_relaxed);
 }
 
 void pool_thread::push(node& n, bool next) noexcept {
@@ -445,14 +461,19 @@ pool_thread* pool::give_slot_to_sleeper() noexcept {
   return t;
 }
 
+void pool::rejoin_first(slot& s, wake_list& woken) noexcept {
+  auto* const t = rejoining_.front();
+  rejoining_.pop_front();
+  slot_wanted_.fetch_sub(1, std::memory_order_relaxed);
+  t->slot_ = &s;
+  woken.add(t);
+}
+
 // To a thread that waits to go on; else to tasks of odd amounts; else it is free.
 void pool::release_slot(slot& s, wake_list& woken) noexcept {
   if (!rejoining_.empty()) {
-    auto* const t = rejoining_.front();
-    rejoining_.pop_front();
-    slot_wanted_.fetch_sub(1, std::memory_order_relaxed);
-    t->slot_ = &s;
-    woken.add(t);
+    rejoin_first(s, woken);
+    if (rejoining_.empty() && !odd_.empty()) serve_odd(woken);  // held back for it
     return;
   }
   if (!odd_.empty()) {
@@ -512,6 +533,8 @@ void pool_thread::end_block() noexcept {
     } else {
       pool_.rejoining_.push_back(this);
       pool_.slot_wanted_.fetch_add(1, std::memory_order_relaxed);
+      // A whole slot may be saved up for a large task that has not started.
+      if (pool_.spare_units_ >= amount::scale) pool_.serve_odd(woken);
     }
   }
   wait_for_signal();
@@ -523,22 +546,22 @@ bool pool_thread::sleep() noexcept {
     wake_list woken;
     const std::lock_guard lock(pool_.mutex_);
     if (slot_ != nullptr) {
-      auto& mine = *std::exchange(slot_, nullptr);
-      const auto free_before = pool_.free_slots_.size();
-      pool_.release_slot(mine, woken);
+      pool_.release_slot(*std::exchange(slot_, nullptr), woken);
       if (searching_) {
         searching_ = false;
         pool_.searching_.fetch_sub(1, std::memory_order_seq_cst);
       }
-      // Announced; whoever adds work from now on sees a free slot. What was added before shows now.
-      if (pool_.free_slots_.size() > free_before && pool_.has_work()) {
-        pool_.free_slots_.pop_back();
-        pool_.free_count_.fetch_sub(1, std::memory_order_seq_cst);
-        pool_.searching_.fetch_add(1, std::memory_order_seq_cst);
-        searching_ = true;
-        slot_ = &mine;
-        return true;
-      }
+    }
+    // Announced; whoever adds work from now on sees a free slot. What was added before shows now, and
+    // so does what found no sleeper to take a slot that tasks of odd amounts gave back.
+    if (!pool_.free_slots_.empty() && pool_.has_work()) {
+      slot_ = pool_.free_slots_.back();
+      pool_.free_slots_.pop_back();
+      pool_.free_count_.fetch_sub(1, std::memory_order_seq_cst);
+      pool_.searching_.fetch_add(1, std::memory_order_seq_cst);
+      searching_ = true;
+      pool_.bind_to_core(*slot_);
+      return true;
     }
     // Substitutes beyond what the slots need end.
     if (pool_.stopping_ || pool_.sleepers_.size() > pool_.workers_) return false;
@@ -595,7 +618,14 @@ node* pool_thread::pick() noexcept {
     if (auto* n = from_inbox(true)) return n;
   }
   auto* n = s.next != nullptr ? std::exchange(s.next, nullptr) : s.tasks.pop();
+  if (n == nullptr) n = oldest_of_batch();
   if (n == nullptr) return nullptr;
+  if (n->priority < 0) [[unlikely]] {
+    if (auto* ordinary = from_inbox(true)) {
+      if (!s.tasks.push(*n)) pool_.push_shared(*n);
+      n = ordinary;
+    }
+  }
   if (pool_.priorities_.may_have_above(n->priority)) [[unlikely]] {
     if (auto* urgent = pool_.priorities_.pop_above(n->priority)) {
       if (!s.tasks.push(*n)) pool_.push_shared(*n);
@@ -622,17 +652,26 @@ node* pool_thread::pick_shared(std::int64_t floor) noexcept {
   return nullptr;
 }
 
-// The oldest from outside. Further ones go to the own deque, the oldest on top.
+node* pool_thread::oldest_of_batch() noexcept {
+  for (bool raced = true; raced;) {
+    raced = false;
+    if (auto* n = slot_->from_outside.steal(raced)) return n;
+  }
+  return nullptr;
+}
+
+// The oldest from outside. Further ones form the slot's batch.
 node* pool_thread::from_inbox(bool one) noexcept {
-  node* batch[32];
+  if (auto* n = oldest_of_batch()) return n;
+  node* batch[inbox::most];
   std::size_t count = 0;
-  const auto most = one || slot_->tasks.size() != 0 ? std::size_t{1} : std::size_t{32};
+  const auto most = one ? std::size_t{1} : inbox::most;
   pool_.inbox_.take(pool_.workers_, [&](node& n) {
     batch[count++] = &n;
     return count < most;
   });
-  for (auto i = count; i-- > 1;) {
-    if (!slot_->tasks.push(*batch[i])) pool_.push_first(*batch[i]);
+  for (std::size_t i = 1; i < count; ++i) {
+    if (!slot_->from_outside.push(*batch[i])) pool_.push_first(*batch[i]);
   }
   return count != 0 ? batch[0] : nullptr;
 }
@@ -645,7 +684,9 @@ node* pool_thread::steal() noexcept {
       slot_->victim = slot_->victim + 1 < count ? slot_->victim + 1 : 0;
       auto& from = *pool_.slots_[slot_->victim];
       if (&from == slot_) continue;
-      if (auto* n = from.tasks.steal(raced)) {
+      auto* n = from.tasks.steal(raced);
+      if (n == nullptr) n = from.from_outside.steal(raced);
+      if (n != nullptr) {
         emit(event_kind::steal, n->path, static_cast<std::uint64_t>(from.index));
         return n;
       }
@@ -708,6 +749,7 @@ void pool_thread::run(node& n) {
 }
 
 void pool_thread::claim_and_execute(node& n) {
+  pool_.routed_.fetch_sub(1, std::memory_order_relaxed);
   switch (n.host->claim_routed(n, place, false)) {
     case task_host::claim_result::claimed:
       detail::execute(n);
@@ -737,17 +779,44 @@ void pool::launch_odd(node& n) noexcept {
     odd_.insert(at, {&n, nullptr, n.extra()->cpu_units});
   } catch (const std::bad_alloc&) {
     detail::abort(n, std::current_exception());
+    if (n.routed) routed_.fetch_sub(1, std::memory_order_relaxed);
     n.drop_keeper();
     return;
   }
   serve_odd(woken);
 }
 
+// Every slot is withheld and has been for long, while ordinary tasks wait.
+bool pool::ordinary_turn() const noexcept {
+  return odd_streak_ >= inbox_turn && withheld_.size() == slots_.size() && has_work();
+}
+
 // Withholds free slots and starts what fits, strictly in order: a large request is not starved by
-// small ones behind it.
+// small ones behind it. Ordinary tasks that go on, and now and then one that starts, come before odd
+// ones that start.
 void pool::serve_odd(wake_list& woken) noexcept {
   while (!odd_.empty()) {
     const auto request = odd_.front();
+    if (request.resumed == nullptr && (!rejoining_.empty() || ordinary_turn())) {
+      if (spare_units_ < amount::scale) break;
+      spare_units_ -= amount::scale;
+      auto& s = *withheld_.back();
+      withheld_.pop_back();
+      odd_streak_ = 0;
+      if (!rejoining_.empty()) {
+        rejoin_first(s, woken);
+        continue;
+      }
+      free_slots_.push_back(&s);
+      free_count_.fetch_add(1, std::memory_order_seq_cst);
+      try {
+        if (sleepers_.empty()) create_thread(nullptr);
+      } catch (...) {
+        continue;  // no thread, no turn
+      }
+      woken.add(give_slot_to_sleeper());
+      continue;
+    }
     while (spare_units_ < request.units && !free_slots_.empty()) {
       withheld_.push_back(free_slots_.back());
       free_slots_.pop_back();
@@ -762,6 +831,7 @@ void pool::serve_odd(wake_list& woken) noexcept {
       } catch (...) {
         odd_.pop_front();
         detail::abort(*request.task, std::current_exception());
+        routed_.fetch_sub(1, std::memory_order_relaxed);
         request.task->drop_keeper();
         continue;
       }
@@ -771,6 +841,7 @@ void pool::serve_odd(wake_list& woken) noexcept {
     }
     odd_.pop_front();
     spare_units_ -= request.units;
+    ++odd_streak_;
     woken.add(t);
   }
   // Workers give their slots up between tasks while somebody waits.
@@ -813,16 +884,21 @@ void pool::compute_cores() {
   hwloc_topology_t topology{};
   if (::hwloc_topology_init(&topology) != 0) return;
   if (::hwloc_topology_load(topology) == 0) {
+    // hwloc shows cores outside the affinity mask too.
+    cpu_set_t allowed;
+    CPU_ZERO(&allowed);
+    const bool limited = ::sched_getaffinity(0, sizeof allowed, &allowed) == 0;
     const int count = ::hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_CORE);
-    for (std::size_t i = 0; i < workers_ && count > 0; ++i) {
-      const auto* core = ::hwloc_get_obj_by_type(topology, HWLOC_OBJ_CORE,
-                                                 static_cast<unsigned>(i % static_cast<std::size_t>(count)));
+    for (int i = 0; i < count; ++i) {
+      const auto* core = ::hwloc_get_obj_by_type(topology, HWLOC_OBJ_CORE, static_cast<unsigned>(i));
       std::vector<unsigned> cpus;
       for (int c = ::hwloc_bitmap_first(core->cpuset); c >= 0;
            c = ::hwloc_bitmap_next(core->cpuset, c)) {
-        cpus.push_back(static_cast<unsigned>(c));
+        if (!limited || (c < CPU_SETSIZE && CPU_ISSET(c, &allowed))) {
+          cpus.push_back(static_cast<unsigned>(c));
+        }
       }
-      cores_.push_back(std::move(cpus));
+      if (!cpus.empty()) cores_.push_back(std::move(cpus));
     }
   }
   ::hwloc_topology_destroy(topology);
@@ -835,11 +911,10 @@ void pool::compute_cores() {}
 #endif
 
 void pool::bind_to_core(const slot& s) noexcept {
-  const auto index = static_cast<std::size_t>(s.index);
-  if (index >= cores_.size()) return;
+  if (cores_.empty()) return;
   cpu_set_t set;
   CPU_ZERO(&set);
-  for (const auto c : cores_[index]) CPU_SET(c, &set);
+  for (const auto c : cores_[static_cast<std::size_t>(s.index) % cores_.size()]) CPU_SET(c, &set);
   ::pthread_setaffinity_np(::pthread_self(), sizeof set, &set);
 }
 

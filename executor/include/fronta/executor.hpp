@@ -157,7 +157,8 @@ class executor_ref {
   /// `unsatisfiable_error` for an unknown one.
   template <class T>
   future<std::decay_t<T>> scatter(T&& value, const std::string& place = {}) const;
-  /// A future per element, spread evenly over the places that run tasks.
+  /// A future per element, spread over the places that run tasks by their cpu shares. Throws
+  /// `unsatisfiable_error` when there are none.
   template <std::ranges::input_range Range>
   auto scatter_each(Range&& values) const {
     std::vector<future<std::ranges::range_value_t<Range>>> result;
@@ -189,6 +190,7 @@ class executor_ref {
       : control_(control), generation_(generation) {}
 
   [[nodiscard]] detail::executor_control& checked(const char* verb) const;
+  // Each as often as it has cpu shares, in rounds.
   [[nodiscard]] std::vector<std::string> hosting_places() const;
   [[nodiscard]] std::int16_t place_index(const std::string& name) const;
 
@@ -299,7 +301,7 @@ auto executor_ref::start(const task_options* options, detail::admission::when_fu
                 "const T& (or T&& from an rvalue), so take T, const T& or T&&, not T&; wrap a "
                 "future in as_handle to receive the handle itself");
   using node_type = typename detail::task_for<F, Args...>::node_type;
-  detail::admission admitted(checked(verb), generation_, verb, full);
+  detail::admission admitted(checked(verb), generation_, verb, full, node_type::known != 0);
   if (!admitted.admitted()) return std::nullopt;
   detail::unsubmitted made(
       node_type::make(1, std::forward<F>(fn), std::forward<Args>(args)...));
@@ -330,7 +332,7 @@ void executor_ref::start_post(const task_options* options, F&& fn, Args&&... arg
                 "const T& (or T&& from an rvalue), so take T, const T& or T&&, not T&");
   using node_type = typename detail::task_for<F, Args...>::node_type;
   detail::admission admitted(checked("post"), generation_, "post",
-                             detail::admission::when_full::fail);
+                             detail::admission::when_full::fail, node_type::known != 0);
   detail::unsubmitted made(
       node_type::make(0, std::forward<F>(fn), std::forward<Args>(args)...));
   made.node->has_future = false;

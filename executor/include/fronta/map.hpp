@@ -76,6 +76,17 @@ class map_function {
   std::conditional_t<shared, std::shared_ptr<const F>, F> fn_;
 };
 
+// The items of a chunk. std::vector claims to be copyable whatever it holds; this one tells the
+// truth, so that move-only items make a move-only task.
+template <class Items>
+struct map_batch : std::vector<Items> {
+  map_batch() = default;
+  map_batch(const map_batch&)
+    requires copyable_v<Items>
+  = default;
+  map_batch(map_batch&&) noexcept = default;
+};
+
 // What a map_range shares with nobody: items in flight and how to submit more.
 template <class R>
 struct map_state {
@@ -358,7 +369,7 @@ struct map_submitter final : map_state<Result> {
         this->singles.push_back(submit(std::move(body)));
         return 1;
       }
-      std::vector<items> batch;
+      map_batch<items> batch;
       const auto most = std::min(room, static_cast<std::size_t>(options.chunk_size));
       while (batch.size() < most) {
         auto one = read_next();
@@ -391,7 +402,7 @@ struct map_submitter final : map_state<Result> {
       return got;
     } catch (const shutdown_error&) {
       // What was submitted is delivered first.
-      if (index == 0 || (this->singles.empty() && this->chunks.empty())) throw;
+      if (this->in_flight == 0 && this->read == 0) throw;
       this->refused = std::current_exception();
       return 0;
     }

@@ -259,7 +259,8 @@ struct moved_argument {
   static constexpr bool can_repeat = false;
   auto pass() {
     auto& s = *future_access::get(value);
-    if (s.taken()) throw_taken(s);
+    // An edge of less than `done` does not say that the value is there.
+    static_cast<void>(value.result());
     if (s.sole_reader()) {
       s.mark_taken();
       return std::tuple<T&&>(std::move(s.value()));
@@ -391,15 +392,19 @@ using argument_for_t = typename decltype(argument_for<Arg, View>())::type;
 // Concatenates the parameter lists and asks how the callable can be called with them.
 template <class F, class Collected, class... Rest>
 struct call_with;
+// What a result is kept as: an object that is about to go is moved into the outcome.
+template <class R>
+using kept_result =
+    std::conditional_t<std::is_lvalue_reference_v<R> || std::is_void_v<R>, R, std::remove_cvref_t<R>>;
 template <class F, class... Ps>
 struct call_with<F, types<Ps...>> {
   static constexpr bool as_lvalue = std::is_invocable_v<F&, Ps...>;
   static constexpr bool ok = as_lvalue || std::is_invocable_v<F, Ps...>;
   static auto result() {
     if constexpr (as_lvalue) {
-      return std::type_identity<std::invoke_result_t<F&, Ps...>>();
+      return std::type_identity<kept_result<std::invoke_result_t<F&, Ps...>>>();
     } else if constexpr (ok) {
-      return std::type_identity<std::invoke_result_t<F, Ps...>>();
+      return std::type_identity<kept_result<std::invoke_result_t<F, Ps...>>>();
     } else {
       return std::type_identity<void>();
     }

@@ -144,6 +144,8 @@ class node {
   // The outcome's exception; null for a value. Only when done.
   [[nodiscard]] std::exception_ptr error() const;
 
+  // Visits inputs of a pending node, holding off its start and its end; false if it is not pending.
+  bool visit_pending_inputs(void (*visit)(void* context, node& input), void* context);
   // Visits inputs of a node that is waiting for them, holding off its start; false if it is not.
   bool visit_waiting_inputs(void (*visit)(void* context, node& input), void* context);
 

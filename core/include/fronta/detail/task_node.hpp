@@ -33,10 +33,12 @@ struct body {
   class kept final : public typed_recipe<result> {
    public:
     kept(const body& b, Executor ex, task_options given)
-        : parts_{b.fn, b.arguments}, executor_(ex), options_(std::move(given)) {}
+        : parts_{b.fn, b.arguments}, executor_(ex), options_(std::move(given)) {
+      options_.key.clear();  // else a retry would find the task that it is to repeat
+    }
     kept(const kept&) = delete;
     kept& operator=(const kept&) = delete;
-    ~kept() override { destroy_quietly(parts_); }
+    ~kept() noexcept override { destroy_quietly(parts_); }
     future<result> run_again() override {
       auto inputs = parts_.arguments;
       std::apply([](auto&... a) { (retry_failed(a), ...); }, inputs);

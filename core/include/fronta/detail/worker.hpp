@@ -34,8 +34,11 @@ class task_host {
   virtual void started(node& n) noexcept = 0;
   // Cuts timers, stop tokens and keys loose from a task that ends.
   virtual void forget(node& n) noexcept = 0;
+  // A task that counts against max_pending ends: before anybody can know, so that whoever saw it end
+  // may submit another.
+  virtual void no_longer_pending() noexcept = 0;
   // Counts the end of one task; the last thing done for it.
-  virtual void count_finished(bool external) noexcept = 0;
+  virtual void count_finished() noexcept = 0;
   virtual void report(std::exception_ptr error, const char* context) noexcept = 0;
   // Which level the edge from `source` needs before `dependent` may be launched.
   virtual edge_level needed_level(const node& dependent, const node& source) noexcept = 0;
@@ -98,8 +101,25 @@ class worker {
 inline constinit thread_local worker* this_worker = nullptr;
 inline constinit thread_local run_context* this_context = nullptr;
 
+// Set while a thread that may be no worker ends a task: the task counts as unfinished until its
+// callbacks have run, so they cannot wait for the end of its executor.
+struct ending {
+  explicit ending(task_host* h) noexcept;
+  ~ending();
+  ending(const ending&) = delete;
+  ending& operator=(const ending&) = delete;
+  task_host* host;
+  const ending* outer;
+};
+inline constinit thread_local const ending* this_ending = nullptr;
+inline ending::ending(task_host* h) noexcept : host(h), outer(this_ending) { this_ending = this; }
+inline ending::~ending() { this_ending = outer; }
+
 // Runs a claimed node to its end (or to its next attempt). The caller passes its keeper on.
 void execute(node& n);
+// Ends a claimed node like a failed input of it, if there is one. Only edges of less than `done` let
+// a node come so far.
+bool end_with_failed_input(node& n);
 // Claims a pending node for an end without a run. False when it is running or done.
 bool cancel(node& n, const char* reason);
 // Ends a node that was claimed as `dropping` or `settling`, with the outcome stored in it.

@@ -32,7 +32,11 @@ struct executor_control {
   std::atomic<bool> always_cold{false};
   std::ptrdiff_t max_pending = -1;  // -1: no limit
   std::atomic<std::ptrdiff_t> pending{0};
-  std::uint64_t first_index = 0;    // of external submissions in this generation
+  // Numbers of tasks submitted outside tasks, from which their paths are made: `submitted` less
+  // `first_index`, or `admitted` where a refused one may not count; and those of callbacks.
+  std::uint64_t first_index = 0;
+  std::atomic<std::uint64_t> admitted{0};
+  std::atomic<std::uint64_t> from_callbacks{0};
   std::atomic<std::uint64_t> maps{0};
 
   // External submissions, and ends on threads that are no workers. Workers count their own; work is
@@ -40,6 +44,8 @@ struct executor_control {
   // means that at that moment nothing was left, since neither shrinks.
   alignas(64) std::atomic<std::uint64_t> submitted{0};
   alignas(64) std::atomic<std::uint64_t> finished{0};
+  // Likewise submitted, but not outside tasks: those must not shift the others' numbers.
+  std::atomic<std::uint64_t> submitted_apart{0};
 
   alignas(64) std::mutex mutex;
   std::condition_variable changed;
@@ -59,8 +65,9 @@ class admission {
  public:
   enum class when_full { fail, refuse };
   // Throws shutdown_error and queue_full_error; with `refuse` a full queue gives an admission that
-  // is not admitted.
-  admission(executor_control& c, std::uint64_t generation, const char* verb, when_full full);
+  // is not admitted. Dependents are let in whatever is pending.
+  admission(executor_control& c, std::uint64_t generation, const char* verb, when_full full,
+            bool dependent = false);
   ~admission() {
     if (!committed_) undo();
   }
@@ -81,7 +88,8 @@ class admission {
 
  private:
   void undo() noexcept;
-  void admit_external(std::uint64_t generation, const char* verb, when_full full, bool nested);
+  void admit_external(std::uint64_t generation, const char* verb, when_full full, bool nested,
+                      bool dependent);
 
   executor_control& control_;
   worker* worker_ = nullptr;
@@ -103,7 +111,7 @@ inline std::uint64_t child_path(std::uint64_t parent, int attempt, std::uint64_t
 }
 
 inline admission::admission(executor_control& c, std::uint64_t generation, const char* verb,
-                            when_full full)
+                            when_full full, bool dependent)
     : control_(c) {
   auto* const w = this_worker;
   auto* const context = this_context;
@@ -116,10 +124,14 @@ inline admission::admission(executor_control& c, std::uint64_t generation, const
     worker::bump(w->submitted);
   } else {
     admit_external(generation, verb, full,
-                   context != nullptr && context->task != nullptr && context->task->host == c.host.load(std::memory_order_relaxed));
+                   context != nullptr && context->task != nullptr &&
+                       context->task->host == c.host.load(std::memory_order_relaxed),
+                   dependent);
   }
   if (context != nullptr && context->task != nullptr) {
     path_ = child_path(context->path, context->attempt, context->children++);
+  } else if (worker_ != nullptr) {
+    path_ = child_path(2, 0, c.from_callbacks.fetch_add(1, std::memory_order_relaxed));
   }
 }
 
@@ -127,7 +139,7 @@ inline admission::admission(executor_control& c, std::uint64_t generation, const
 class stay {
  public:
   explicit stay(executor_control& c) noexcept : control_(c) {
-    c.submitted.fetch_add(1, std::memory_order_seq_cst);
+    c.submitted_apart.fetch_add(1, std::memory_order_seq_cst);
   }
   ~stay() {
     control_.finished.fetch_add(1, std::memory_order_seq_cst);

@@ -1,0 +1,447 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a suite of benchmarks: one process at a time, the families of pools turn by turn, medians of the processes.
+
+Prints tables and writes JSON. See bench/README.md for what the rows measure and how to read them.
+"""
+import argparse
+import dataclasses
+import datetime
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A line of a row: what one family does for it."""
+
+    family: str
+    row: str
+    label: str
+    n: int | None = None  # instead of the row's
+    needs_worker: bool = False  # hangs when the calling thread is the only worker
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    name: str
+    title: str
+    entries: tuple
+    n: int = 200_000
+    passes: int = 3
+    options: tuple = ()
+    value: str = "ns"
+    also: str | None = "first_ns"  # a second value, shown beside the first
+    unit: str = "ns"
+    everywhere: bool = True  # in every configuration, not only with 2 workers
+    together: bool = False  # the processes of one round sleep: they may run at the same time
+
+
+def fronta(row="", label="Fronta", **more):
+    return Entry("fronta", row, label, **more)
+
+
+def tbb(row, label, **more):
+    return Entry("tbb", row, "oneTBB " + label, **more)
+
+
+def asio(row):
+    return Entry("asio", row, "Asio")
+
+
+def parked(name, gap_us, n):
+    return Row(name, f"round trip after {gap_us / 1000:g} ms in which all threads sleep", (
+        Entry("bare", "parked", "two futexes"),
+        fronta("parked"),
+        tbb("parked", "task_group::run + future::get", needs_worker=True),
+        asio("parked"),
+    ), n=n, passes=1, options=("--gap-us", str(gap_us)), also=None)
+
+
+def allocations(name, title, *entries):
+    return Row("allocations_" + name, "calls of operator new per " + title, entries, n=50_000,
+               options=("--count", "1"), value="allocations_first", also="allocations", unit="first, then recycled",
+               everywhere=False)
+
+
+def burn(rate):
+    entries = [
+        Entry("bare", "burn", "the generator alone"),
+        fronta("burn"),
+        tbb("burn", "task_arena::enqueue"),
+    ]
+    if rate == 1000:
+        entries += [tbb("burn_group", "task_group::run"), asio("burn")]
+    return Row(f"burn_{rate}", f"CPU time at {rate} tasks per second, generator included", tuple(entries), passes=1,
+               options=("--rate", str(rate), "--seconds", "1.5"), value="cpu_percent", also=None, unit="% of a core",
+               everywhere=False)
+
+
+EXECUTOR = [
+    Row("fan_out", "futures fan-out, per task", (
+        fronta("fan_out"),
+        tbb("fan_out", "task_group::run + make_shared<promise> + wait()"),
+        tbb("fan_out_vector", "the same with a vector of promises"),
+        tbb("fan_out_get", "the same without wait()", needs_worker=True),
+        asio("fan_out"),
+        Entry("openmp", "fan_out", "OpenMP tasks, no futures"),
+        Entry("async", "fan_out", "std::async", n=2000),
+    )),
+    Row("post", "post fan-out, per task", (
+        fronta("post"),
+        tbb("post", "task_arena::enqueue"),
+        tbb("post_group", "task_group::run + wait()"),
+        asio("post"),
+    )),
+    Row("ping_pong", "round trip, warm", (
+        Entry("bare", "cache_line", "a cache line to and fro", n=50_000, needs_worker=True),
+        fronta("ping_pong"),
+        tbb("ping_pong", "task_group::run + future::get", n=3000, needs_worker=True),
+        tbb("ping_pong_help", "task_group::run + wait(), the caller helping"),
+        asio("ping_pong"),
+        Entry("async", "ping_pong", "std::async", n=500),
+    ), n=10_000),
+    parked("parked_500us", 500, 300),
+    parked("parked_5ms", 5000, 100),
+    Row("fib", "nested fork-join, fib(27), per call of fib", (
+        fronta("fib", "Fronta, a future per branching call"),
+        fronta("fib_every", "Fronta, a task and a future for every call"),
+        tbb("fib_promise", "task_group + promise"),
+        tbb("fib", "task_group alone"),
+        Entry("openmp", "fib", "OpenMP tasks"),
+    )),
+    Row("chain", "dependent chain, per link", (
+        fronta("chain"),
+        fronta("chain_gated", "Fronta, submitted whole before it starts"),
+        tbb("chain", "flow graph of continue_node"),
+    )),
+    Row("map", "map over 1 M items, chunk_size 1, per item", (
+        fronta("map"),
+        tbb("map", "parallel_for, grain 1, no futures"),
+        Entry("openmp", "map", "OpenMP taskloop, grain 1, no futures"),
+    ), n=1_000_000, passes=2),
+    Row("map_100", "map over 1 M items, chunk_size 100, per item", (
+        fronta("map_100"),
+        tbb("map_100", "parallel_for, grain 100, no futures"),
+    ), n=1_000_000),
+    Row("graph", "layered graph, 10 000 nodes of 3 inputs, per node", (
+        fronta("graph"),
+        tbb("graph", "flow graph, built and run"),
+        tbb("graph_reused", "flow graph, run again"),
+        Entry("openmp", "graph", "OpenMP tasks with depend"),
+    ), n=10_000, passes=10),
+    Row("tagged", 'tasks that need {"gpu", 1} of 1: one at a time, per task', (
+        fronta("tagged"),
+        tbb("tagged", "serial function_node, no futures"),
+        Entry("asio", "tagged", "Asio strand"),
+    ), n=50_000),
+    allocations("fan_out", "submitted task", fronta("fan_out"), tbb("fan_out", "(its own allocator is not seen)"),
+                asio("fan_out")),
+    allocations("post", "posted task", fronta("post"), asio("post")),
+    allocations("chain", "link with a future argument", fronta("chain_gated")),
+    allocations("map", "item of a map", fronta("map")),
+    allocations("map_100", "item of a map with chunk_size 100", fronta("map_100")),
+    allocations("tagged", "tagged task", fronta("tagged")),
+    Row("pending", "resident bytes per pending task with a future", (
+        fronta("pending"),
+        tbb("pending", "task_group::run + make_shared<promise>"),
+        asio("pending"),
+    ), passes=1, value="bytes", also="heap_bytes", unit="bytes, and those of operator new", everywhere=False),
+    burn(100),
+    burn(1000),
+    burn(10_000),
+    Row("idle", "CPU time of a warm pool that is left alone for 5 s", (
+        fronta("idle"),
+        tbb("idle", "task_group"),
+    ), passes=1, options=("--seconds", "5"), value="cpu_percent", also=None, unit="% of a core", everywhere=False,
+        together=True),
+]
+
+SUITES = {"executor": EXECUTOR}
+
+
+@dataclasses.dataclass(frozen=True)
+class Configuration:
+    name: str
+    workers: int
+    cpus: frozenset | None = None  # confined to these
+
+
+def configurations(names):
+    usable = sorted(os.sched_getaffinity(0))
+    result = []
+    for name in names:
+        if name == "quota":
+            result.append(Configuration("quota", 1, frozenset(usable[-1:])))
+        else:
+            workers = len(usable) if name == "all" else int(name)
+            if all(c.cpus or c.workers != workers for c in result):
+                result.append(Configuration(str(workers), workers))
+    return result
+
+
+def quick(row):
+    """As little as shows that the row works."""
+    options = list(row.options)
+    if "--seconds" in options:
+        options[options.index("--seconds") + 1] = "0.05"
+    n = {"fib": 500, "graph": 1000, "parked_500us": 3, "parked_5ms": 3}.get(row.name, row.n // 200)
+    return dataclasses.replace(row, n=n, passes=1, options=tuple(options), entries=tuple(
+        dataclasses.replace(e, n=e.n and max(e.n // 50, 10)) for e in row.entries))
+
+
+def command(programs, row, entry, configuration):
+    return [str(programs / f"bench_executor_{entry.family}"), "--row", entry.row, "--workers",
+            str(configuration.workers), "--n", str(entry.n or row.n), "--passes", str(row.passes), *row.options]
+
+
+def start(programs, row, entry, configuration):
+    confine = (lambda: os.sched_setaffinity(0, configuration.cpus)) if configuration.cpus else None
+    return subprocess.Popen(command(programs, row, entry, configuration), stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, preexec_fn=confine)
+
+
+def finish(process, context):
+    """The counters of the row, or a sentence on why there are none."""
+    try:
+        out, err = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return "took more than 60 s"
+    if process.returncode != 0:
+        return f"exit status {process.returncode}: {err.strip()[-300:]}"
+    report = json.loads(out)
+    context[report["context"]["about"]] = report["context"]["compiler"]
+    return report["benchmarks"][0]
+
+
+def measure(programs, row, configuration, rounds, context):
+    entries = [e for e in row.entries if configuration.workers > 1 or not e.needs_worker]
+    samples = {e: [] for e in entries}
+    failures = {}
+    for turn in range(rounds):
+        first = turn % len(entries)
+        order = entries[first:] + entries[:first]  # nobody always runs after the same neighbour
+        waves = [order] if row.together else [[e] for e in order]
+        for wave in waves:
+            started = [(e, start(programs, row, e, configuration)) for e in wave if e not in failures]
+            for entry, process in started:
+                got = finish(process, context)
+                if isinstance(got, str):
+                    failures[entry] = got
+                else:
+                    samples[entry].append(got)
+    return [summary(row, e, configuration, samples[e], failures.get(e)) for e in entries]
+
+
+def summary(row, entry, configuration, samples, failure):
+    cell = {"row": row.name, "configuration": configuration.name, "workers": configuration.workers,
+            "family": entry.family, "form": entry.row, "label": entry.label, "n": entry.n or row.n, "value": row.value}
+    if failure is not None:
+        return cell | {"failure": failure}
+    values = sorted(s[row.value] for s in samples)
+    cell |= {"median": statistics.median(values), "least": values[0], "most": values[-1], "processes": len(values)}
+    if row.also:
+        cell[row.also] = statistics.median(s[row.also] for s in samples)
+    return cell
+
+
+# --- the table of goals ---------------------------------------------------------------------------------------------
+
+
+class Goals:
+    """The goals that the project set itself, each beside what was measured with 2 workers."""
+
+    def __init__(self, cells):
+        self.cells = {(c["row"], c["family"], c["form"]): c for c in cells if c["configuration"] == "2"}
+        self.lines = []
+
+    def value(self, row, family, form, key="median"):
+        return self.cells.get((row, family, form), {}).get(key)
+
+    def add(self, title, goal, limit, measured, digits=2):
+        if measured is None:
+            return
+        self.lines.append({"row": title, "goal": goal, "at_most": limit, "measured": round(measured, digits + 2),
+                           "met": measured <= limit, "text": f"{measured:.{digits}f}"})
+
+    def ratio(self, title, goal, limit, row, form, family, other, row_of_other=None):
+        ours, theirs = self.value(row, "fronta", form), self.value(row_of_other or row, family, other)
+        self.add(title, goal, limit, ours / theirs if ours is not None and theirs else None)
+
+    def plain(self, title, goal, limit, row, form, key="median", digits=0):
+        self.add(title, goal, limit, self.value(row, "fronta", form, key), digits)
+
+
+def goals(cells):
+    g = Goals(cells)
+    g.ratio("futures fan-out", "0.40 x task_group::run + make_shared<promise> + wait()", 0.40, "fan_out", "fan_out",
+            "tbb", "fan_out")
+    g.plain("futures fan-out", "220 ns", 220, "fan_out", "fan_out")
+    g.ratio("post fan-out", "0.6 x task_arena::enqueue", 0.6, "post", "post", "tbb", "post")
+    g.ratio("post fan-out", "1.0 x task_group", 1.0, "post", "post", "tbb", "post_group")
+    g.ratio("ping-pong warm", "0.1 x run + future::get", 0.1, "ping_pong", "ping_pong", "tbb", "ping_pong")
+    g.ratio("ping-pong warm", "5 x a bare cache-line round trip", 5, "ping_pong", "ping_pong", "bare", "cache_line")
+    g.ratio("ping-pong from parked, 5 ms", "1.3 x a bare futex round trip", 1.3, "parked_5ms", "parked", "bare",
+            "parked")
+    g.ratio("nested fib(27)", "0.25 x task_group + promise", 0.25, "fib", "fib", "tbb", "fib_promise")
+    g.ratio("nested fib(27)", "1.2 x task_group alone", 1.2, "fib", "fib", "tbb", "fib")
+    g.plain("dependent chain", "150 ns a link", 150, "chain", "chain")
+    g.plain("map, 1 M items, chunk_size 1", "300 ns an item", 300, "map", "map")
+    # A hundredth of an allocation leaves room for what the pool itself allocates once.
+    g.plain("allocations per submitted task", "1, on new memory", 1.01, "allocations_fan_out", "fan_out", digits=3)
+    g.plain("allocations per submitted task", "1, a future argument included", 1.01, "allocations_chain",
+            "chain_gated", digits=3)
+    g.plain("allocations per submitted task", "0 amortised, recycled", 0.01, "allocations_fan_out", "fan_out",
+            key="allocations", digits=3)
+    g.ratio("CPU burnt at 1 000 tasks/s", "0.5 x oneTBB's", 0.5, "burn_1000", "burn", "tbb", "burn")
+    g.plain("idle pool", "0 % CPU over 5 s", 0.05, "idle", "idle", digits=2)
+    return g.lines
+
+
+# --- output ---------------------------------------------------------------------------------------------------------
+
+
+def figure(value):
+    if value is None:
+        return ""
+    if value == 0 or abs(value) >= 1000:
+        return f"{value:.0f}"
+    return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def print_table(header, lines):
+    widths = [max(len(line[i]) for line in [header, *lines]) for i in range(len(header))]
+    for line in [header, ["-" * w for w in widths], *lines]:
+        left = f"{line[0]:<{widths[0]}}"
+        print("  ".join([left, *(f"{text:>{w}}" for text, w in zip(line[1:], widths[1:]))]).rstrip())
+
+
+def print_rows(suite, cells, shown):
+    for row in suite:
+        mine = [c for c in cells if c["row"] == row.name]
+        if not mine:
+            continue
+        print(f"\n{row.title} ({row.unit})")
+        header, names = ["median (least to most)"], [c.name for c in shown if any(
+            m["configuration"] == c.name for m in mine)]
+        header += ["1 CPU" if name == "quota" else f"{name} workers" for name in names]
+        header += [{"first_ns": "first pass", "allocations": "recycled", "heap_bytes": "operator new"}[row.also]
+                   ] if row.also else []
+        lines = []
+        for entry in row.entries:
+            line = [entry.label]
+            of_entry = {c["configuration"]: c for c in mine if (c["family"], c["form"]) == (entry.family, entry.row)}
+            for name in names:
+                c = of_entry.get(name)
+                line.append("-" if c is None else "FAILED" if "failure" in c else
+                            f"{figure(c['median'])} ({figure(c['least'])} to {figure(c['most'])})")
+            if row.also:
+                last = of_entry.get("2") or (list(of_entry.values()) or [{}])[-1]
+                line.append(figure(last.get(row.also)))
+            lines.append(line)
+        print_table(header, lines)
+
+
+def print_goals(lines):
+    if not lines:
+        return
+    print("\nGoals, with 2 workers")
+    print_table(["row", "at most", "measured", ""],
+                [[l["row"], l["goal"], l["text"], "met" if l["met"] else "MISSED"] for l in lines])
+
+
+def machine():
+    """The kind of machine; nothing that names this one."""
+    model = "unknown"
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+            break
+    return {"cpu": model, "cpus": os.cpu_count(), "usable_cpus": len(os.sched_getaffinity(0)),
+            "system": f"{platform.system()} {platform.release().split('-')[0]}", "architecture": platform.machine()}
+
+
+def revision():
+    asked = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"], capture_output=True, text=True)
+    return asked.stdout.strip() or "unknown"
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="./run bench", description=__doc__.splitlines()[0])
+    parser.add_argument("suite", nargs="?", default="executor", choices=sorted(SUITES))
+    parser.add_argument("--rows", default="", help="comma-separated; all without it")
+    parser.add_argument("--rounds", type=int, default=7, help="processes per line (default 7)")
+    parser.add_argument("--workers", default="1,2,all,quota",
+                        help="comma-separated: numbers, all (usable CPUs), quota (confined to 1 CPU)")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that it works, measures nothing")
+    parser.add_argument("--json", type=pathlib.Path, default=None, help="default out/bench-SUITE.json")
+    parser.add_argument("--programs", type=pathlib.Path, default=ROOT / "build/bench/bin", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    known = [row.name for row in SUITES[options.suite]]
+    options.rows = [name for name in options.rows.split(",") if name] or known
+    for name in options.rows:
+        if name not in known:
+            parser.error(f"there is no row '{name}'; choose from {', '.join(known)}")
+    try:
+        options.workers = configurations(options.workers.split(","))
+    except ValueError:
+        parser.error(f"--workers takes numbers, all and quota, and got '{options.workers}'")
+    if options.rounds < 1 or any(c.workers < 1 for c in options.workers):
+        parser.error("--rounds and --workers start at 1")
+    return options
+
+
+def main():
+    options = arguments()
+    suite = [row for row in SUITES[options.suite] if row.name in options.rows]
+    if options.quick:
+        suite = [quick(row) for row in suite]
+    load = os.getloadavg()[0]
+    if load > 0.5 and not options.quick:
+        print(f"This machine is busy (load {load:.1f}): the figures will scatter.", file=sys.stderr)
+    began, context, cells = time.monotonic(), {}, []
+    for number, row in enumerate(suite, 1):
+        for configuration in options.workers:
+            if not row.everywhere and configuration.name != "2":
+                continue
+            print(f"[{number}/{len(suite)}] {row.name}, {configuration.name}", file=sys.stderr, flush=True)
+            cells += measure(options.programs, row, configuration, options.rounds, context)
+    reached = goals(cells)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    report = {
+        "suite": options.suite, "date": now.date().isoformat(), "machine": machine(), "revision": revision(),
+        "compilers": sorted(set(context.values())), "libraries": sorted(context), "rounds": options.rounds,
+        "quick": options.quick, "load_at_start": round(load, 2), "seconds": round(time.monotonic() - began),
+        "configurations": {c.name: "confined to 1 CPU, 1 worker" if c.cpus else f"{c.workers} workers"
+                           for c in options.workers},
+        "goals": [{k: v for k, v in line.items() if k != "text"} for line in reached], "cells": cells,
+    }
+    target = options.json or ROOT / "out" / f"bench-{options.suite}.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(report, indent=1) + "\n")
+
+    about = report["machine"]
+    print(f"{about['cpu']}, {about['usable_cpus']} CPUs, {about['system']}; {', '.join(report['compilers'])}; "
+          f"{', '.join(report['libraries'])}; {report['date']}, {report['revision']}; "
+          f"medians of {options.rounds} processes, {report['seconds']} s in all")
+    print_rows(suite, cells, options.workers)
+    if not options.quick:
+        print_goals(reached)
+    failed = [c for c in cells if "failure" in c]
+    for c in failed:
+        print(f"FAILED: {c['row']}, {c['configuration']}, {c['label']}: {c['failure']}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
