@@ -32,7 +32,7 @@ void give_back(void* memory) noexcept {
   if (memory != nullptr && counting.load(std::memory_order_relaxed)) {
     live.fetch_sub(size_of(memory), std::memory_order_relaxed);
   }
-  std::free(memory);
+  std::free(memory);  // NOLINT(cppcoreguidelines-no-malloc): the lower half of operator delete
 }
 
 }  // namespace
@@ -43,6 +43,7 @@ std::ptrdiff_t bytes() noexcept { return live.load(std::memory_order_relaxed); }
 
 }  // namespace bench::allocations
 
+// NOLINTBEGIN(cppcoreguidelines-no-malloc): this is where malloc is managed
 // The other forms of new and delete call these.
 void* operator new(std::size_t size) {
   return bench::allocations::taken(std::malloc(size == 0 ? 1 : size));
@@ -59,3 +60,4 @@ void operator delete(void* memory, std::align_val_t) noexcept {
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
   bench::allocations::give_back(memory);
 }
+// NOLINTEND(cppcoreguidelines-no-malloc)

@@ -10,9 +10,9 @@
 
 #include <future>
 
-// Standalone Asio: a thread_pool, and std::packaged_task as completion token, which its documentation
-// gives as the way from post() to a future. The pool does not run tasks in the waiting thread, so
-// that fork-join with blocking waits would deadlock: no such rows.
+// Standalone Asio: a thread_pool, and std::packaged_task as completion token, which its
+// documentation gives as the way from post() to a future. The pool does not run tasks in the
+// waiting thread, so that fork-join with blocking waits would deadlock: no such rows.
 namespace {
 
 using bench::settings;
@@ -105,8 +105,8 @@ void pending(State& state, const settings& s) {
 
 void burn(State& state, const settings& s) {
   asio::thread_pool pool(static_cast<std::size_t>(s.workers));
-  bench::measure_burn(
-      state, s, [&](bench::tally& done) { asio::post(pool, [&done] { done.add_one(); }); });
+  bench::measure_burn(state, s,
+                      [&](bench::tally& done) { asio::post(pool, [&done] { done.add_one(); }); });
 }
 
 }  // namespace

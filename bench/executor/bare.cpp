@@ -49,7 +49,9 @@ void cache_line(State& state, const settings& s) {
 void futex_wait(word& w, std::uint32_t old) {
   syscall(SYS_futex, &w.value, FUTEX_WAIT_PRIVATE, old, nullptr, nullptr, 0);
 }
-void futex_wake(word& w) { syscall(SYS_futex, &w.value, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0); }
+void futex_wake(word& w) {
+  syscall(SYS_futex, &w.value, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+}
 
 // A thread asleep in a futex is woken and wakes the sleeping caller.
 void parked(State& state, const settings& s) {

@@ -35,11 +35,11 @@ using seconds = std::chrono::duration<double>;
 struct settings {
   int workers = 2;
   std::size_t n = 200'000;
-  int passes = 3;                      ///< measured ones, after a first that is reported apart
-  std::chrono::microseconds gap{0};    ///< between round trips of a parked pool
-  int rate = 1000;                     ///< tasks per second
-  seconds length{3};                   ///< of rows that measure CPU time
-  bool count = false;                  ///< allocations instead of time
+  int passes = 3;                    ///< measured ones, after a first that is reported apart
+  std::chrono::microseconds gap{0};  ///< between round trips of a parked pool
+  int rate = 1000;                   ///< tasks per second
+  seconds length{3};                 ///< of rows that measure CPU time
+  bool count = false;                ///< allocations instead of time
 };
 
 struct row {
@@ -187,9 +187,8 @@ void measure_burn(benchmark::State& state, const settings& s, Submit submit) {
   measure_cpu(state, [&] {
     const auto start = clock::now();
     for (std::size_t i = 0; i < tasks; ++i) {
-      std::this_thread::sleep_until(
-          start + std::chrono::duration_cast<clock::duration>(
-                      seconds(static_cast<double>(i) / s.rate)));
+      std::this_thread::sleep_until(start + std::chrono::duration_cast<clock::duration>(
+                                                seconds(static_cast<double>(i) / s.rate)));
       submit(done);
     }
   });
@@ -262,7 +261,7 @@ inline long fib_expected(const settings& s) { return s.n < 1000 ? 144 : fib_resu
 
 /// The layered graph: `layers` of `width` nodes, each with three inputs in the layer before.
 struct layered {
-  std::size_t layers;
+  std::size_t layers = 100;
   std::size_t width = 100;
   [[nodiscard]] std::size_t nodes() const noexcept { return layers * width; }
   [[nodiscard]] std::array<std::size_t, 3> inputs(std::size_t i) const noexcept {
@@ -296,20 +295,31 @@ inline long sum_below(std::size_t n) {
 /// `main` of each program. `about` tells the version of the library that the family uses.
 template <std::size_t Count>
 int run(int argc, char** argv, const char* about, const row (&rows)[Count]) {
-  settings s;
+  // Static, because Google Benchmark calls a plain function.
+  static settings s;
+  static const row* chosen;
   std::string wanted;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view flag = argv[i];
     const std::string value = argv[i + 1];
-    if (flag == "--row") wanted = value;
-    else if (flag == "--workers") s.workers = std::stoi(value);
-    else if (flag == "--n") s.n = std::stoul(value);
-    else if (flag == "--passes") s.passes = std::stoi(value);
-    else if (flag == "--gap-us") s.gap = std::chrono::microseconds(std::stol(value));
-    else if (flag == "--rate") s.rate = std::stoi(value);
-    else if (flag == "--seconds") s.length = seconds(std::stod(value));
-    else if (flag == "--count") s.count = value == "1";
-    else fail("there is no option " + std::string(flag));
+    if (flag == "--row")
+      wanted = value;
+    else if (flag == "--workers")
+      s.workers = std::stoi(value);
+    else if (flag == "--n")
+      s.n = std::stoul(value);
+    else if (flag == "--passes")
+      s.passes = std::stoi(value);
+    else if (flag == "--gap-us")
+      s.gap = std::chrono::microseconds(std::stol(value));
+    else if (flag == "--rate")
+      s.rate = std::stoi(value);
+    else if (flag == "--seconds")
+      s.length = seconds(std::stod(value));
+    else if (flag == "--count")
+      s.count = value == "1";
+    else
+      fail("there is no option " + std::string(flag));
   }
   const auto found = std::ranges::find_if(rows, [&](const row& r) { return r.name == wanted; });
   if (found == std::end(rows)) {
@@ -317,7 +327,9 @@ int run(int argc, char** argv, const char* about, const row (&rows)[Count]) {
     for (const auto& r : rows) names += std::string(" ") + r.name;
     fail("--row is '" + wanted + "'; choose one of:" + names);
   }
-  benchmark::RegisterBenchmark(found->name, [&](benchmark::State& state) { found->run(state, s); })
+  chosen = found;
+  benchmark::RegisterBenchmark(
+      found->name, +[](benchmark::State& state) { chosen->run(state, s); })
       ->Iterations(s.passes)
       ->UseManualTime();
   std::string format = "--benchmark_format=json";

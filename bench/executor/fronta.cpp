@@ -61,9 +61,8 @@ void ping_pong(State& state, const settings& s) {
 
 void parked(State& state, const settings& s) {
   const auto ex = pool(s);
-  bench::measure_parked(state, s, [&](int i) {
-    bench::expect("the answer", ex.submit([i] { return i; }).get(), i);
-  });
+  bench::measure_parked(
+      state, s, [&](int i) { bench::expect("the answer", ex.submit([i] { return i; }).get(), i); });
 }
 
 // One future per call that branches; the other branch is called.
@@ -135,9 +134,9 @@ void map(State& state, const settings& s) {
   bench::measure(state, s, s.n, [&] {
     long sum = 0;
     const auto t = bench::time_of([&] {
-      for (const int v : ex.map(fronta::map_options{.chunk_size = ChunkSize},
-                                [](int x) { return x + 1; },
-                                std::views::iota(0, static_cast<int>(s.n)))) {
+      for (const int v : ex.map(
+               fronta::map_options{.chunk_size = ChunkSize}, [](int x) { return x + 1; },
+               std::views::iota(0, static_cast<int>(s.n)))) {
         sum += v;
       }
     });
@@ -154,6 +153,7 @@ void graph(State& state, const settings& s) {
     long sum = 0;
     const auto t = bench::time_of([&] {
       std::vector<fronta::future<int>> before;
+      before.reserve(shape.width);
       for (std::size_t i = 0; i < shape.width; ++i) {
         before.push_back(ex.submit([i] { return bench::layered::first(i); }));
       }
@@ -162,8 +162,9 @@ void graph(State& state, const settings& s) {
         here.reserve(shape.width);
         for (std::size_t i = 0; i < shape.width; ++i) {
           const auto in = shape.inputs(i);
-          here.push_back(ex.submit([](int a, int b, int c) { return bench::layered::combine(a, b, c); },
-                                   before[in[0]], before[in[1]], before[in[2]]));
+          here.push_back(
+              ex.submit([](int a, int b, int c) { return bench::layered::combine(a, b, c); },
+                        before[in[0]], before[in[1]], before[in[2]]));
         }
         before.swap(here);
       }
@@ -176,8 +177,7 @@ void graph(State& state, const settings& s) {
 
 // Tasks that need a tag of which the place offers one: they run one at a time.
 void tagged(State& state, const settings& s) {
-  const fronta::executor ex{
-      fronta::cpu::threads{.workers = s.workers, .offers = {{"gpu", 1}}}};
+  const fronta::executor ex{fronta::cpu::threads{.workers = s.workers, .offers = {{"gpu", 1}}}};
   const fronta::task_options on_gpu{.needs = {{"gpu", 1}}};
   std::vector<fronta::future<int>> futures;
   futures.reserve(s.n);
@@ -227,20 +227,13 @@ void idle(State& state, const settings& s) {
 
 int main(int argc, char** argv) {
   const bench::row rows[] = {
-      {"fan_out", fan_out},
-      {"post", post},
-      {"ping_pong", ping_pong},
-      {"parked", parked},
-      {"fib", fork_join<fib>},
-      {"fib_every", fork_join<fib_every>},
-      {"chain", chain},
-      {"chain_gated", chain_gated},
-      {"map", map<1>},
-      {"map_100", map<100>},
-      {"graph", graph},
-      {"tagged", tagged},
-      {"pending", pending},
-      {"burn", burn},
+      {"fan_out", fan_out},     {"post", post},
+      {"ping_pong", ping_pong}, {"parked", parked},
+      {"fib", fork_join<fib>},  {"fib_every", fork_join<fib_every>},
+      {"chain", chain},         {"chain_gated", chain_gated},
+      {"map", map<1>},          {"map_100", map<100>},
+      {"graph", graph},         {"tagged", tagged},
+      {"pending", pending},     {"burn", burn},
       {"idle", idle},
   };
   return bench::run(argc, argv, "Fronta", rows);

@@ -3,8 +3,9 @@
 
 #include <omp.h>
 
-// OpenMP tasks inside `parallel` + `single`, the form of its specification's examples: the submitting
-// thread is one of the team and helps in taskwait. There are no futures; results go to variables.
+// OpenMP tasks inside `parallel` + `single`, the form of its specification's examples: the
+// submitting thread is one of the team and helps in taskwait. There are no futures; results go to
+// variables.
 namespace {
 
 using bench::settings;
@@ -59,16 +60,16 @@ void fork_join(State& state, const settings& s) {
 }
 
 void map(State& state, const settings& s) {
-  const auto n = s.n;
-  bench::measure(state, s, n, [&] {
+  const int n = static_cast<int>(s.n);
+  bench::measure(state, s, s.n, [&] {
     long sum = 0;
     const auto t = bench::time_of([&] {
-      std::vector<int> results(n);
+      std::vector<int> results(s.n);
       auto* const to = results.data();
 #pragma omp parallel num_threads(s.workers) default(none) firstprivate(n, to)
 #pragma omp single
 #pragma omp taskloop grainsize(1) default(none) firstprivate(n, to)
-      for (std::size_t i = 0; i < n; ++i) to[i] = static_cast<int>(i) + 1;
+      for (int i = 0; i < n; ++i) to[i] = i + 1;
       for (const int v : results) sum += v;
     });
     bench::expect("the sum", sum, bench::sum_below(s.n + 1));
@@ -96,8 +97,8 @@ void graph(State& state, const settings& s) {
           const auto a = above + in[0];
           const auto b = above + in[1];
           const auto c = above + in[2];
-#pragma omp task default(none) firstprivate(k, v, a, b, c) \
-    depend(in : v[a], v[b], v[c]) depend(out : v[k])
+#pragma omp task default(none) firstprivate(k, v, a, b, c) depend(in : v[a], v[b], v[c]) \
+    depend(out : v[k])
           v[k] = bench::layered::combine(v[a], v[b], v[c]);
         }
       }
@@ -112,7 +113,8 @@ void graph(State& state, const settings& s) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bench::row rows[] = {{"fan_out", fan_out}, {"fib", fork_join}, {"map", map}, {"graph", graph}};
+  const bench::row rows[] = {
+      {"fan_out", fan_out}, {"fib", fork_join}, {"map", map}, {"graph", graph}};
   const std::string about = "OpenMP " + std::to_string(_OPENMP);
   return bench::run(argc, argv, about.c_str(), rows);
 }

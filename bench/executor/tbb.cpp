@@ -13,9 +13,9 @@
 #include <future>
 #include <memory>
 
-// oneTBB has no futures: the rows that need results from tasks pair it with std::promise, in several
-// forms, the cheapest of which is also the least general. `max_allowed_parallelism` is the number
-// of workers, and the calling thread is one of them: that is how the documentation of
+// oneTBB has no futures: the rows that need results from tasks pair it with std::promise, in
+// several forms, the cheapest of which is also the least general. `max_allowed_parallelism` is the
+// number of workers, and the calling thread is one of them: that is how the documentation of
 // global_control counts.
 namespace {
 
@@ -143,9 +143,8 @@ void ping_pong(State& state, const settings& s) {
 void parked(State& state, const settings& s) {
   const limit at_most(s);
   tbb::task_group group;
-  bench::measure_parked(state, s, [&](int i) {
-    bench::expect("the answer", round_trip<collect::get>(group, i), i);
-  });
+  bench::measure_parked(
+      state, s, [&](int i) { bench::expect("the answer", round_trip<collect::get>(group, i), i); });
 }
 
 // Fork and join as the documentation of task_group shows it.

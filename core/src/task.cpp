@@ -218,6 +218,7 @@ bool end_with_failed_input(node& n) {
 
 bool cancel(node& n, const char* reason) {
   if (!n.try_claim(phase::dropping)) return false;
+  n.add_keeper();  // a callback may drop the last handle
   if (reason != nullptr) {
     try {
       n.require_extra().cancel_reason = reason;
@@ -226,6 +227,7 @@ bool cancel(node& n, const char* reason) {
     }
   }
   finish_dropped(n, phase::cancelled);
+  n.drop_keeper();
   return true;
 }
 

@@ -295,12 +295,14 @@ std::vector<std::string> child_arguments(const batch& settings, const char* part
 void print_comparison(const json& bounded, const json& unbounded) {
   fmt::print("\n{:<12} {:>9} {:>9} {:>8} {:>8} {:>8}\n", "station", "readings", "missing", "mean",
              "lowest", "highest");
+  const auto degrees = [](const json& value) {
+    return value.is_null() ? std::string("-") : fmt::format("{:.2f}", value.get<double>());
+  };
   for (const auto& row : bounded["stations"]) {
-    fmt::print("{:<12} {:>9} {:>9} {:>8.2f} {:>8.2f} {:>8.2f}\n", row["station"].get<std::string>(),
-               grouped(row["readings"].get<std::uint64_t>()), row["missing"].get<int>(),
-               row["mean"].is_null() ? 0.0 : row["mean"].get<double>(),
-               row["lowest"].is_null() ? 0.0 : row["lowest"].get<double>(),
-               row["highest"].is_null() ? 0.0 : row["highest"].get<double>());
+    fmt::print("{:<12} {:>9} {:>9} {:>8} {:>8} {:>8}\n", row["station"].get<std::string>(),
+               grouped(row["readings"].get<std::uint64_t>()),
+               grouped(row["missing"].get<std::uint64_t>()), degrees(row["mean"]),
+               degrees(row["lowest"]), degrees(row["highest"]));
   }
   const auto bytes = [](const json& of, const char* member) {
     return bytes_text(of[member].get<std::uint64_t>());

@@ -11,9 +11,9 @@ namespace fronta::demos {
 /// Models on a grid of two parameters, each judged by cross-validation; the first few good ones
 /// stop the rest.
 struct gridsearch {
-  int points = 300;
-  double target = 0.96;        ///< the accuracy from which a model is good
-  int want = 3;                ///< good models
+  int points = 500;
+  double target = 0.985;       ///< the accuracy from which a model is good
+  int want = 5;                ///< good models
   std::optional<int> workers;  ///< usable CPUs
   std::uint64_t seed = 1;      ///< of the data and of the order
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel_ridge.hpp"
 
+#include <fronta/errors.hpp>
 #include <fronta/rng.hpp>
 
 #include <cmath>
@@ -17,9 +18,11 @@ double kernel(const point& a, const point& b, double gamma) {
 
 /// Solves A·x = b for a symmetric, positive definite A (row by row in `a`) by Cholesky's
 /// factorisation, in place; x is left in `b`.
-void solve(std::vector<double>& a, std::vector<double>& b) {
+void solve(std::vector<double>& a, std::vector<double>& b, const std::stop_token& stop) {
   const auto n = b.size();
   for (std::size_t i = 0; i < n; ++i) {
+    // Once a row: often enough for Ctrl-C, and too rare to cost anything.
+    if (stop.stop_requested()) throw cancelled_error("solve: the task was asked to stop");
     for (std::size_t j = 0; j <= i; ++j) {
       double sum = a[i * n + j];
       for (std::size_t k = 0; k < j; ++k) sum -= a[i * n + k] * a[j * n + k];
@@ -59,8 +62,8 @@ std::vector<point> two_moons(std::size_t count, double noise, std::uint64_t seed
   return points;
 }
 
-double fold_accuracy(const std::vector<point>& points, model m, std::size_t fold,
-                     std::size_t folds) {
+double fold_accuracy(const std::vector<point>& points, model m, std::size_t fold, std::size_t folds,
+                     const std::stop_token& stop) {
   std::vector<point> known;
   std::vector<point> unknown;
   for (std::size_t i = 0; i < points.size(); ++i) {
@@ -74,7 +77,7 @@ double fold_accuracy(const std::vector<point>& points, model m, std::size_t fold
     for (std::size_t j = 0; j <= i; ++j) gram[i * n + j] = kernel(known[i], known[j], m.gamma);
     gram[i * n + i] += m.lambda;
   }
-  solve(gram, weights);
+  solve(gram, weights, stop);
 
   std::size_t right = 0;
   for (const auto& p : unknown) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <stop_token>
 #include <vector>
 
 /// A small machine-learning problem: two interleaved half moons, told apart by kernel ridge

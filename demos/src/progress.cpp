@@ -79,14 +79,14 @@ void progress::show(const std::stop_token& stop) {
 
 void progress::draw_bar(bool last) {
   const auto n = now();
-  const auto text = counts() + (last ? ", " + seconds_text(seconds()) : time_left());
+  const auto text = counts() + (last ? fmt::format(", {}", seconds_text(seconds())) : time_left());
   const auto columns = terminal::width(stderr);
   // The bar takes what the words leave free; on a narrow terminal the words are what stays.
   const auto free = columns > text.size() + 5 ? columns - text.size() - 5 : 0;
   const auto cells = std::min<std::size_t>(free, 30);
   const double part =
       n.tasks == 0 ? 1.0 : static_cast<double>(n.done) / static_cast<double>(n.tasks);
-  std::string line = cells >= 5 ? "[" + bar(part, cells) + "]  " : "";
+  std::string line = cells >= 5 ? fmt::format("[{}]  ", bar(part, cells)) : "";
   line += text.substr(0, columns > 1 ? columns - 1 : 0);
   fmt::print(stderr, "\r{}\x1b[K{}", line, last ? "\n" : "");
   std::fflush(stderr);
@@ -100,8 +100,8 @@ std::string progress::counts() const {
   const auto n = now();
   auto text = fmt::format("{}/{} tasks", n.done, n.tasks);
   if (n.running > 0) text += fmt::format(", {} running", n.running);
-  if (n.failures > 0) text += ", " + counted(n.failures, "failure");
-  if (n.retries > 0) text += ", " + counted(n.retries, "retry", "retries");
+  if (n.failures > 0) text += fmt::format(", {}", counted(n.failures, "failure"));
+  if (n.retries > 0) text += fmt::format(", {}", counted(n.retries, "retry", "retries"));
   return text;
 }
 

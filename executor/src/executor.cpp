@@ -395,7 +395,7 @@ void executor::detach() && {
 
 void executor::close() noexcept {
   if (control_ == nullptr) return;
-  auto& c = *std::exchange(control_, nullptr);
+  auto& c = *control_;  // which stays: tasks that hold a reference to this may still submit
   close_admission(c, false);
   if (!inside_own_task(c)) {
     finish(c);

@@ -99,7 +99,8 @@ TEST(Annotate, AnExplicitZeroNoneOrForEverBeatsAScope) {
   EXPECT_TRUE(o.timeout->infinite());
 }
 
-TEST(Annotate, EveryOptionThatIsLeftOpenComesFromTheScope) {
+// Whether a recipe is kept is of the call alone: it makes code for each callable.
+TEST(Annotate, EveryOptionButKeepThatIsLeftOpenComesFromTheScope) {
   const std::stop_source source;
   const annotate a{{.name = "n",
                     .needs = {{"gpu", 1}},
@@ -126,7 +127,7 @@ TEST(Annotate, EveryOptionThatIsLeftOpenComesFromTheScope) {
   EXPECT_EQ(o.key, "k");
   EXPECT_EQ(o.place_on, "p");
   EXPECT_EQ(o.prefer, "q");
-  EXPECT_EQ(o.keep, fronta::keep::recipe);
+  EXPECT_EQ(o.keep, fronta::keep::nothing);
 }
 
 TEST(Annotate, HoldsForTasksSubmittedInItAlone) {

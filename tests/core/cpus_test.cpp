@@ -44,9 +44,8 @@ class CgroupQuota : public testing::Test {
 
  private:
   const fs::path folder_ =
-      fs::temp_directory_path() /
-      ("fronta_cpus_test_" + std::to_string(::getpid()) + "_" +
-       testing::UnitTest::GetInstance()->current_test_info()->name());
+      fs::temp_directory_path() / ("fronta_cpus_test_" + std::to_string(::getpid()) + "_" +
+                                   testing::UnitTest::GetInstance()->current_test_info()->name());
   const fs::path root_ = folder_ / "cgroup";
   const fs::path membership_ = folder_ / "self";
 };

@@ -77,24 +77,28 @@ void expect_consistent(const future<int>& f) {
 // F-01
 TEST(FutureStress, FourThreadsReadingAThousandTimesSeeOneConsistentState) {
   using end = void (*)(promise<int>&, const future<int>&);
-  for (const end finish :
-       {end([](promise<int>& p, const future<int>&) { p.set_value(7); }),
-        end([](promise<int>& p, const future<int>&) {
-          p.set_exception(std::make_exception_ptr(broken()));
-        }),
-        end([](promise<int>&, const future<int>& f) { f.cancel(); })}) {
+  for (const end finish : {end([](promise<int>& p, const future<int>&) { p.set_value(7); }),
+                           end([](promise<int>& p, const future<int>&) {
+                             p.set_exception(std::make_exception_ptr(broken()));
+                           }),
+                           end([](promise<int>&, const future<int>& f) { f.cancel(); })}) {
     promise<int> made;
     const auto f = made.get_future();
-    std::atomic<int> reads = 0;
-    const auto reader = [&] {
-      for (int i = 0; i < 1'000; ++i) {
-        expect_consistent(f);
-        ++reads;
-      }
+    std::latch midway{4};
+    const auto read = [&](int from, int to) {
+      for (int i = from; i < to; ++i) expect_consistent(f);
     };
-    race(reader, reader, reader, reader, [&] {
-      while (reads < 1'000) std::this_thread::yield();
+    const auto reader = [&] {
+      read(0, 400);
+      midway.arrive_and_wait();
+      read(400, 1'000);
+    };
+    race(reader, reader, reader, [&] {
+      read(0, 400);
+      midway.arrive_and_wait();
+      read(400, 500);
       finish(made, f);
+      read(500, 1'000);
     });
     EXPECT_TRUE(f.done());
   }
@@ -179,9 +183,8 @@ TEST(FutureStress, HandlesDroppedWhileTheOutcomeIsPublished) {
   std::atomic<int> called = 0;
   for (int round = 0; round < 10 * rounds; ++round) {
     auto f = ex.submit([] { return std::make_unique<int>(1); });
-    f.add_done_callback([&called](const future<std::unique_ptr<int>>& done) {
-      called += *done.result();
-    });
+    f.add_done_callback(
+        [&called](const future<std::unique_ptr<int>>& done) { called += *done.result(); });
     if (round % 3 == 0) static_cast<void>(f.wait_for(0ms));
     if (round % 3 == 1) f.wait();
   }
@@ -237,9 +240,11 @@ TEST(FutureStress, OverlappingWaitsInsideTasksAllEnd) {
     std::vector<future<int>> futures;
     for (auto& p : promises) futures.push_back(p.get_future());
     std::vector<future<std::size_t>> waiters;
-    for (const auto mode : {fronta::all_completed, fronta::first_completed, fronta::first_exception}) {
+    for (const auto mode :
+         {fronta::all_completed, fronta::first_completed, fronta::first_exception}) {
       waiters.push_back(ex.submit([&, mode] { return fronta::wait(futures, mode).done.size(); }));
-      waiters.push_back(ex.submit([&, mode] { return fronta::wait(futures, mode, 1h).done.size(); }));
+      waiters.push_back(
+          ex.submit([&, mode] { return fronta::wait(futures, mode, 1h).done.size(); }));
     }
     for (auto& p : promises) p.set_value(round);
     for (const auto& w : waiters) EXPECT_GE(w.get(), 1U);
@@ -286,8 +291,7 @@ TEST(FutureStress, WhenAllDecidesOnceWhateverItsMembersDo) {
     promise<int> two;
     promise<int> three;
     const auto first = one.get_future();
-    const auto all =
-        fronta::when_all(std::vector{first, two.get_future(), three.get_future()});
+    const auto all = fronta::when_all(std::vector{first, two.get_future(), three.get_future()});
     race([&] { first.cancel(); }, [&] { two.set_exception(std::make_exception_ptr(broken())); },
          [&] { three.set_value(3); });
     ASSERT_TRUE(all.done());

@@ -602,7 +602,9 @@ TEST(Future, GetOfOneHandleOfSeveralCopies) {
 TEST(Future, DroppingTheLastHandleNeitherBlocksNorCancels) {
   running_task busy;
   bool ran = false;
-  { const auto dropped = busy.executor().submit([&] { ran = true; }); }
+  {
+    const auto dropped = busy.executor().submit([&] { ran = true; });
+  }
   EXPECT_FALSE(ran);
   busy.release();
   busy.executor().shutdown();
@@ -877,6 +879,22 @@ TEST(Future, ACaptureOrArgumentWhoseDestructorThrowsIsReportedAndTheOutcomeStand
   EXPECT_EQ(passed.get(), 8);
   ex.shutdown();
   EXPECT_EQ(errors.count(), 2U);
+}
+
+TEST(Future, ACallbackOrRecipeWhoseDestructorThrowsIsReported) {
+  const captured_errors errors;
+  auto ex = one_worker();
+  ready(1).add_done_callback([c = throws_on_destruction(7)](const any_future&) {});
+  EXPECT_EQ(errors.count(), 1U);
+  {
+    const auto f = ex.submit({.keep = fronta::keep::recipe},
+                             [c = throws_on_destruction(7)] { return c.value; });
+    EXPECT_EQ(f.get(), 7);
+    EXPECT_EQ(f.retry().get(), 7);
+    ex.shutdown();
+  }
+  // Two runs and a recipe each.
+  EXPECT_EQ(errors.count(), 5U);
 }
 
 }  // namespace

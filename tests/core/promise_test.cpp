@@ -125,6 +125,22 @@ TEST(Promise, MovesWithItsOutcome) {
   EXPECT_EQ(f.get(), 7);
 }
 
+// F-12
+TEST(Promise, MayBeDestroyedByACallbackWithAllHandles) {
+  for (const bool cancels : {false, true}) {
+    std::optional<promise<int>> made(std::in_place);
+    std::optional<fronta::future<int>> f(made->get_future());
+    int called = 0;
+    f->add_done_callback([&](const fronta::any_future&) {
+      made.reset();
+      f.reset();
+    });
+    f->add_done_callback([&](const fronta::any_future& done) { called += done.done() ? 1 : 0; });
+    cancels ? static_cast<void>(f->cancel()) : made->set_value(1);
+    EXPECT_EQ(called, 1);
+  }
+}
+
 TEST(Promise, RefusesANullException) {
   promise<int> made;
   EXPECT_THROW(made.set_exception(nullptr), std::invalid_argument);

@@ -93,7 +93,8 @@ TEST(ThisTask, TheContextIsRestoredAfterATaskThatRanInsideAWait) {
     auto own = this_task::executor();
     const auto inner = own.submit({.name = "inner"}, [] { return this_task::name(); });
     names.push_back(inner.get());
-    const auto fails = own.submit({.name = "fails"}, []() -> int { throw std::runtime_error("x"); });
+    const auto fails =
+        own.submit({.name = "fails"}, []() -> int { throw std::runtime_error("x"); });
     EXPECT_THROW(static_cast<void>(fails.get()), std::runtime_error);
     names.push_back(this_task::name());
     EXPECT_EQ(this_task::path(), path);
@@ -109,12 +110,35 @@ TEST(ThisTask, TheContextEndsWithTheTask) {
   executor ex{fronta::test::manual{launched}};
   ex.submit([] { EXPECT_TRUE(this_task::active()); });
   bool active_in_callback = true;
-  ex.submit([] { throw std::runtime_error("x"); }).add_done_callback([&](const fronta::any_future&) {
+  ex.submit([] {
+      throw std::runtime_error("x");
+    }).add_done_callback([&](const fronta::any_future&) {
     active_in_callback = this_task::active();
   });
   launched->run_all();
   EXPECT_FALSE(active_in_callback);
   EXPECT_FALSE(this_task::active());
+}
+
+TEST(ThisTask, ATaskThatAskedForAnotherRunCanBeCancelledBeforeIt) {
+  const auto launched = std::make_shared<fronta::test::launched_tasks>();
+  executor ex{fronta::test::manual{launched}};
+  fronta::promise<int> made;
+  made.set_value(1);
+  const std::vector<fronta::future<int>> inputs{made.get_future()};
+  int runs = 0;
+  const auto f = ex.submit(
+      [&](const std::vector<int>&) {
+        ++runs;
+        this_task::reschedule();
+      },
+      inputs);
+  launched->run_one();
+  EXPECT_FALSE(f.running());
+  EXPECT_TRUE(f.cancel());
+  launched->run_all();
+  EXPECT_TRUE(f.cancelled());
+  EXPECT_EQ(runs, 1);
 }
 
 TEST(ThisTask, PathAndRandomNumbersDependOnSeedAndSubmissionTreeAlone) {

@@ -43,8 +43,8 @@ TEST(TimeLimit, SaturatesInEveryUnit) {
   EXPECT_TRUE(time_limit{std::chrono::milliseconds::max()}.infinite());
   EXPECT_TRUE((time_limit{std::chrono::duration<std::uint64_t>::max()}.infinite()));
   EXPECT_TRUE((time_limit{std::chrono::duration<float>{1e30F}}.infinite()));
-  EXPECT_TRUE((time_limit{std::chrono::duration<double>{
-      -std::numeric_limits<double>::infinity()}}.zero()));
+  EXPECT_TRUE(
+      (time_limit{std::chrono::duration<double>{-std::numeric_limits<double>::infinity()}}.zero()));
   EXPECT_FALSE(time_limit{24h * 365 * 90}.infinite());
   EXPECT_EQ(time_limit{24h * 365 * 90}.value(), 24h * 365 * 90);
 }

@@ -77,10 +77,10 @@ TEST(Trace, TellsTheLifeOfATaskInOrder) {
   const auto task = ex.submit(id).get();
   ex.shutdown();
   const auto events = trace.of(task);
-  EXPECT_THAT(kinds(events, {event_kind::submit, event_kind::enqueue, event_kind::start,
-                             event_kind::finish}),
-              ElementsAre(event_kind::submit, event_kind::enqueue, event_kind::start,
-                          event_kind::finish));
+  EXPECT_THAT(
+      kinds(events,
+            {event_kind::submit, event_kind::enqueue, event_kind::start, event_kind::finish}),
+      ElementsAre(event_kind::submit, event_kind::enqueue, event_kind::start, event_kind::finish));
   for (const auto& e : events) {
     if (e.kind == event_kind::submit) {
       EXPECT_EQ(e.slot, -1);
@@ -139,7 +139,9 @@ TEST(Trace, ANestedTaskNamesTheTaskThatSubmittedIt) {
   recorder trace;
   executor ex{threads{.workers = 1}};
   const auto [outer, inner] =
-      ex.submit([] { return std::pair(id(), fronta::this_task::executor().submit(id).get()); }).get();
+      ex.submit([] {
+          return std::pair(id(), fronta::this_task::executor().submit(id).get());
+        }).get();
   const auto events = trace.of(inner);
   ASSERT_FALSE(events.empty());
   EXPECT_EQ(events.front().kind, event_kind::submit);
@@ -187,9 +189,9 @@ TEST(Trace, ARetryStartsAgainWithTheNextAttempt) {
                         return id();
                       }).get();
   const auto events = trace.of(task);
-  EXPECT_THAT(kinds(events, {event_kind::start, event_kind::retry, event_kind::finish}),
-              ElementsAre(event_kind::start, event_kind::retry, event_kind::start,
-                          event_kind::finish));
+  EXPECT_THAT(
+      kinds(events, {event_kind::start, event_kind::retry, event_kind::finish}),
+      ElementsAre(event_kind::start, event_kind::retry, event_kind::start, event_kind::finish));
   std::vector<std::uint64_t> attempts;
   for (const auto& e : events) {
     if (e.kind == event_kind::start || e.kind == event_kind::retry) attempts.push_back(e.argument);
@@ -207,10 +209,10 @@ TEST(Trace, AWaitBlocksAndUnblocksTheTask) {
     return id();
   });
   ex.submit([&] { made.set_value(1); });  // when the one before it blocks
-  EXPECT_THAT(kinds(trace.of(waiter.get()), {event_kind::start, event_kind::block,
-                                             event_kind::unblock, event_kind::finish}),
-              ElementsAre(event_kind::start, event_kind::block, event_kind::unblock,
-                          event_kind::finish));
+  EXPECT_THAT(
+      kinds(trace.of(waiter.get()),
+            {event_kind::start, event_kind::block, event_kind::unblock, event_kind::finish}),
+      ElementsAre(event_kind::start, event_kind::block, event_kind::unblock, event_kind::finish));
 }
 
 TEST(Trace, TagsAreAcquiredAndReleased) {
@@ -218,15 +220,17 @@ TEST(Trace, TagsAreAcquiredAndReleased) {
   executor ex{threads{.workers = 1, .offers = {{"lens", 1}}}};
   const auto task = ex.submit({.needs = {{"lens", 1}}}, id).get();
   ex.shutdown();
-  EXPECT_THAT(kinds(trace.of(task), {event_kind::acquire, event_kind::start, event_kind::release,
-                                     event_kind::finish}),
-              ElementsAre(event_kind::acquire, event_kind::start, event_kind::release,
-                          event_kind::finish));
+  EXPECT_THAT(
+      kinds(trace.of(task),
+            {event_kind::acquire, event_kind::start, event_kind::release, event_kind::finish}),
+      ElementsAre(event_kind::acquire, event_kind::start, event_kind::release, event_kind::finish));
 }
 
 TEST(Trace, WorkersStartAndExit) {
   recorder trace;
-  { executor ex{threads{.workers = 2}}; }
+  {
+    executor ex{threads{.workers = 2}};
+  }
   EXPECT_EQ(trace.of(event_kind::worker_start).size(), 2U);
   EXPECT_EQ(trace.of(event_kind::worker_exit).size(), 2U);
 }

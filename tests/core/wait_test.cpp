@@ -212,7 +212,7 @@ TEST(Wait, ACancelledFutureIsDoneAlthoughNoWorkerHasSeenIt) {
   EXPECT_THROW(static_cast<void>(queued[0].result()), fronta::cancelled_error);
 }
 
-// W-08
+// W-08, F-07
 TEST(Wait, CancellingWakesEveryKindOfWaiterAlthoughNoWorkerHasSeenTheTask) {
   const auto launched = std::make_shared<fronta::test::launched_tasks>();
   fronta::executor never_runs{fronta::test::manual{launched}};
@@ -220,7 +220,8 @@ TEST(Wait, CancellingWakesEveryKindOfWaiterAlthoughNoWorkerHasSeenTheTask) {
   auto ex = one_worker();
   const auto on_result = ex.submit([&] { return queued[0].result(); });
   const auto on_all = ex.submit([&] { return fronta::wait(queued).done.size(); });
-  const auto on_first = ex.submit([&] { return fronta::wait(queued, first_completed, 1h).done.size(); });
+  const auto on_first =
+      ex.submit([&] { return fronta::wait(queued, first_completed, 1h).done.size(); });
   const auto on_completion = ex.submit([&] {
     int n = 0;
     for (const auto& f : fronta::as_completed(queued)) n += f.cancelled() ? 1 : 0;

@@ -14,7 +14,8 @@
 
 namespace fronta::test {
 
-/// Keeps what is posted until the test runs it. A cheap handle; copies share one queue. Thread-safe.
+/// Keeps what is posted until the test runs it. A cheap handle; copies share one queue.
+/// Thread-safe.
 class manual_scheduler {
  public:
   void post(std::function<void()> job) const {

@@ -214,9 +214,8 @@ class fake_device {
 
   struct backend_config {
     std::shared_ptr<state> of;
-    friend std::unique_ptr<backend> make_backend(backend_config c) {
-      return std::make_unique<fake_backend>(std::move(c.of));
-    }
+    std::unique_ptr<backend> make() { return std::make_unique<fake_backend>(std::move(of)); }
+    friend std::unique_ptr<backend> make_backend(backend_config c) { return c.make(); }
   };
   /// What the executor's constructor takes; once.
   [[nodiscard]] backend_config config() const { return {state_}; }

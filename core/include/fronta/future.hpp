@@ -391,10 +391,10 @@ class promise {
       }
     } catch (...) {
       n.store_error(std::current_exception());
-      n.publish(detail::phase::error);
+      publish(n, detail::phase::error);
       throw;
     }
-    n.publish(detail::phase::value);
+    publish(n, detail::phase::value);
   }
   void set_exception(std::exception_ptr error) {
     if (!error) {
@@ -402,10 +402,16 @@ class promise {
     }
     auto& n = claim("set_exception");
     n.store_error(std::move(error));
-    n.publish(detail::phase::error);
+    publish(n, detail::phase::error);
   }
 
  private:
+  // A callback may destroy this promise.
+  static void publish(detail::state<T>& n, detail::phase end) noexcept {
+    n.add_keeper();
+    n.publish(end);
+    n.drop_keeper();
+  }
   detail::state<T>& claim(const char* verb) {
     if (node_ == nullptr || !node_->try_claim(detail::phase::settling)) {
       throw invalid_state_error(std::string("promise::") + verb +

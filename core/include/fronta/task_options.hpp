@@ -69,6 +69,7 @@ struct task_options {
   std::string place_on = {};
   /// The place to choose when it is free.
   std::string prefer = {};
+  /// Of this call alone: not taken from `annotate`.
   fronta::keep keep = fronta::keep::nothing;
 };
 

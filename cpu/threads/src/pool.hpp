@@ -156,7 +156,7 @@ class pool final : public backend {
 class pool_thread final : public detail::worker {
  public:
   pool_thread(pool& owner, cpu::slot* first) noexcept
-      : pool_(owner), slot_(first), searching_(first != nullptr), made_asleep_(first == nullptr) {}
+      : pool_(owner), slot_(first), made_asleep_(first == nullptr) {}
 
   bool take_if_newest(detail::node& n) noexcept override;
   void push(detail::node& n, bool next) noexcept override;
@@ -195,6 +195,7 @@ class pool_thread final : public detail::worker {
   bool searching_ = false;  // counted in pool::searching_
 
   const bool made_asleep_;
+  std::atomic<bool> initialized_{false};  // a hint
   std::atomic<std::uint32_t> signal_{0};
   std::int64_t odd_units_ = 0;  // what the running odd task holds
   unsigned block_depth_ = 0;

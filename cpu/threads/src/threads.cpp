@@ -85,7 +85,6 @@ std::vector<place_info> pool::start(backend_host& host) {
   place_ = host.place_number(0);
   try {
     const std::lock_guard lock(mutex_);
-    searching_.store(workers_, std::memory_order_relaxed);
     for (auto& s : slots_) create_thread(s.get());
   } catch (...) {
     stop();
@@ -242,6 +241,7 @@ void pool::thread_main(pool_thread& self) {
       owner.ended_.push_back(&self);
     }
   } const guard{*this, self};
+  self.initialized_.store(true, std::memory_order_relaxed);
   self.work();
 }
 
@@ -405,8 +405,9 @@ bool pool::has_work() const noexcept {
 
 std::size_t pool::load() const noexcept {
   // The router asks where there are several places; then all tasks are routed.
-  return routed_.load(std::memory_order_relaxed) + workers_ -
-         free_count_.load(std::memory_order_relaxed);
+  const auto idle = free_count_.load(std::memory_order_relaxed) +
+                    searching_.load(std::memory_order_relaxed);
+  return routed_.load(std::memory_order_relaxed) + (idle < workers_ ? workers_ - idle : 0);
 }
 
 void pool_thread::push(node& n, bool next) noexcept {
@@ -456,8 +457,11 @@ pool_thread* pool::give_slot_to_sleeper() noexcept {
   t->slot_ = free_slots_.back();
   free_slots_.pop_back();
   free_count_.fetch_sub(1, std::memory_order_seq_cst);
-  searching_.fetch_add(1, std::memory_order_seq_cst);
-  t->searching_ = true;
+  // An initializer may take long: nobody must rely on the thread meanwhile.
+  if (t->initialized_.load(std::memory_order_relaxed)) {
+    searching_.fetch_add(1, std::memory_order_seq_cst);
+    t->searching_ = true;
+  }
   return t;
 }
 

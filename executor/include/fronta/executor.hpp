@@ -108,23 +108,23 @@ class executor_ref {
   template <class F, class... Args>
     requires(!detail::is_options<F, task_options>)
   auto submit(F&& fn, Args&&... args) const {
-    return submit_with(nullptr, std::forward<F>(fn), std::forward<Args>(args)...);
+    return submit_with<false>(nullptr, std::forward<F>(fn), std::forward<Args>(args)...);
   }
   template <class F, class... Args>
   auto submit(const task_options& options, F&& fn, Args&&... args) const {
-    return submit_with(&options, std::forward<F>(fn), std::forward<Args>(args)...);
+    return submit_with<true>(&options, std::forward<F>(fn), std::forward<Args>(args)...);
   }
 
   /// Empty instead of `queue_full_error`.
   template <class F, class... Args>
     requires(!detail::is_options<F, task_options>)
   auto try_submit(F&& fn, Args&&... args) const {
-    return start<F, Args...>(nullptr, detail::admission::when_full::refuse, "try_submit",
+    return start<false, F, Args...>(nullptr, detail::admission::when_full::refuse, "try_submit",
                              std::forward<F>(fn), std::forward<Args>(args)...);
   }
   template <class F, class... Args>
   auto try_submit(const task_options& options, F&& fn, Args&&... args) const {
-    return start<F, Args...>(&options, detail::admission::when_full::refuse, "try_submit",
+    return start<true, F, Args...>(&options, detail::admission::when_full::refuse, "try_submit",
                              std::forward<F>(fn), std::forward<Args>(args)...);
   }
 
@@ -132,11 +132,11 @@ class executor_ref {
   template <class F, class... Args>
     requires(!detail::is_options<F, task_options>)
   void post(F&& fn, Args&&... args) const {
-    start_post<F, Args...>(nullptr, std::forward<F>(fn), std::forward<Args>(args)...);
+    start_post<false, F, Args...>(nullptr, std::forward<F>(fn), std::forward<Args>(args)...);
   }
   template <class F, class... Args>
   void post(const task_options& options, F&& fn, Args&&... args) const {
-    start_post<F, Args...>(&options, std::forward<F>(fn), std::forward<Args>(args)...);
+    start_post<true, F, Args...>(&options, std::forward<F>(fn), std::forward<Args>(args)...);
   }
 
   /// Calls `fn` with one item of each range (up to the shortest), as tasks, and returns a range of
@@ -194,18 +194,20 @@ class executor_ref {
   [[nodiscard]] std::vector<std::string> hosting_places() const;
   [[nodiscard]] std::int16_t place_index(const std::string& name) const;
 
-  template <class F, class... Args>
+  template <bool Options, class F, class... Args>
   auto submit_with(const task_options* options, F&& fn, Args&&... args) const {
-    return std::move(*start<F, Args...>(options, detail::admission::when_full::fail, "submit",
-                                        std::forward<F>(fn), std::forward<Args>(args)...));
+    return std::move(*start<Options, F, Args...>(options, detail::admission::when_full::fail,
+                                                 "submit", std::forward<F>(fn),
+                                                 std::forward<Args>(args)...));
   }
-  template <class F, class... Args>
+  // `Options`: whether they are given; null otherwise.
+  template <bool Options, class F, class... Args>
   auto start(const task_options* options, detail::admission::when_full full, const char* verb,
              F&& fn, Args&&... args) const
       -> std::optional<future<typename detail::task_for<F, Args...>::result>>;
-  template <class F, class... Args>
+  template <bool Options, class F, class... Args>
   void start_post(const task_options* options, F&& fn, Args&&... args) const;
-  template <class F, class... Args>
+  template <bool Options, class F, class... Args>
   static void prepare(detail::admission& admitted,
                       typename detail::task_for<F, Args...>::node_type& n,
                       const task_options* options);
@@ -269,7 +271,7 @@ class executor : public executor_ref {
 
 // ---- Bodies of templates.
 
-template <class F, class... Args>
+template <bool Options, class F, class... Args>
 void executor_ref::prepare(detail::admission& admitted,
                            typename detail::task_for<F, Args...>::node_type& n,
                            const task_options* options) {
@@ -281,7 +283,8 @@ void executor_ref::prepare(detail::admission& admitted,
     detail::prepare_cold(n, admitted.control(), options, traits);
     const auto& merged = n.extra()->options;
     if (merged.retries.value_or(0) > 0) n.repeatable();
-    if constexpr (traits.can_keep) {
+    // Only where options are given is code for keeping recipes made: it is much code per callable.
+    if constexpr (Options && traits.can_keep) {
       if (merged.keep == keep::recipe) {
         n.extra()->again = body::keep_recipe(
             n.peek(), executor_ref(&admitted.control(), admitted.control().generation.load()),
@@ -292,7 +295,7 @@ void executor_ref::prepare(detail::admission& admitted,
   n.prepare_inputs();
 }
 
-template <class F, class... Args>
+template <bool Options, class F, class... Args>
 auto executor_ref::start(const task_options* options, detail::admission::when_full full,
                          const char* verb, F&& fn, Args&&... args) const
     -> std::optional<future<typename detail::task_for<F, Args...>::result>> {
@@ -306,7 +309,7 @@ auto executor_ref::start(const task_options* options, detail::admission::when_fu
   detail::unsubmitted made(
       node_type::make(1, std::forward<F>(fn), std::forward<Args>(args)...));
   auto result = detail::future_access::adopt<typename node_type::result>(made.node);
-  prepare<F, Args...>(admitted, *made.node, options);
+  prepare<Options, F, Args...>(admitted, *made.node, options);
   auto* const extra = made.node->extra();
   if (extra != nullptr && !extra->options.key.empty()) {
     if (auto* same = detail::find_or_enter_key(*made.node, admitted.control(),
@@ -325,7 +328,7 @@ auto executor_ref::start(const task_options* options, detail::admission::when_fu
   return result;
 }
 
-template <class F, class... Args>
+template <bool Options, class F, class... Args>
 void executor_ref::start_post(const task_options* options, F&& fn, Args&&... args) const {
   static_assert(detail::submittable<F, Args...>,
                 "post: the callable cannot be called with the arguments; a future<T> arrives as "
@@ -336,7 +339,7 @@ void executor_ref::start_post(const task_options* options, F&& fn, Args&&... arg
   detail::unsubmitted made(
       node_type::make(0, std::forward<F>(fn), std::forward<Args>(args)...));
   made.node->has_future = false;
-  prepare<F, Args...>(admitted, *made.node, options);
+  prepare<Options, F, Args...>(admitted, *made.node, options);
   admitted.commit();
   trace::detail::emit(trace::event_kind::submit, made.node->path,
                       detail::this_context != nullptr ? detail::this_context->path : 0);

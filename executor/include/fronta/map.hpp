@@ -342,6 +342,7 @@ struct map_submitter final : map_state<Result> {
     }
     return [&]<std::size_t... I>(std::index_sequence<I...>) -> std::optional<items> {
       if (((std::get<I>(*at) == std::ranges::end(std::get<I>(inputs))) || ...)) {
+        this->input_ended = true;  // also behind a chunk that is not full: never read past the end
         return std::nullopt;
       }
       return items(*std::get<I>(*at)...);
@@ -387,8 +388,8 @@ struct map_submitter final : map_state<Result> {
         results.reserve(batch.size());
         for (std::size_t i = 0; i < batch.size(); ++i) {
           if (stop->load(std::memory_order_relaxed)) {
-            results.push_back(outcome<result>(std::make_exception_ptr(cancelled_error(
-                "map: the item was cancelled before it ran, with its range"))));
+            results.emplace_back(std::make_exception_ptr(
+                cancelled_error("map: the item was cancelled before it ran, with its range")));
             continue;
           }
           results.push_back(run_item(call, batch[i], child_path(map_path, 0, first + i),

@@ -1,0 +1,476 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The program `fronta` as its user meets it; the environment variable FRONTA names it."""
+
+import csv
+import json
+import os
+import pathlib
+import pty
+import select
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+PROGRAM = os.environ.get("FRONTA", "fronta")
+LIMIT = 60
+
+
+def fronta(*arguments, **more):
+    """The finished process, with text in stdout and stderr."""
+    return subprocess.run(
+        [PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=LIMIT, stdin=subprocess.DEVNULL, **more
+    )
+
+
+class Case(unittest.TestCase):
+    def succeed(self, *arguments, **more):
+        done = fronta(*arguments, **more)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done
+
+    def json_of(self, *arguments, **more):
+        return json.loads(self.succeed(*arguments, "--json", **more).stdout)
+
+    def refuses(self, *arguments, says, code=2):
+        """One sentence on stderr and nothing on stdout."""
+        done = fronta(*arguments)
+        self.assertEqual(done.returncode, code, done)
+        self.assertEqual(done.stdout, "")
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        self.assertTrue(done.stderr.startswith("fronta: "), done.stderr)
+        self.assertTrue(done.stderr.endswith(".\n"), done.stderr)
+        for text in [says] if isinstance(says, str) else says:
+            self.assertIn(text, done.stderr)
+
+
+def divisible(size, divisors):
+    return [n for n in range(size) if all(n % d == 0 for d in divisors)]
+
+
+class Divisibility(Case):
+    def check(self, size, divisors, chunks, *more):
+        found = self.json_of("run", "divisibility", "--speed", "0", "--size", size,
+                             "--divisors", *divisors, "--chunks", chunks, *more)  # fmt: skip
+        expected = divisible(size, divisors)
+        self.assertEqual(found["result"], expected)
+        self.assertEqual(found["count"], len(expected))
+        self.assertEqual(found["tasks"], 2 + chunks * (1 + len(divisors)))
+        self.assertEqual(found["failures"], found["retries"])
+        self.assertEqual(sum(d["masks"] for d in found["devices"]), chunks * len(divisors))
+        return found
+
+    def test_the_default_question_has_the_right_answer(self):
+        found = self.json_of("run", "divisibility", "--speed", "0.005")
+        self.assertEqual(found["result"], divisible(10_000, [3, 5, 7, 11, 13]))
+        self.assertEqual(found["size"], 10_000)
+        self.assertEqual(found["divisors"], [3, 5, 7, 11, 13])
+        self.assertEqual(found["tasks"], 62)
+
+    def test_other_sizes_and_divisors_have_the_right_answer(self):
+        for size, divisors, chunks in [
+            (1, [2], 1),
+            (10, [1], 3),
+            (100, [7], 7),
+            (1000, [2, 3], 10),
+            (30_031, [2, 3, 5, 7], 13),
+            (100, [101], 4),
+            (5, [2], 9),  # more chunks than integers
+            (1000, [4, 6, 4], 8),  # a repeated divisor
+        ]:
+            with self.subTest(size=size, divisors=divisors, chunks=chunks):
+                self.check(size, divisors, chunks)
+
+    def test_numbers_of_workers_and_gpus_do_not_change_the_answer(self):
+        for workers, gpus in [(1, 1), (1, 4), (2, 3), (8, 1)]:
+            with self.subTest(workers=workers, gpus=gpus):
+                found = self.check(500, [2, 5], 6, "--workers", workers, "--gpus", gpus, "--seed", 1)
+                self.assertEqual([d["name"] for d in found["devices"]], [f"gpu:{i}" for i in range(gpus)])
+
+    def test_divisors_may_be_separated_by_commas(self):
+        found = self.json_of("run", "divisibility", "--speed", "0", "--divisors", "4,6", "--size", 50)
+        self.assertEqual(found["result"], divisible(50, [12]))
+
+    def test_equal_seeds_give_equal_failures_and_retries(self):
+        def run(*more):
+            found = self.json_of("run", "divisibility", "--speed", "0", "--failure-rate", "0.4", *more)
+            return found["result"], found["failures"], found["retries"]
+
+        first = run("--seed", 7)
+        self.assertGreater(first[1], 0)
+        for more in [(), ("--workers", 1), ("--workers", 8, "--gpus", 5)]:
+            self.assertEqual(run("--seed", 7, *more), first)
+        self.assertNotEqual({run("--seed", s)[1] for s in range(8, 12)}, {first[1]})
+
+    def test_no_failures_without_a_failure_rate(self):
+        self.assertEqual(self.check(100, [2], 5, "--failure-rate", "0")["failures"], 0)
+
+    def test_a_mask_that_keeps_failing_fails_the_run(self):
+        for rate, retries in [("1", "3"), ("1", "0")]:
+            done = fronta("run", "divisibility", "--speed", "0", "--failure-rate", rate, "--retries", retries, "--json")
+            self.assertEqual(done.returncode, 1)
+            self.assertEqual(done.stdout, "")
+            self.assertRegex(done.stderr, r'^fronta: the task "chunk \d+, divisor \d+" failed in .* --retries\.\n$')
+
+    def test_sleeps_are_multiplied_by_speed(self):
+        def seconds(speed):
+            return self.json_of("run", "divisibility", "--seed", 1, "--failure-rate", 0, "--speed", speed)["seconds"]
+
+        self.assertLess(seconds(0), 0.5)
+        # Alone the load takes 1.5 s times the speed; the gpus' share at this seed is more than that.
+        self.assertGreater(seconds("0.04"), 0.06 + 0.1)
+
+    def test_json_has_the_members_it_promises(self):
+        found = self.json_of("run", "divisibility", "--speed", "0", "--seed", 11)
+        types = {
+            "demo": str, "schema_version": int, "result": list, "count": int, "complete": bool, "tasks": int,
+            "tasks_planned": int, "failures": int, "retries": int, "backend": str, "devices": list, "workers": int,
+            "size": int, "divisors": list, "chunks": int, "speed": float, "seed": int, "seconds": float,
+        }  # fmt: skip
+        self.assertEqual({k: type(v) for k, v in found.items()}, types)
+        self.assertEqual((found["demo"], found["schema_version"]), ("divisibility", 1))
+        self.assertEqual((found["backend"], found["seed"], found["complete"]), ("local", 11, True))
+        self.assertEqual([(d["name"], d["kind"]) for d in found["devices"]], [("gpu:0", "bare"), ("gpu:1", "bare")])
+
+    def test_json_keeps_stderr_quiet_when_piped(self):
+        self.assertEqual(self.succeed("run", "divisibility", "--speed", "0", "--json").stderr, "")
+
+    def test_the_text_says_what_the_places_are(self):
+        done = self.succeed("run", "divisibility", "--speed", "0", "--size", "50", "--divisors", "7")
+        self.assertIn("bare places without workers", done.stdout)
+        self.assertIn("answer     8 integers: 0, 7, 14, 21, 28, 35, 42 and 49", done.stdout)
+        self.assertIn("22 of 22 done", done.stdout)
+
+    def test_wrong_usage_is_refused_in_one_sentence(self):
+        for arguments, says in [
+            (["--size", "0"], "--size"),
+            (["--size", "-5"], "--size"),
+            (["--size", "1e3"], "--size"),
+            (["--size"], "--size needs a value"),
+            (["--divisors", "3", "0"], '"0"'),
+            (["--divisors", "3", "x"], '"x"'),
+            (["--chunks", "0"], "--chunks"),
+            (["--failure-rate", "1.5"], "--failure-rate"),
+            (["--failure-rate", "nan"], "--failure-rate"),
+            (["--speed", "-1"], "--speed"),
+            (["--retries", "-1"], "--retries"),
+            (["--workers", "0"], "--workers"),
+            (["--gpus", "0"], "--gpus"),
+            (["--seed", "-1"], "--seed"),
+            (["--backend", "dask"], "not built yet"),
+            (["--backend", "ray"], "not built yet"),
+            (["--backend", "processes"], "not built yet"),
+            (["--backend", "mars"], "there is no backend"),
+            (["--trace", "x"], "--trace"),
+            (["--frob"], "--frob"),
+            (["more"], '"more"'),
+        ]:
+            with self.subTest(arguments=arguments):
+                self.refuses("run", "divisibility", *arguments, says=says)
+
+
+class Batch(Case):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.data = self.folder / "data"
+        self.options = ["--files", "24", "--rows", "400", "--data", self.data]
+
+    def expected(self):
+        """The same join, computed here."""
+        def rows(file):
+            return csv.DictReader(file.read_text().splitlines())
+
+        stations = {r["sensor"]: r for r in rows(self.data / "stations.csv")}
+        values, missing = {}, {}
+        for file in sorted(self.data.glob("hour-*.csv")):
+            for row in rows(file):
+                station = stations[row["sensor"]]
+                if row["temperature"]:
+                    value = float(row["temperature"]) + float(station["offset"])
+                    values.setdefault(station["station"], []).append(value)
+                else:
+                    missing[station["station"]] = missing.get(station["station"], 0) + 1
+        return {name: (len(v), missing.get(name, 0), sum(v) / len(v), min(v), max(v)) for name, v in values.items()}
+
+    def test_the_join_is_right_and_the_window_bounds_memory(self):
+        found = self.json_of("run", "batch", "--window", "2", *self.options)
+        expected = self.expected()
+        self.assertEqual([s["station"] for s in found["result"]], sorted(expected))
+        for s in found["result"]:
+            readings, missing, mean, lowest, highest = expected[s["station"]]
+            self.assertEqual((s["readings"], s["missing"]), (readings, missing))
+            self.assertAlmostEqual(s["mean"], mean, places=3)
+            self.assertAlmostEqual(s["lowest"], lowest, places=2)
+            self.assertAlmostEqual(s["highest"], highest, places=2)
+        one_file = 32 * 401
+        self.assertLessEqual(found["bounded"]["peak_rows_bytes"], 6 * one_file)
+        self.assertGreaterEqual(found["unbounded"]["peak_rows_bytes"], found["bounded"]["peak_rows_bytes"])
+        self.assertLessEqual(found["unbounded"]["peak_rows_bytes"], 24 * one_file)
+        for part in ["bounded", "unbounded"]:
+            self.assertEqual(found[part]["files_joined"], 24)
+            self.assertGreaterEqual(found[part]["peak_process_bytes"], found[part]["process_bytes_before"])
+        self.assertEqual((found["bounded"]["window"], found["unbounded"]["window"]), (2, None))
+
+    def test_existing_data_is_used_again(self):
+        self.succeed("run", "batch", *self.options)
+        before = {f: f.stat().st_mtime_ns for f in self.data.iterdir()}
+        self.assertEqual(len(before), 25)
+        self.succeed("run", "batch", *self.options)
+        self.assertEqual(before, {f: f.stat().st_mtime_ns for f in self.data.iterdir()})
+
+    def test_data_lies_in_the_cache_by_default(self):
+        environment = dict(os.environ, XDG_CACHE_HOME=str(self.folder))
+        found = self.json_of("run", "batch", "--files", "3", "--rows", "10", env=environment)
+        self.assertEqual(found["data"], str(self.folder / "fronta" / "sensors-3x10-1"))
+
+    def test_a_spoilt_file_is_named_with_its_line(self):
+        self.succeed("run", "batch", *self.options)
+        for text in ["second,sensor,temperature,humidity\n1,2,3\n", "x\n1,99,3,4\n", "x\n1,2,3,4,5\n", "x\n1,2,z,4\n"]:
+            (self.data / "hour-00007.csv").write_text(text)
+            self.refuses("run", "batch", *self.options, "--json", says="hour-00007.csv:2 is not a row", code=1)
+
+    def test_a_missing_file_is_named(self):
+        self.succeed("run", "batch", *self.options)
+        (self.data / "hour-00007.csv").unlink()
+        self.refuses("run", "batch", *self.options, "--json", says="hour-00007.csv could not be read", code=1)
+
+    def test_a_folder_with_something_else_is_left_alone(self):
+        self.data.mkdir()
+        (self.data / "thesis.txt").write_text("important")
+        self.refuses("run", "batch", *self.options, "--json", says=str(self.data), code=1)
+        self.assertEqual([f.name for f in self.data.iterdir()], ["thesis.txt"])
+
+    def test_a_folder_that_cannot_be_made_is_named(self):
+        options = [*self.options[:4], "--data", "/proc/no/such"]
+        self.refuses("run", "batch", *options, "--json", says="/proc/no/such", code=1)
+
+    def test_the_table_compares_both_runs(self):
+        text = self.succeed("run", "batch", *self.options).stdout
+        for words in ["Brno", "window 8", "no window", "rows held (own count)", "whole process (VmHWM)"]:
+            self.assertIn(words, text)
+
+
+class Gridsearch(Case):
+    def test_it_stops_when_enough_good_models_are_found(self):
+        found = self.json_of("run", "gridsearch", "--points", "60", "--target", "0.9", "--want", "3", "--workers", "2")
+        self.assertEqual(found["count"], 3)
+        self.assertEqual(found["models"], 120)
+        self.assertEqual(found["judged"] + found["stopped"] + found["cancelled"], 120)
+        self.assertGreater(found["cancelled"], 0)
+        self.assertTrue(all(m["accuracy"] >= 0.9 for m in found["result"]))
+        self.assertGreaterEqual(found["best"]["accuracy"], max(m["accuracy"] for m in found["result"]))
+
+    def test_too_high_a_target_judges_all_and_fails(self):
+        done = fronta("run", "gridsearch", "--points", "20", "--target", "1", "--want", "120")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("120: 120 judged, 0 stopped while running, 0 cancelled", done.stdout)
+        self.assertIn("lower --target or --want", done.stderr)
+
+    def test_every_model_is_the_same_whoever_computes_it(self):
+        def models(workers):
+            found = self.json_of("run", "gridsearch", "--points", "40", "--target", "0", "--want", "120", "--workers",
+                                 workers)  # fmt: skip
+            return sorted((m["gamma"], m["lambda"], m["accuracy"]) for m in found["result"])
+
+        self.assertEqual(models(1), models(4))
+
+
+class Program(Case):
+    def test_list_names_every_demo(self):
+        names = [d["name"] for d in self.json_of("list")["demos"]]
+        self.assertEqual(names, ["divisibility", "batch", "gridsearch"])
+        text = self.succeed("list").stdout
+        for name in names:
+            self.assertIn(name, text)
+            self.succeed("run", name, "--help")
+
+    def test_doctor_says_what_is_here(self):
+        text = self.succeed("doctor").stdout
+        for words in ["CPUs", "affinity", "cgroup", "hwloc", "compiler", "build type", "sanitizer", "self-test", "Missing"]:
+            self.assertIn(words, text)
+
+    def test_version_and_help_go_to_stdout(self):
+        self.assertRegex(self.succeed("--version").stdout, r"^fronta \d+\.\d+\.\d+\n$")
+        for arguments in [["--help"], ["run", "--help"], ["list", "-h"]]:
+            self.assertIn("Usage: fronta", self.succeed(*arguments).stdout)
+
+    def test_wrong_usage_is_refused_in_one_sentence(self):
+        for arguments, says in [
+            ([], ["run, list or doctor"]),
+            (["dance"], ['"dance"', "run, list or doctor"]),
+            (["--dance"], ["--dance"]),
+            (["run"], ["divisibility, batch or gridsearch"]),
+            (["run", "dance"], ['"dance"', "divisibility, batch or gridsearch"]),
+            (["run", "--json"], ["--json"]),
+            (["list", "dance"], ['"dance"']),
+            (["doctor", "--json"], ["--json"]),
+            (["run", "batch", "--window", "0"], ["--window"]),
+            (["run", "gridsearch", "--target", "2"], ["--target"]),
+        ]:
+            with self.subTest(arguments=arguments):
+                self.refuses(*arguments, says=says)
+
+    def test_output_that_cannot_be_written_fails(self):
+        with open("/dev/full", "w") as full:
+            for arguments in [["list"], ["doctor"], ["run", "divisibility", "--speed", "0", "--json"]]:
+                done = subprocess.run([PROGRAM, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=LIMIT)
+                self.assertEqual(done.returncode, 1, arguments)
+                self.assertIn("could not be written", done.stderr)
+
+
+class Interrupt(Case):
+    def start(self, *arguments, **more):
+        process = subprocess.Popen(
+            [PROGRAM, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more
+        )
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def interrupt(self, process, after):
+        time.sleep(after)
+        begin = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=LIMIT)
+        return out, err, time.monotonic() - begin
+
+    def interrupted_run(self, *options, after):
+        process = self.start("run", "divisibility", *options, "--json")
+        out, err, took = self.interrupt(process, after)
+        self.assertEqual(process.returncode, 130, err)
+        self.assertLess(took, 10)
+        found = json.loads(out)
+        self.assertFalse(found["complete"])
+        self.assertLess(found["tasks"], found["tasks_planned"])
+        return found
+
+    def test_it_ends_the_load_at_once(self):
+        # 150 s of sleep lie ahead.
+        found = self.interrupted_run("--speed", 100, after=0.3)
+        self.assertEqual((found["tasks"], found["result"]), (0, []))
+
+    def test_it_ends_the_masks_with_partial_statistics(self):
+        for after in [0.4, 2, 5]:  # a busy machine may need longer to get this far
+            found = self.interrupted_run("--speed", "0.02", "--chunks", 400, "--seed", 1, after=after)
+            if found["tasks"] > 2:
+                break
+        self.assertGreater(found["tasks"], 2)
+        self.assertLessEqual(found["retries"], found["failures"])
+
+    def test_chunks_that_were_done_are_kept(self):
+        options = ["--speed", "0.02", "--failure-rate", 0, "--divisors", 5, "--chunks", 2000, "--size", 2000]
+        for after in [0.4, 2, 5]:
+            found = self.interrupted_run(*options, "--workers", 2, after=after)
+            if found["result"]:
+                break
+        self.assertTrue(found["result"])
+        self.assertLess(set(found["result"]), set(divisible(2000, [5])))
+
+    def test_it_says_so_in_words(self):
+        process = self.start("run", "divisibility", "--speed", "100")
+        out, _, _ = self.interrupt(process, 0.3)
+        self.assertEqual(process.returncode, 130)
+        self.assertIn("Interrupted.", out)
+        self.assertIn("0 of 62 done", out)
+
+    def test_a_background_job_of_a_script_is_interrupted_too(self):
+        script = f'"{PROGRAM}" run divisibility --speed 100 --json & sleep 0.3; kill -INT $!; wait $!; exit $?'
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=LIMIT)
+        self.assertEqual(done.returncode, 130, done.stderr)
+        self.assertFalse(json.loads(done.stdout)["complete"])
+
+    def test_gridsearch_and_batch_end_cleanly(self):
+        process = self.start("run", "gridsearch", "--points", 5000, "--want", 120, "--target", 1, "--json")
+        out, err, _ = self.interrupt(process, 0.5)
+        self.assertEqual(process.returncode, 130, err)
+        found = json.loads(out)
+        self.assertFalse(found["complete"])
+        self.assertEqual(found["judged"] + found["stopped"] + found["cancelled"], 120)
+
+        with tempfile.TemporaryDirectory() as folder:
+            data = pathlib.Path(folder, "data")
+            process = self.start("run", "batch", "--files", 3000, "--rows", 5000, "--data", data)
+            self.interrupt(process, 0.5)
+            self.assertEqual(process.returncode, 130)
+            self.assertEqual(list(pathlib.Path(folder).iterdir()), [], "half of the data was left behind")
+
+    def test_batch_stops_its_measuring_process(self):
+        with tempfile.TemporaryDirectory() as folder:
+            options = ["--files", 400, "--rows", 2000, "--data", pathlib.Path(folder, "data")]
+            self.succeed("run", "batch", *options)
+            process = self.start("run", "batch", *options, "--json")
+            out, err, _ = self.interrupt(process, 0.03)
+            self.assertIn(process.returncode, (0, 130), err)
+            self.assertEqual(json.loads(out)["complete"] if out else False, process.returncode == 0)
+
+    def test_a_second_one_ends_the_program_at_once(self):
+        # Nobody reads its output, so it waits in a write that no stop request ends.
+        process = self.start("run", "divisibility", "--speed", 0, "--divisors", 1, "--size", 1_000_000, "--json")
+        process.stdout.read(1)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        self.assertIsNone(process.poll())
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(timeout=LIMIT), 130)
+
+
+class Terminal(Case):
+    def on_terminal(self, *arguments, columns=100, **environment):
+        """Everything that the program writes to a terminal, and its exit code."""
+        pid, end = pty.fork()
+        if pid == 0:
+            os.environ.update({"TERM": "xterm", "LC_ALL": "C.UTF-8", **environment})
+            subprocess.run(["stty", "cols", str(columns)])
+            os.execv(PROGRAM, [PROGRAM, *map(str, arguments)])
+        text = b""
+        deadline = time.monotonic() + LIMIT
+        while time.monotonic() < deadline:
+            if not select.select([end], [], [], 1)[0]:
+                continue
+            try:
+                piece = os.read(end, 65536)
+            except OSError:  # how Linux says that the other end is closed
+                break
+            if not piece:
+                break
+            text += piece
+        os.close(end)
+        return text.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    def test_a_bar_shows_progress(self):
+        text, code = self.on_terminal("run", "divisibility", "--speed", "0.02", "--seed", "5")
+        self.assertEqual(code, 0)
+        self.assertIn("running", text)
+        self.assertIn("░", text)
+        last = text.split("\r")
+        self.assertTrue(any("█" * 30 in frame and "62/62 tasks" in frame for frame in last))
+
+    def test_the_bar_never_wraps(self):
+        for columns in [20, 40, 60]:
+            text, _ = self.on_terminal("run", "divisibility", "--speed", "0.01", "--json", columns=columns)
+            frames = [f.split("\x1b[K")[0] for f in text.split("\r") if "\x1b[K" in f]
+            self.assertTrue(frames)
+            self.assertLess(max(map(len, frames)), columns)
+
+    def test_other_terminals_get_plain_characters(self):
+        text, _ = self.on_terminal("run", "divisibility", "--speed", "0.01", LC_ALL="C")
+        self.assertIn("[###", text)
+        text, _ = self.on_terminal("run", "divisibility", "--speed", "0.01", TERM="dumb")
+        self.assertNotIn("\x1b", text)
+        self.assertIn("divisibility: 62/62 tasks", text)
+
+    def test_pipes_get_plain_lines(self):
+        done = self.succeed("run", "divisibility", "--speed", "0.01")
+        self.assertNotIn("\x1b", done.stdout + done.stderr)
+        self.assertNotIn("\r", done.stdout + done.stderr)
+        self.assertRegex(done.stderr, r"^(divisibility: \d+/62 tasks.*\n)+$")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,601 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fronta/fronta.hpp>
+
+#include <support/gate.hpp>
+#include <support/occupied.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <iterator>
+#include <list>
+#include <memory>
+#include <numeric>
+#include <optional>
+#include <ranges>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace {
+
+using namespace std::chrono_literals;
+using fronta::map_options;
+using fronta::shutdown_error;
+using fronta::timeout_error;
+using fronta::test::concurrency_meter;
+using fronta::test::gate;
+using fronta::test::occupied_worker;
+using testing::ElementsAre;
+using testing::ElementsAreArray;
+using testing::IsEmpty;
+
+fronta::executor pool(int workers = 2) {
+  return fronta::executor{fronta::cpu::threads{.workers = workers}};
+}
+
+template <class Range>
+auto collect(Range&& results) {
+  std::vector<typename std::remove_cvref_t<Range>::value_type> values;
+  for (auto&& r : results) values.push_back(std::forward<decltype(r)>(r));
+  return values;
+}
+
+std::vector<int> numbers(int count) {
+  std::vector<int> result(static_cast<std::size_t>(count));
+  std::iota(result.begin(), result.end(), 0);
+  return result;
+}
+
+int square(int x) { return x * x; }
+
+// Waits for the item's turn at failing.
+struct failed_item : std::runtime_error {
+  explicit failed_item(int item) : std::runtime_error("item"), item(item) {}
+  int item;
+};
+int fail_at_three(int x) {
+  if (x == 3) throw failed_item(x);
+  return x;
+}
+
+// M-01
+TEST(Map, DeliversInInputOrderWhateverTheOrderOfCompletion) {
+  gate last_done;
+  auto ex = pool(2);
+  const auto results = collect(ex.map(
+      [&](int x) {
+        if (x == 0) last_done.wait();
+        if (x == 9) last_done.open();
+        return x * x;
+      },
+      numbers(10)));
+  std::vector<int> serial;
+  for (const int x : numbers(10)) serial.push_back(x * x);
+  EXPECT_EQ(results, serial);
+}
+
+// M-01
+TEST(Map, IsAMoveOnlyInputRange) {
+  using range = decltype(std::declval<fronta::executor&>().map(square, std::vector<int>()));
+  static_assert(std::ranges::input_range<range>);
+  static_assert(!std::ranges::forward_range<range>);
+  static_assert(std::movable<range>);
+  static_assert(!std::is_copy_constructible_v<range>);
+  static_assert(std::is_same_v<range::value_type, int>);
+  auto ex = pool();
+  int sum = 0;
+  for (const int y : ex.map(square, std::views::iota(0, 10)) | std::views::take(3)) sum += y;
+  EXPECT_EQ(sum, 0 + 1 + 4);
+}
+
+// M-01
+TEST(Map, TakesMemberFunctionsMoveOnlyValuesAndVoid) {
+  auto ex = pool();
+  EXPECT_THAT(collect(ex.map(&std::string::size, std::vector<std::string>{"a", "bb"})),
+              ElementsAre(1U, 2U));
+  std::vector<std::unique_ptr<int>> owned;
+  owned.push_back(std::make_unique<int>(1));
+  owned.push_back(std::make_unique<int>(2));
+  int sum = 0;
+  for (auto&& p : ex.map(
+           [](std::unique_ptr<int> p) {
+             ++*p;
+             return p;
+           },
+           std::ranges::subrange(std::move_iterator(owned.begin()),
+                                 std::move_iterator(owned.end())))) {
+    std::unique_ptr<int> mine = std::move(p);
+    sum += *mine;
+  }
+  EXPECT_EQ(sum, 5);
+  std::atomic<int> ran = 0;
+  auto nothing = ex.map([&](int x) { ran += x; }, numbers(5));
+  for (auto i = nothing.begin(); i != nothing.end(); ++i) *i;
+  EXPECT_EQ(ran.load(), 10);
+}
+
+// M-02
+TEST(Map, ZipsToTheShortestInput) {
+  auto ex = pool();
+  const std::vector<int> a{1, 2, 3, 4};
+  const std::list<int> b{10, 20, 30};
+  EXPECT_THAT(collect(ex.map([](int x, int y, int z) { return x * y + z; }, a, b,
+                             std::views::iota(5))),
+              ElementsAre(15, 46, 97));
+}
+
+// M-02
+TEST(Map, OfAnEmptyInputIsExhausted) {
+  auto ex = pool();
+  EXPECT_THAT(collect(ex.map(square, std::vector<int>())), IsEmpty());
+  EXPECT_THAT(collect(ex.map([](int x, int) { return x; }, numbers(3), std::vector<int>())),
+              IsEmpty());
+  EXPECT_THAT(collect(ex.map(map_options{.chunk_size = 4}, square, std::vector<int>())), IsEmpty());
+  EXPECT_THAT(collect(ex.map(map_options{.window = 4}, square, std::vector<int>())), IsEmpty());
+}
+
+// M-02, S-01
+TEST(Map, OnAClosedExecutorIsRefusedAlsoWhenEmpty) {
+  auto ex = pool();
+  ex.shutdown();
+  EXPECT_THROW(ex.map(square, numbers(3)), shutdown_error);
+  EXPECT_THROW(ex.map(square, std::vector<int>()), shutdown_error);
+  EXPECT_THROW(ex.map(map_options{.chunk_size = 2}, square, numbers(3)), shutdown_error);
+  EXPECT_THROW(ex.map(map_options{.window = 2}, square, numbers(3)), shutdown_error);
+}
+
+// M-03
+TEST(Map, SubmitsEverythingAtTheCall) {
+  std::atomic<int> ran = 0;
+  auto ex = pool();
+  ex.map([&](int) { ++ran; }, numbers(10));
+  ex.shutdown();
+  EXPECT_EQ(ran.load(), 10);
+}
+
+// M-04
+TEST(Map, DeliversItemsBeforeAFailingOneAndGoesOnBehindIt) {
+  auto ex = pool();
+  auto results = ex.map(fail_at_three, numbers(6));
+  std::vector<int> seen;
+  int failures = 0;
+  auto at = results.begin();
+  for (; at != results.end(); ++at) {
+    try {
+      seen.push_back(*at);
+    } catch (const failed_item& e) {
+      EXPECT_EQ(e.item, 3);
+      EXPECT_THAT(seen, ElementsAre(0, 1, 2));
+      EXPECT_THROW(*at, failed_item);  // as often as it is read
+      ++failures;
+    }
+  }
+  EXPECT_EQ(failures, 1);
+  EXPECT_THAT(seen, ElementsAre(0, 1, 2, 4, 5));
+  EXPECT_TRUE(at == results.end());
+  EXPECT_TRUE(results.begin() == results.end());
+}
+
+// M-04
+TEST(Map, ARangeForEndsAtTheFirstFailingItem) {
+  auto ex = pool();
+  std::vector<int> seen;
+  EXPECT_THROW(
+      {
+        for (const int y : ex.map(fail_at_three, numbers(6))) seen.push_back(y);
+      },
+      failed_item);
+  EXPECT_THAT(seen, ElementsAre(0, 1, 2));
+}
+
+// M-04
+TEST(Map, OutcomesGoOnPastFailures) {
+  auto ex = pool();
+  for (const std::ptrdiff_t chunk : {1, 4}) {
+    std::vector<int> seen;
+    for (auto&& o : ex.map(map_options{.chunk_size = chunk}, fail_at_three, numbers(6)).outcomes()) {
+      seen.push_back(o ? o.value() : -1);
+    }
+    EXPECT_THAT(seen, ElementsAre(0, 1, 2, -1, 4, 5));
+  }
+}
+
+// M-05
+TEST(Map, DeliversReadyItemsAfterTheDeadlineAndThenTimesOut) {
+  gate go;
+  auto ex = pool(1);
+  // The limit has passed before the first item is looked at.
+  auto results = ex.map(
+      map_options{.timeout = 1ms},
+      [&](int x) {
+        if (x == 2) go.wait();
+        return x;
+      },
+      numbers(5));
+  auto at = results.begin();
+  while (ex.submit({.priority = 1}, [] {}).valid() && at == results.end()) {
+  }
+  // The first two are done once the third has started.
+  const auto wait_until_passed = std::chrono::steady_clock::now() + 5ms;
+  while (std::chrono::steady_clock::now() < wait_until_passed) std::this_thread::yield();
+  std::vector<int> seen;
+  try {
+    for (; at != results.end(); ++at) seen.push_back(*at);
+    ADD_FAILURE() << "there was no timeout";
+  } catch (const timeout_error& e) {
+    EXPECT_THAT(e.what(), testing::HasSubstr("map"));
+  }
+  EXPECT_TRUE(at == results.end());
+  go.open();
+}
+
+// M-05
+TEST(Map, ATimeoutCountsFromTheCall) {
+  gate go;
+  auto ex = pool(1);
+  auto results = ex.map(map_options{.timeout = 20ms}, [&](int) { go.wait(); }, numbers(2));
+  const auto called = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() < called + 20ms) std::this_thread::yield();
+  const auto first_look = std::chrono::steady_clock::now();
+  auto at = results.begin();
+  EXPECT_THROW(*at, timeout_error);
+  // Generous: a timeout that counted from the first look would be at least as long as the limit,
+  // but a loaded machine may take that long for anything.
+  EXPECT_LT(std::chrono::steady_clock::now() - first_look, 5s);
+  EXPECT_TRUE(at == results.end());
+  go.open();
+}
+
+// M-06
+TEST(Map, OnTimeoutTheAwaitedItemAndThoseBehindItNeverRun) {
+  for (const std::ptrdiff_t chunk : {1, 2}) {
+    std::atomic<int> ran = 0;
+    auto ex = pool(1);
+    occupied_worker busy(ex);
+    auto results = ex.map(map_options{.chunk_size = chunk, .timeout = 1ms}, [&](int) { ++ran; },
+                          numbers(4));
+    auto at = results.begin();
+    EXPECT_THROW(*at, timeout_error);
+    EXPECT_TRUE(at == results.end());
+    busy.release();
+    ex.shutdown();
+    EXPECT_EQ(ran.load(), 0);
+  }
+}
+
+// M-06
+TEST(Map, OnTimeoutTheRestOfARunningChunkIsCancelled) {
+  std::atomic<int> ran = 0;
+  gate started;
+  gate go;
+  auto ex = pool(1);
+  auto results = ex.map(
+      map_options{.chunk_size = 4, .timeout = 1ms},
+      [&](int) {
+        ++ran;
+        started.open();
+        go.wait();
+      },
+      numbers(4));
+  started.wait();
+  EXPECT_THROW(*results.begin(), timeout_error);
+  go.open();
+  ex.shutdown();
+  EXPECT_EQ(ran.load(), 1);
+}
+
+// M-07
+TEST(Map, DroppingARangeThatWasBegunCancelsTheRest) {
+  for (const std::ptrdiff_t chunk : {1, 2}) {
+    std::atomic<int> ran = 0;
+    gate go;
+    auto ex = pool(1);
+    {
+      auto results = ex.map(
+          map_options{.chunk_size = chunk},
+          [&](int x) {
+            ++ran;
+            if (x == 2) go.wait();
+            return x;
+          },
+          numbers(8));
+      EXPECT_EQ(*results.begin(), 0);
+    }
+    go.open();
+    ex.shutdown();
+    EXPECT_LE(ran.load(), 3);
+  }
+}
+
+// M-07
+TEST(Map, DroppingARangeThatWasNotBegunLetsAllItemsRun) {
+  for (const std::ptrdiff_t chunk : {1, 3}) {
+    std::atomic<int> ran = 0;
+    auto ex = pool(1);
+    {
+      occupied_worker busy(ex);
+      auto results = ex.map(map_options{.chunk_size = chunk}, [&](int) { ++ran; }, numbers(8));
+      auto moved = std::move(results);
+      static_cast<void>(moved);
+    }
+    ex.shutdown();
+    EXPECT_EQ(ran.load(), 8);
+  }
+}
+
+// M-07
+TEST(Map, ABegunRangeCancelsAlsoWhenItIsAssignedOver) {
+  std::atomic<int> ran = 0;
+  auto ex = pool(1);
+  occupied_worker busy(ex);
+  const auto count = [&](int x) {
+    ++ran;
+    return x;
+  };
+  auto results = ex.map(count, numbers(8));
+  static_cast<void>(results.begin());
+  results = ex.map(count, numbers(2));
+  busy.release();
+  ex.shutdown();
+  EXPECT_EQ(ran.load(), 2);
+}
+
+// Throws where it is told to.
+auto numbers_that_throw_at(int position) {
+  return std::views::iota(0, 8) | std::views::transform([position](int x) {
+           if (x == position) throw std::out_of_range("input");
+           return x;
+         });
+}
+
+// M-08
+TEST(Map, AnInputThatThrowsLeavesTheCallAndCancelsWhatWasSubmitted) {
+  for (const std::ptrdiff_t chunk : {1, 2, 4}) {
+    std::atomic<int> ran = 0;
+    auto ex = pool(1);
+    {
+      occupied_worker busy(ex);
+      EXPECT_THROW(ex.map(map_options{.chunk_size = chunk}, [&](int) { ++ran; },
+                          numbers_that_throw_at(6)),
+                   std::out_of_range);
+    }
+    ex.shutdown();
+    EXPECT_EQ(ran.load(), 0);
+  }
+}
+
+// M-09
+TEST(Map, AChunkSizeBelowOneIsRefused) {
+  auto ex = pool();
+  EXPECT_THROW(ex.map(map_options{.chunk_size = 0}, square, numbers(3)), std::invalid_argument);
+  EXPECT_THROW(ex.map(map_options{.chunk_size = -1}, square, numbers(3)), std::invalid_argument);
+}
+
+// M-09
+TEST(Map, AnyChunkSizeGivesTheSameResults) {
+  auto ex = pool();
+  const auto expected = collect(ex.map(square, numbers(10)));
+  for (const std::ptrdiff_t chunk : {1, 2, 3, 7, 10, 11, 1'000}) {
+    EXPECT_EQ(collect(ex.map(map_options{.chunk_size = chunk}, square, numbers(10))), expected);
+    EXPECT_EQ(collect(ex.map(map_options{.chunk_size = chunk, .window = 4}, square, numbers(10))),
+              expected);
+  }
+}
+
+// M-09
+TEST(Map, AFailingItemDoesNotLoseItsChunkMates) {
+  auto ex = pool();
+  auto results = ex.map(map_options{.chunk_size = 4}, fail_at_three, numbers(8));
+  std::vector<int> seen;
+  for (auto at = results.begin(); at != results.end(); ++at) {
+    try {
+      seen.push_back(*at);
+    } catch (const failed_item&) {
+      seen.push_back(-1);
+    }
+  }
+  EXPECT_THAT(seen, ElementsAre(0, 1, 2, -1, 4, 5, 6, 7));
+}
+
+// M-09
+TEST(Map, AChunkIsOneTask) {
+  auto ex = pool(1);
+  int tasks = 0;
+  std::uint64_t children = 0;
+  {
+    occupied_worker busy(ex);
+    ex.map(
+        map_options{.chunk_size = 5},
+        [&, last = std::uint64_t{0}](int) mutable {
+          ++children;
+          if (last == 0) ++tasks;  // each task has its own copy of a mutable callable
+          last = 1;
+        },
+        numbers(10));
+  }
+  ex.shutdown();
+  EXPECT_EQ(children, 10U);
+  EXPECT_EQ(tasks, 2);
+}
+
+// M-10
+TEST(Map, AWindowReadsItsInputOnlyAsResultsAreRead) {
+  for (const std::ptrdiff_t window : {1, 3}) {
+    auto ex = pool();
+    int consumed = 0;
+    auto results = ex.map(map_options{.window = window}, square,
+                          std::views::iota(0, 10) | std::views::transform([&](int x) {
+                            ++consumed;
+                            return x;
+                          }));
+    EXPECT_EQ(consumed, window);
+    auto at = results.begin();
+    EXPECT_EQ(consumed, window);
+    for (int i = 0; i < 10; ++i, ++at) {
+      EXPECT_EQ(*at, i * i);
+      EXPECT_EQ(consumed, std::min<std::ptrdiff_t>(window + i, 10));
+    }
+    EXPECT_TRUE(at == results.end());
+  }
+}
+
+// M-10
+TEST(Map, AWindowBoundsWhatIsSubmittedAndUnread) {
+  std::atomic<int> ran = 0;
+  auto ex = pool(4);
+  auto results = ex.map(
+      map_options{.window = 2},
+      [&](int x) {
+        ++ran;
+        return x;
+      },
+      numbers(50));
+  int read = 0;
+  for (const int y : results) {
+    EXPECT_EQ(y, read++);
+    EXPECT_LE(ran.load(), read + 1);
+  }
+  EXPECT_EQ(read, 50);
+}
+
+// M-10
+TEST(Map, AWindowAllowsAnInfiniteInput) {
+  auto ex = pool();
+  for (const std::ptrdiff_t chunk : {1, 3}) {
+    int sum = 0;
+    for (const int y :
+         ex.map(map_options{.chunk_size = chunk, .window = 4}, square, std::views::iota(0))) {
+      if (y > 100) break;
+      sum += y;
+    }
+    EXPECT_EQ(sum, 385);
+  }
+}
+
+// M-10
+TEST(Map, AWindowReadsAOneShotInput) {
+  auto ex = pool();
+  std::istringstream text("1 2 3 4 5");
+  EXPECT_THAT(collect(ex.map(map_options{.window = 2}, square, std::views::istream<int>(text))),
+              ElementsAre(1, 4, 9, 16, 25));
+}
+
+// M-10
+TEST(Map, AWindowBelowOneIsRefused) {
+  auto ex = pool();
+  EXPECT_THROW(ex.map(map_options{.window = 0}, square, numbers(3)), std::invalid_argument);
+  EXPECT_THROW(ex.map(map_options{.window = -1}, square, numbers(3)), std::invalid_argument);
+}
+
+// M-10
+TEST(Map, AnInputThatThrowsBehindTheWindowThrowsAtTheStepThatReadsIt) {
+  auto ex = pool();
+  auto results = ex.map(map_options{.window = 2}, square, numbers_that_throw_at(3));
+  auto at = results.begin();
+  EXPECT_EQ(*at, 0);
+  ++at;
+  EXPECT_EQ(*at, 1);
+  EXPECT_THROW(++at, std::out_of_range);
+  EXPECT_EQ(*at, 4);
+}
+
+// M-11
+TEST(Map, AWindowedMapOverAClosedExecutorDeliversWhatItHasThenThrows) {
+  for (const std::ptrdiff_t window : {1, 3}) {
+    for (const bool destroyed : {false, true}) {
+      std::optional<fronta::executor> ex(pool());
+      auto results = ex->map(map_options{.window = window}, square, numbers(10));
+      auto at = results.begin();
+      ex->shutdown();
+      if (destroyed) ex.reset();
+      for (int i = 0; i < window; ++i, ++at) {
+        ASSERT_TRUE(at != results.end());
+        EXPECT_EQ(*at, i * i);
+      }
+      ASSERT_TRUE(at != results.end()) << "ended as if that were all";
+      EXPECT_THROW(*at, shutdown_error);
+      EXPECT_TRUE(at == results.end());
+    }
+  }
+}
+
+// M-11
+TEST(Map, ARangeForOverAClosedExecutorThrowsInsteadOfEndingEarly) {
+  auto ex = pool();
+  std::vector<int> seen;
+  EXPECT_THROW(
+      {
+        for (const int y : ex.map(map_options{.window = 2}, square, numbers(10))) {
+          seen.push_back(y);
+          if (seen.size() == 3) ex.shutdown({.wait = false});
+        }
+      },
+      shutdown_error);
+  EXPECT_THAT(seen, ElementsAre(0, 1, 4, 9, 16));
+}
+
+// M-11
+TEST(Map, CancelledItemsThrowAtTheirTurn) {
+  auto ex = pool(1);
+  occupied_worker busy(ex);
+  auto results = ex.map(square, numbers(3));
+  ex.shutdown({.wait = false, .cancel_futures = true});
+  int cancelled = 0;
+  for (auto at = results.begin(); at != results.end(); ++at) {
+    EXPECT_THROW(*at, fronta::cancelled_error);
+    ++cancelled;
+  }
+  EXPECT_EQ(cancelled, 3);
+}
+
+// N-01
+TEST(Map, WorksInsideATaskOnOneWorker) {
+  auto ex = pool(1);
+  for (const std::ptrdiff_t chunk : {1, 3}) {
+    EXPECT_THAT(ex.submit([&, chunk] {
+                    return collect(fronta::this_task::executor().map(
+                        map_options{.chunk_size = chunk, .window = 4}, square, numbers(6)));
+                  }).get(),
+                ElementsAre(0, 1, 4, 9, 16, 25));
+  }
+}
+
+TEST(Map, ItemsTakeTheOptionsOfTasks) {
+  auto ex = pool(1);
+  std::vector<int> ran;
+  {
+    occupied_worker busy(ex);
+    ex.map([&](int x) { ran.push_back(x); }, numbers(2));
+    ex.map(map_options{.task = {.priority = 1}}, [&](int x) { ran.push_back(10 + x); }, numbers(2));
+    ex.map(map_options{.chunk_size = 2, .task = {.priority = 2}},
+           [&](int x) { ran.push_back(20 + x); }, numbers(2));
+  }
+  ex.shutdown();
+  EXPECT_THAT(ran, ElementsAre(20, 21, 10, 11, 0, 1));
+}
+
+TEST(Map, RetriesArePerItem) {
+  auto ex = pool(2);
+  for (const std::ptrdiff_t chunk : {1, 3}) {
+    std::atomic<int> runs = 0;
+    const auto results = collect(ex.map(
+        map_options{.chunk_size = chunk, .task = {.retries = 2}},
+        [&](int x) {
+          ++runs;
+          if (x % 2 == 1 && fronta::this_task::attempt() < 2) throw failed_item(x);
+          return x;
+        },
+        numbers(6)));
+    EXPECT_EQ(results, numbers(6));
+    EXPECT_EQ(runs.load(), 3 + 3 * 3);
+  }
+}
+
+}  // namespace
