@@ -119,5 +119,5 @@ int main(int argc, char** argv) {
   const std::string about = "standalone Asio " + std::to_string(ASIO_VERSION / 100'000) + "." +
                             std::to_string(ASIO_VERSION / 100 % 1000) + "." +
                             std::to_string(ASIO_VERSION % 100);
-  return bench::run(argc, argv, about.c_str(), rows);
+  return bench::run(argc, argv, about, rows);
 }

@@ -13,10 +13,10 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -48,11 +48,7 @@ struct row {
 };
 
 /// Ends the process: a wrong result makes its time worthless.
-[[noreturn]] inline void fail(const std::string& what) {
-  std::fprintf(stderr, "bench: %s\n", what.c_str());
-  std::fflush(stderr);
-  std::_Exit(1);
-}
+[[noreturn]] void fail(const std::string& what);
 
 /// So that no row can be optimised away.
 template <class T>
@@ -293,59 +289,6 @@ inline long sum_below(std::size_t n) {
 }
 
 /// `main` of each program. `about` tells the version of the library that the family uses.
-template <std::size_t Count>
-int run(int argc, char** argv, const char* about, const row (&rows)[Count]) {
-  // Static, because Google Benchmark calls a plain function.
-  static settings s;
-  static const row* chosen;
-  std::string wanted;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string_view flag = argv[i];
-    const std::string value = argv[i + 1];
-    if (flag == "--row")
-      wanted = value;
-    else if (flag == "--workers")
-      s.workers = std::stoi(value);
-    else if (flag == "--n")
-      s.n = std::stoul(value);
-    else if (flag == "--passes")
-      s.passes = std::stoi(value);
-    else if (flag == "--gap-us")
-      s.gap = std::chrono::microseconds(std::stol(value));
-    else if (flag == "--rate")
-      s.rate = std::stoi(value);
-    else if (flag == "--seconds")
-      s.length = seconds(std::stod(value));
-    else if (flag == "--count")
-      s.count = value == "1";
-    else
-      fail("there is no option " + std::string(flag));
-  }
-  const auto found = std::ranges::find_if(rows, [&](const row& r) { return r.name == wanted; });
-  if (found == std::end(rows)) {
-    std::string names;
-    for (const auto& r : rows) names += std::string(" ") + r.name;
-    fail("--row is '" + wanted + "'; choose one of:" + names);
-  }
-  chosen = found;
-  benchmark::RegisterBenchmark(
-      found->name, +[](benchmark::State& state) { chosen->run(state, s); })
-      ->Iterations(s.passes)
-      ->UseManualTime();
-  std::string format = "--benchmark_format=json";
-  std::array<char*, 3> arguments{argv[0], format.data(), nullptr};
-  int given = 2;
-  benchmark::Initialize(&given, arguments.data());
-  benchmark::AddCustomContext("about", about);
-  benchmark::AddCustomContext("compiler",
-#ifdef __clang__
-                              "clang++ " __clang_version__
-#else
-                              "g++ " __VERSION__
-#endif
-  );
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
-}
+int run(int argc, char** argv, const std::string& about, std::span<const row> rows);
 
 }  // namespace bench

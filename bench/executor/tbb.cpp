@@ -371,5 +371,5 @@ int main(int argc, char** argv) {
       {"idle", idle},
   };
   const std::string about = std::string("oneTBB ") + TBB_runtime_version();
-  return bench::run(argc, argv, about.c_str(), rows);
+  return bench::run(argc, argv, about, rows);
 }

@@ -56,9 +56,9 @@ class recorder final : public fronta::trace::sink {
   }
 
  private:
-  fronta::trace::sink* before_;
   mutable std::mutex mutex_;
-  std::vector<event> events_;  // guarded by mutex_
+  std::vector<event> events_;    // guarded by mutex_
+  fronta::trace::sink* before_;  // last: from then on events arrive
 };
 
 std::vector<event_kind> kinds(const std::vector<event>& events, std::vector<event_kind> wanted) {
@@ -97,13 +97,9 @@ TEST(Trace, TellsTheLifeOfATaskInOrder) {
 }
 
 TEST(Trace, SaysNothingWhenOff) {
-  executor ex{threads{.workers = 1}};
-  {
-    const recorder trace;
-    ex.submit([] {}).wait();
-  }
   recorder trace;
   ASSERT_EQ(fronta::trace::set_sink(nullptr), &trace);
+  executor ex{threads{.workers = 1}};
   ex.submit([] {}).wait();
   ex.submit([] {}).cancel();
   ex.shutdown();

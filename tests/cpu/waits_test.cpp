@@ -762,8 +762,8 @@ TEST(Deadlock, TwoHoldersThatWaitForEachOthersTagAreTold) {
   fronta::executor ex{{.tags = {{"a", 1}, {"b", 1}}}, fronta::cpu::threads{.workers = 2}};
   const auto holder = [&](const std::string& mine, const std::string& other) {
     return ex.submit({.needs = {{mine, 1}}}, [&, other] {
+      both.arrive_and_wait();  // both tags are held
       auto child = ex.submit({.needs = {{other, 1}}}, [] {});
-      both.arrive_and_wait();
       try {
         child.wait();
       } catch (const deadlock_error&) {

@@ -10,9 +10,6 @@
 
 #include <atomic>
 #include <functional>
-#include <map>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
