@@ -104,7 +104,7 @@ EXECUTOR = [
     Row("ping_pong", "round trip, warm", (
         Entry("bare", "cache_line", "a cache line to and fro", n=50_000, needs_worker=True),
         fronta("ping_pong"),
-        tbb("ping_pong", "task_group::run + future::get", n=3000, needs_worker=True),
+        tbb("ping_pong", "task_group::run + future::get", n=1000, needs_worker=True),
         tbb("ping_pong_help", "task_group::run + wait(), the caller helping"),
         asio("ping_pong"),
         Entry("async", "ping_pong", "std::async", n=500),
@@ -268,18 +268,20 @@ class Goals:
     def value(self, row, family, form, key="median"):
         return self.cells.get((row, family, form), {}).get(key)
 
-    def add(self, title, goal, limit, measured, digits=2):
-        if measured is None:
-            return
-        self.lines.append({"row": title, "goal": goal, "at_most": limit, "measured": round(measured, digits + 2),
-                           "met": measured <= limit, "text": f"{measured:.{digits}f}"})
+    def add(self, row, title, goal, limit, measured, digits=2):
+        if not any(of == row for of, _, _ in self.cells):
+            return  # not asked for
+        line = {"row": title, "goal": goal, "at_most": limit, "measured": None, "met": False, "text": "no figure"}
+        if measured is not None:
+            line |= {"measured": round(measured, digits + 2), "met": measured <= limit, "text": f"{measured:.{digits}f}"}
+        self.lines.append(line)
 
-    def ratio(self, title, goal, limit, row, form, family, other, row_of_other=None):
-        ours, theirs = self.value(row, "fronta", form), self.value(row_of_other or row, family, other)
-        self.add(title, goal, limit, ours / theirs if ours is not None and theirs else None)
+    def ratio(self, title, goal, limit, row, form, family, other):
+        ours, theirs = self.value(row, "fronta", form), self.value(row, family, other)
+        self.add(row, title, goal, limit, ours / theirs if ours is not None and theirs else None)
 
     def plain(self, title, goal, limit, row, form, key="median", digits=0):
-        self.add(title, goal, limit, self.value(row, "fronta", form, key), digits)
+        self.add(row, title, goal, limit, self.value(row, "fronta", form, key), digits)
 
 
 def goals(cells):
@@ -334,7 +336,7 @@ def print_rows(suite, cells, shown):
         print(f"\n{row.title} ({row.unit})")
         header, names = ["median (least to most)"], [c.name for c in shown if any(
             m["configuration"] == c.name for m in mine)]
-        header += ["1 CPU" if name == "quota" else f"{name} workers" for name in names]
+        header += ["1 CPU" if name == "quota" else "1 worker" if name == "1" else f"{name} workers" for name in names]
         header += [{"first_ns": "first pass", "allocations": "recycled", "heap_bytes": "operator new"}[row.also]
                    ] if row.also else []
         lines = []

@@ -182,9 +182,9 @@ void finish_dropped(node& n, phase end) noexcept {
   auto* const host = n.host;
   const ending scope(host);
   const auto before = n.blockers().fetch_or(dropped_bit, std::memory_order_acq_rel);
-  // While inputs were missing no queue had the node, and none will get it: its entry's keeper is
-  // ours.
-  const bool owns_entry = (before & (input_count_mask | registering_bit)) != 0;
+  // While inputs were missing, or once one had failed, no queue had the node, and none will get it:
+  // its entry's keeper is ours.
+  const bool owns_entry = (before & ~dropped_bit) != 0;
   n.unlink_inputs();
   n.destroy_body();
   if (host != nullptr) {

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// The example in README.md is the part between the two marks; tools/readme_example.py compares
-// them. [readme]
+// The example in README.md is the part between the two marks; tools/readme_example.py compares it.
+
+// [readme]
 #include <fronta/fronta.hpp>
 
-#include <chrono>
 #include <iostream>
 #include <ranges>
 
-using namespace std::chrono_literals;
-
 int main() {
-  auto ex = fronta::local_executor();  // a worker for every usable CPU
+  // A worker for every usable CPU, and one licence for whoever needs it.
+  fronta::executor ex{{.tags = {{"licence", 1}}}, fronta::cpu::threads{}};
 
   fronta::future<int> a = ex.submit([] { return 6 * 7; });
   fronta::future<int> b = ex.submit([](int x) { return x + 1; }, a);  // starts when `a` is done
-  auto c = ex.submit(
-      {.name = "sum", .retries = 3, .timeout = 5s}, [](int x, int y) { return x + y; }, a, b);
+
+  const fronta::task_options careful{.name = "sum", .needs = {{"licence", 1}}, .retries = 3};
+  auto c = ex.submit(careful, [](int x, int y) { return x + y; }, a, b);
   std::cout << c.get() << '\n';  // 85
 
   auto square = [](int x) { return x * x; };

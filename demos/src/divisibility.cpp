@@ -256,9 +256,9 @@ void print_heading(const divisibility& settings) {
                         counted(count(settings.chunks) * settings.divisors.size(), "mask")));
   print_row("places",
             fmt::format("{}; {}, {} {{\"gpu\", 1}}", counted(count(settings.workers), "CPU worker"),
-                        listed(gpus, 4), one ? "which offers" : "which offer each"));
-  print_row("", one ? "this is a bare place without workers: CPU workers host its tasks"
-                    : "these are bare places without workers: CPU workers host their tasks");
+                        listed(gpus, 4), one ? "with" : "each with"));
+  print_row("", one ? "the gpu is a bare place without workers: CPU workers host its tasks"
+                    : "the gpus are bare places without workers: CPU workers host their tasks");
   print_row("failures", fmt::format("{:g} % of the mask runs, at random; up to {} a mask",
                                     settings.failure_rate * 100,
                                     counted(count(settings.retries), "retry", "retries")));

@@ -150,6 +150,14 @@ void executor_core::prepare_cold(node& n, const task_options* given, body_traits
 
 void executor_core::connect_cold(node& n) noexcept {
   auto& x = *n.extra();
+  if (!x.options.key.empty()) {
+    const std::lock_guard lock(keys_->mutex);
+    const auto at = keys_->tasks.find(x.options.key);
+    if (at != keys_->tasks.end() && at->second.task == &n) {
+      at->second.connecting = {};
+      keys_->connected.notify_all();
+    }
+  }
   // Made first, then handed to the task unless it has ended meanwhile.
   std::uint64_t timer = 0;
   std::shared_ptr<void> link;
@@ -184,17 +192,26 @@ node* executor_core::find_or_enter_key(node& n, const std::type_info& type) {
   auto& x = *n.extra();
   auto holder = std::make_shared<key_holder>(keys_, x.options.key);
   any_future other;  // goes after the lock, which its end may take
-  const std::lock_guard lock(keys_->mutex);
-  const auto [at, entered] = keys_->tasks.try_emplace(x.options.key, key_table::entry{&n, &type});
-  if (!entered) {
-    auto& [task, its_type] = at->second;
-    if (task->try_add_reader()) {
+  const auto self = std::this_thread::get_id();
+  std::unique_lock lock(keys_->mutex);
+  for (;;) {
+    const auto [at, entered] =
+        keys_->tasks.try_emplace(x.options.key, key_table::entry{&n, &type, self});
+    if (entered) break;
+    auto& [task, its_type, connecting] = at->second;
+    if (connecting != std::thread::id() && connecting != self) {
+      keys_->connected.wait(lock);
+      continue;
+    }
+    // A destructor that runs while this thread connects cannot wait for itself.
+    if (connecting != self && task->try_add_reader()) {
       if (*its_type == type) return task;
       other = future_access::adopt_erased(task);
       throw std::invalid_argument("submit: a task with the key \"" + x.options.key +
                                   "\" and another result type exists; use another key");
     }
-    at->second = {&n, &type};  // that one is on its way out
+    at->second = {&n, &type, self};  // that one is on its way out
+    break;
   }
   holder->task = &n;
   x.key_entry = std::move(holder);

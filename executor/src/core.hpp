@@ -8,10 +8,12 @@
 #include "timers.hpp"
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <typeinfo>
 #include <unordered_map>
 #include <unordered_set>
@@ -22,9 +24,12 @@ namespace fronta::detail {
 /// Living tasks by key. Outlives the executor through the tasks that are in it.
 struct key_table {
   std::mutex mutex;
+  std::condition_variable connected;
   struct entry {
     node* task;
     const std::type_info* type;
+    // The thread that still registers it with its inputs: until then nobody else may touch it.
+    std::thread::id connecting;
   };
   std::unordered_map<std::string, entry> tasks;  // guarded by mutex; entries leave before their node
 };

@@ -292,8 +292,13 @@ double router::score(const node& n, candidate c) const {
   const auto& host = places_[static_cast<std::size_t>(c.host)];
   const auto* device = c.device >= 0 ? &places_[static_cast<std::size_t>(c.device)] : nullptr;
   double result = 0;
+  const auto load = static_cast<double>(host.owner->load());
+  const auto* cpu = find(host.tags, "cpu");
+  const double shares =
+      cpu != nullptr ? std::max(1.0, amount::from_units(cpu->total).value()) : 1.0;
   const auto& prefer = options_of(n).prefer;
-  if (!prefer.empty() && (prefer == host.name || (device != nullptr && prefer == device->name))) {
+  if (!prefer.empty() && ((prefer == host.name && load <= shares) ||
+                          (device != nullptr && prefer == device->name))) {
     result += 1e15;
   }
   // Where most input bytes lie, unless tasks queue up there; then the emptier device; then the
@@ -307,10 +312,6 @@ double router::score(const node& n, candidate c) const {
       }
     }
   }
-  const auto load = static_cast<double>(host.owner->load());
-  const auto* cpu = find(host.tags, "cpu");
-  const double shares =
-      cpu != nullptr ? std::max(1.0, amount::from_units(cpu->total).value()) : 1.0;
   if (load > shares) result -= bytes_for_a_turn * (load - shares) / shares;
   return result - 1e-3 * load;
 }

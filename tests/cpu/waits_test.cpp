@@ -680,11 +680,11 @@ TEST(Deadlock, OneTaskOfARingIsToldAndTheOthersGoOn) {
 
 // T-07
 TEST(Deadlock, ARingOverTwoExecutorsIsTold) {
-  auto a = pool(1);
-  auto b = pool(1);
   future<void> first;
   gate known;
   std::atomic<int> told = 0;
+  auto a = pool(1);
+  auto b = pool(1);
   const auto wait_for = [&](const future<void>& f) {
     try {
       f.wait();
@@ -697,7 +697,8 @@ TEST(Deadlock, ARingOverTwoExecutorsIsTold) {
     wait_for(b.submit([&] { wait_for(first); }));
   });
   known.open();
-  first.get();
+  a.shutdown();
+  b.shutdown();
   EXPECT_EQ(told.load(), 1);
 }
 

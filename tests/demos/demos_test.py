@@ -139,7 +139,7 @@ class Divisibility(Case):
 
     def test_the_text_says_what_the_places_are(self):
         done = self.succeed("run", "divisibility", "--speed", "0", "--size", "50", "--divisors", "7")
-        self.assertIn("bare places without workers", done.stdout)
+        self.assertIn("the gpus are bare places without workers", done.stdout)
         self.assertIn("answer     8 integers: 0, 7, 14, 21, 28, 35, 42 and 49", done.stdout)
         self.assertIn("22 of 22 done", done.stdout)
 
@@ -334,6 +334,13 @@ class Interrupt(Case):
         return process
 
     def interrupt(self, process, after):
+        """Ctrl-C some seconds after the program has begun to listen to it."""
+        status = pathlib.Path(f"/proc/{process.pid}/status")
+        while process.poll() is None:
+            blocked = next((l for l in status.read_text().splitlines() if l.startswith("SigBlk:")), "SigBlk: 0")
+            if int(blocked.split()[1], 16) >> (signal.SIGINT - 1) & 1:
+                break
+            time.sleep(0.01)
         time.sleep(after)
         begin = time.monotonic()
         process.send_signal(signal.SIGINT)
@@ -380,7 +387,7 @@ class Interrupt(Case):
         self.assertIn("0 of 62 done", out)
 
     def test_a_background_job_of_a_script_is_interrupted_too(self):
-        script = f'"{PROGRAM}" run divisibility --speed 100 --json & sleep 0.3; kill -INT $!; wait $!; exit $?'
+        script = f'"{PROGRAM}" run divisibility --speed 100 --json & sleep 1; kill -INT $!; wait $!; exit $?'
         done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=LIMIT)
         self.assertEqual(done.returncode, 130, done.stderr)
         self.assertFalse(json.loads(done.stdout)["complete"])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# cmake -DPROGRAM=... -DHOW=... -DRAN=<regular expression of a count> [-DALSO=<text>] -P at_exit.cmake
+# cmake -DPROGRAM=... -DHOW=... -DRAN=<regular expression of a count> [-DALSO=<text>|<text>] -P at_exit.cmake
 execute_process(COMMAND ${PROGRAM} ${HOW} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE errors)
 if(NOT result STREQUAL "0" OR NOT errors STREQUAL "")
   message(FATAL_ERROR "${HOW}: ended with ${result} and said on stderr: ${errors}")
@@ -9,7 +9,8 @@ list(LENGTH runs count)
 if(NOT count MATCHES "^(${RAN})$")
   message(FATAL_ERROR "${HOW}: ${count} tasks ran, not ${RAN}: ${output}")
 endif()
-foreach(text ${ALSO})
+string(REPLACE "|" ";" texts "${ALSO}")
+foreach(text IN LISTS texts)
   string(FIND "${output}" "${text}" at)
   if(at EQUAL -1)
     message(FATAL_ERROR "${HOW}: did not say \"${text}\": ${output}")

@@ -225,7 +225,7 @@ TEST_F(RetryOnAClock, AConstantBackoffPausesBeforeEachRetryAndHoldsNoWorker) {
   const auto f = ex.submit({.retries = 2, .backoff = 100ms}, flaky{&runs, 3});
   for (int done = 1; done <= 2; ++done) {
     wait_until_at_least(runs, done);
-    clock->wait_for_waiter();
+    clock->wait_for_waiter(100ms);
     clock->advance(99ms);
     EXPECT_EQ(plain(), 1);
     EXPECT_EQ(runs, done);
@@ -243,7 +243,7 @@ TEST_F(RetryOnAClock, AnExponentialBackoffGrowsUpToItsLimit) {
   int done = 0;
   for (const auto pause : {100ms, 300ms, 500ms, 500ms}) {
     wait_until_at_least(runs, ++done);
-    clock->wait_for_waiter();
+    clock->wait_for_waiter(pause);
     clock->advance(pause - 1ms);
     EXPECT_EQ(plain(), 1);
     EXPECT_EQ(runs, done);
@@ -255,7 +255,7 @@ TEST_F(RetryOnAClock, AnExponentialBackoffGrowsUpToItsLimit) {
 TEST_F(RetryOnAClock, CancelDuringAPauseEndsTheTask) {
   const auto f = ex.submit({.retries = 2, .backoff = 100ms}, flaky{&runs, 3});
   wait_until_at_least(runs, 1);
-  clock->wait_for_waiter();
+  clock->wait_for_waiter(100ms);
   EXPECT_TRUE(f.cancel());
   clock->advance(1s);
   EXPECT_EQ(plain(), 1);
@@ -267,12 +267,12 @@ TEST_F(RetryOnAClock, ATimeoutCoversAllRunsAndPauses) {
   const auto f = ex.submit({.retries = 100, .backoff = 10ms, .timeout = 25ms}, flaky{&runs, never});
   for (int done = 1; done <= 2; ++done) {
     wait_until_at_least(runs, done);
-    clock->wait_for_waiter();
+    clock->wait_for_waiter(10ms);
     EXPECT_FALSE(f.done());
     clock->advance(10ms);
   }
   wait_until_at_least(runs, 3);
-  clock->wait_for_waiter();
+  clock->wait_for_waiter(5ms);
   clock->advance(5ms);
   EXPECT_THROW(f.get(), fronta::timeout_error);
   clock->advance(1h);
@@ -357,7 +357,7 @@ TEST_F(ManualRetry, RunsFailedInputsAnewAlsoWhenTheirHandlesWereDropped) {
   const auto c = ex.submit(
       kept, [](int x, int y, const std::vector<int>& z) { return x + y + z.at(0); }, b, good,
       std::vector{a});
-  c.wait();
+  fronta::wait(c, good);
   a = {};
   b = {};
   EXPECT_EQ(runs, 2);

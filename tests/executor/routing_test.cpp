@@ -232,21 +232,24 @@ TEST_F(TagsReturn, AfterTheCodeOfATaskThatWasAskedToStopHasEnded) {
 //
 TEST_F(TagsReturn, OnlyAfterCallableAndCapturesAreGone) {
   struct slow_to_die {
+    gate* running;
     std::atomic<bool>* dead;
     bool armed = true;
-    explicit slow_to_die(std::atomic<bool>* d) : dead(d) {}
+    slow_to_die(gate* r, std::atomic<bool>* d) : running(r), dead(d) {}
     slow_to_die(slow_to_die&& other) noexcept
-        : dead(other.dead), armed(std::exchange(other.armed, false)) {}
+        : running(other.running), dead(other.dead), armed(std::exchange(other.armed, false)) {}
     ~slow_to_die() {
       if (!armed) return;
       std::this_thread::yield();
       dead->store(true);
     }
-    void operator()() const {}
+    void operator()() const { running->open(); }
   };
   for (int i = 0; i < 20; ++i) {
+    gate running;
     std::atomic<bool> dead = false;
-    const auto first = ex.submit(all, slow_to_die(&dead));
+    const auto first = ex.submit(all, slow_to_die(&running, &dead));
+    running.wait();
     const auto second = ex.submit(all, [&] { return dead.load(); });
     EXPECT_TRUE(second.get());
   }
@@ -522,12 +525,34 @@ TEST(PlaceOn, AnUnknownPlaceIsUnsatisfiableAtSubmit) {
 
 // L-05
 TEST(Prefer, IsSoft) {
-  executor ex{threads{.workers = 1, .name = "a"}, threads{.workers = 1, .name = "b"},
-              bare_place{"gpu:0", {{"gpu", 1}}}, bare_place{"gpu:1", {{"gpu", 1}}}};
+  executor ex{threads{.workers = 1, .name = "a"}, threads{.workers = 1, .name = "b"}};
   for (const std::string name : {"b", "a", "b", "b"}) {
     EXPECT_EQ(ex.submit({.prefer = name}, here).get(), name);
   }
   EXPECT_EQ(ex.submit({.prefer = "nowhere"}, [] { return 1; }).get(), 1);
+}
+
+// L-05
+TEST(Prefer, GivesWayWhenTasksQueueUpThere) {
+  executor ex{threads{.workers = 1, .name = "a"}, threads{.workers = 1, .name = "b"}};
+  gate go;
+  gate running;
+  const auto busy = ex.submit({.place_on = "b"}, [&] {
+    running.open();
+    go.wait();
+  });
+  running.wait();
+  std::vector<future<std::string>> all;
+  for (int i = 0; i < 10; ++i) all.push_back(ex.submit({.prefer = "b"}, here));
+  EXPECT_EQ(fronta::wait(all, fronta::first_completed).done.at(0).get(), "a");
+  go.open();
+  fronta::wait(all);
+}
+
+// L-05
+TEST(Prefer, OfABusyDeviceTakesAnother) {
+  executor ex{threads{.workers = 2}, bare_place{"gpu:0", {{"gpu", 1}}},
+              bare_place{"gpu:1", {{"gpu", 1}}}};
   gate go;
   gate running;
   const auto busy = ex.submit({.needs = {{"gpu", 1}}, .place_on = "gpu:1"}, [&] {

@@ -3,6 +3,7 @@
 
 #include <fronta/time.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -18,10 +19,10 @@ class manual_clock final : public clock {
     return now_;
   }
   void wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& changed,
-                  time_point) override {
+                  time_point at) override {
     {
       const std::lock_guard own(mutex_);
-      waiters_.push_back({lock.mutex(), &changed});
+      waiters_.push_back({lock.mutex(), &changed, at});
       some_wait_.notify_all();
     }
     changed.wait(lock);
@@ -47,11 +48,20 @@ class manual_clock final : public clock {
     std::unique_lock lock(mutex_);
     some_wait_.wait(lock, [&] { return !waiters_.empty(); });
   }
+  /// The same for somebody who waits until that long from now.
+  void wait_for_waiter(std::chrono::nanoseconds from_now) {
+    std::unique_lock lock(mutex_);
+    some_wait_.wait(lock, [&] {
+      return std::any_of(waiters_.begin(), waiters_.end(),
+                         [&](const waiter& w) { return w.at == now_ + from_now; });
+    });
+  }
 
  private:
   struct waiter {
     std::mutex* mutex;
     std::condition_variable* changed;
+    time_point at;
   };
   mutable std::mutex mutex_;
   std::condition_variable some_wait_;

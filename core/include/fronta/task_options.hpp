@@ -67,7 +67,7 @@ struct task_options {
   std::string key = {};
   /// The only place (by name) where the task may run.
   std::string place_on = {};
-  /// The place to choose when it is free.
+  /// The place to choose while it is free: its amounts are there and no tasks queue up.
   std::string prefer = {};
   /// Of this call alone: not taken from `annotate`.
   fronta::keep keep = fronta::keep::nothing;

@@ -119,7 +119,7 @@ class pool final : public backend {
   std::atomic<std::uint32_t> searching_{0};
   // How many threads wait for a slot: workers give theirs up between tasks.
   std::atomic<std::uint32_t> slot_wanted_{0};
-  std::atomic<std::size_t> routed_{0};  // tasks with tags or a place in any of the queues
+  std::atomic<std::size_t> routed_{0};  // tasks with tags or a place that are queued or running
   // What is picked is failed (a broken pool) or cancelled instead of run.
   enum class refusal : std::uint8_t { none, cancelling, broken };
   std::atomic<refusal> refuses_{refusal::none};

@@ -199,14 +199,17 @@ void pool::thread_main(pool_thread& self) {
       } catch (...) {
         error = std::current_exception();
       }
+      bool first = false;
       {
         const std::lock_guard lock(mutex_);
-        broken_error_ = error;
+        first = broken_error_ == nullptr;
+        if (first) broken_error_ = error;
       }
-      const bool first = refuses_.exchange(refusal::broken, std::memory_order_acq_rel) !=
-                         refusal::broken;
-      host_->backend_broken(error);
-      if (first) tasks_->report(error, "cpu::threads: the pool is broken");
+      refuses_.store(refusal::broken, std::memory_order_release);
+      if (first) {
+        host_->backend_broken(error);
+        tasks_->report(error, "cpu::threads: the pool is broken");
+      }
     }
   }
   // A forced unwind out of a task (pthread_exit) must leave the pool in order: the slot goes on to a
@@ -405,9 +408,7 @@ bool pool::has_work() const noexcept {
 
 std::size_t pool::load() const noexcept {
   // The router asks where there are several places; then all tasks are routed.
-  const auto idle = free_count_.load(std::memory_order_relaxed) +
-                    searching_.load(std::memory_order_relaxed);
-  return routed_.load(std::memory_order_relaxed) + (idle < workers_ ? workers_ - idle : 0);
+  return routed_.load(std::memory_order_relaxed);
 }
 
 void pool_thread::push(node& n, bool next) noexcept {
@@ -753,7 +754,10 @@ void pool_thread::run(node& n) {
 }
 
 void pool_thread::claim_and_execute(node& n) {
-  pool_.routed_.fetch_sub(1, std::memory_order_relaxed);
+  struct leaves {
+    std::atomic<std::size_t>& load;
+    ~leaves() { load.fetch_sub(1, std::memory_order_relaxed); }
+  } const at_end{pool_.routed_};
   switch (n.host->claim_routed(n, place, false)) {
     case task_host::claim_result::claimed:
       detail::execute(n);
