@@ -69,31 +69,29 @@ findings search(const gridsearch& settings, const session& s) {
        .style = s.json ? progress::style::hidden_unless_terminal : progress::style::automatic});
   auto ex = executor(cpu::threads{.workers = settings.workers});
   std::vector<future<judged>> all;
-  {
+  try {
     const cancel_on_interrupt guard(s.interrupted, ex);
     const auto points =
         ex.scatter(two_moons(static_cast<std::size_t>(settings.points), noise, settings.seed));
-    try {
-      for (const auto m : models) {
-        all.push_back(ex.submit(
-            [&shown](model which, const std::vector<point>& data) {
-              const progress::running now(shown);
-              auto result = judge(which, data);
-              shown.finished(1);
-              return result;
-            },
-            m, points));
-      }
-      for (const auto& f : as_completed(all)) {
-        const auto& one = f.result();
-        if (one.accuracy > found.best.accuracy) found.best = one;
-        if (one.accuracy >= settings.target) found.good.push_back(one);
-        if (found.good.size() == static_cast<std::size_t>(settings.want)) break;
-      }
-    } catch (const std::exception&) {
-      if (!s.interrupted.stop_requested()) throw;
-      found.interrupted = true;
+    for (const auto m : models) {
+      all.push_back(ex.submit(
+          [&shown](model which, const std::vector<point>& data) {
+            const progress::running now(shown);
+            auto result = judge(which, data);
+            shown.finished(1);
+            return result;
+          },
+          m, points));
     }
+    for (const auto& f : as_completed(all)) {
+      const auto& one = f.result();
+      if (one.accuracy > found.best.accuracy) found.best = one;
+      if (one.accuracy >= settings.target) found.good.push_back(one);
+      if (found.good.size() == static_cast<std::size_t>(settings.want)) break;
+    }
+  } catch (const std::exception&) {
+    if (!s.interrupted.stop_requested()) throw;
+    found.interrupted = true;
   }
   // What has not begun is cancelled; what runs is asked to stop.
   for (const auto& f : all) {

@@ -301,8 +301,9 @@ void pool::launch(launched_task task, std::size_t, launch_as how) noexcept {
 void pool::push_shared(node& n) noexcept {
   if (n.priority != 0) {
     try {
-      priorities_.push(n);
+      // Told before it is done, here and below: once queued, it may run and be gone.
       emit(event_kind::enqueue, n.path, static_cast<std::uint64_t>(trace::queue::priority));
+      priorities_.push(n);
       work_added();
       return;
     } catch (const std::bad_alloc&) {
@@ -319,6 +320,7 @@ void pool::push_shared(node& n) noexcept {
 }
 
 void pool::push_first(node& n) noexcept {
+  emit(event_kind::enqueue, n.path, static_cast<std::uint64_t>(trace::queue::priority));
   try {
     const std::lock_guard lock(first_mutex_);
     first_.push_back(&n);
@@ -329,7 +331,6 @@ void pool::push_first(node& n) noexcept {
     n.drop_keeper();
     return;
   }
-  emit(event_kind::enqueue, n.path, static_cast<std::uint64_t>(trace::queue::priority));
   work_added();
 }
 
