@@ -139,6 +139,7 @@ void free_node(void* memory, std::size_t bytes) noexcept {
     return;
   }
   auto& list = cache.lists[index];
+  if (list.active_count == 0) arm_flusher();  // this thread may never allocate
   if (list.active_count == batch) spill(index);
   list.active = new (memory) block{list.active, nullptr};
   ++list.active_count;

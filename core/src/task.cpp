@@ -139,6 +139,9 @@ bool failed(const node& n) noexcept {
 void input_arrived(edge& self, node& source) noexcept {
   node& n = *static_cast<dependency&>(self).dependent;
   const bool bad = failed(source);
+  // Once the last input has arrived the task may run and its executor go, but for the gate.
+  auto* const gate = this_worker != nullptr && this_worker->host == n.host ? nullptr : n.gate;
+  if (gate != nullptr) gate->enter();
   // Acquire and release: whoever takes the count to zero sees all inputs.
   const auto before = n.blockers().fetch_add(bad ? one_failed_input - 1 : std::uint64_t{0} - 1,
                                              std::memory_order_acq_rel);
@@ -151,6 +154,7 @@ void input_arrived(edge& self, node& source) noexcept {
     }
   }
   n.drop_keeper();
+  if (gate != nullptr) gate->leave();
 }
 
 }  // namespace
@@ -284,10 +288,14 @@ void input_registration::end() noexcept {
   };
   node& n = dependent_;
   const auto done = static_cast<std::size_t>(done_);
+  const bool watched = n.watched;
+  if (watched) n.add_keeper();
   if (clear()) {
     if ((now & input_count_mask) == 0) {
       emit(event_kind::ready, n.path);
       n.host->make_ready(n, false);
+    } else if (watched) {
+      n.host->watch(n);
     }
   } else {
     if (failed_ == nullptr) {
@@ -301,7 +309,7 @@ void input_registration::end() noexcept {
     assert(failed_ != nullptr);
     fail_from(n, *failed_);
   }
-  n.drop_keepers(done);
+  n.drop_keepers(done + (watched ? 1 : 0));
 }
 
 bool try_run_inline(worker& w, node& n) {

@@ -32,7 +32,7 @@ graph& waits() {
 // that every task that can end has given back its amounts. Grows `ending_` to a fixed point.
 class checker {
  public:
-  explicit checker(graph& g) : graph_(g) {
+  checker(graph& g, std::vector<node*>& kept) : graph_(g), kept_(kept) {
     for (const auto& entry : g.entries) {
       stuck_.insert(stuck_.end(), entry->tasks.begin(), entry->tasks.end());
     }
@@ -41,6 +41,7 @@ class checker {
   bool can_end(wait_entry& wanted) {
     for (bool grown = true; grown;) {
       grown = false;
+      std::erase_if(known_, [](const auto& k) { return !k.second; });  // may be able to end now
       for (const auto& entry : graph_.entries) {
         if (ending_.contains(entry.get()) || !satisfiable(*entry)) continue;
         ending_.insert(entry.get());
@@ -64,8 +65,18 @@ class checker {
                : std::any_of(entry.awaited.begin(), entry.awaited.end(), ends);
   }
 
+  // Each node once a pass: graphs of tasks share inputs.
   bool task_can_end(node& n, int depth) {
     if (depth > max_depth || n.host == nullptr) return true;  // a promise counts as able to end
+    if (const auto at = known_.find(&n); at != known_.end()) return at->second;
+    n.add_keeper();
+    kept_.push_back(&n);
+    const bool result = look_at(n, depth);
+    known_.emplace(&n, result);
+    return result;
+  }
+
+  bool look_at(node& n, int depth) {
     switch (n.current()) {
       case phase::running: {
         const auto at = graph_.blocked.find(&n);
@@ -82,10 +93,14 @@ class checker {
             &inputs);
         bool all = true;
         for (auto* input : inputs) {
+          kept_.push_back(input);
           all = all && task_can_end(*input, depth + 1);
-          input->drop_keeper();
         }
-        return all && (!n.routed || n.host->could_start(n, stuck_, missing_tag_));
+        if (!all || !n.routed) return all;
+        // An executor without a stuck task holds nothing back, and may be gone by now.
+        const bool involved = std::any_of(stuck_.begin(), stuck_.end(),
+                                          [&](const node* s) { return s->host == n.host; });
+        return !involved || n.host->could_start(n, stuck_, missing_tag_);
       }
       default:
         return true;
@@ -95,6 +110,8 @@ class checker {
   graph& graph_;
   std::unordered_set<const wait_entry*> ending_;
   std::vector<node*> stuck_;  // running tasks whose wait is not known to end
+  std::unordered_map<const node*, bool> known_;
+  std::vector<node*>& kept_;  // a keeper each; dropped when the graph is unlocked
   std::string missing_tag_;
 };
 
@@ -136,6 +153,13 @@ wait_entry* enter_wait(std::span<node* const> awaited, wait_mode mode) {
     if (c->task != nullptr) entry->tasks.push_back(c->task);
   }
   auto* const raw = entry.get();
+  // What was looked at may be gone by now: then its end, user code, runs outside the lock.
+  struct kept_nodes {
+    std::vector<node*> nodes;
+    ~kept_nodes() {
+      for (auto* n : nodes) n->drop_keeper();
+    }
+  } kept;
   const std::lock_guard lock(g.mutex);
   g.entries.push_back(std::move(entry));
   for (const auto* n : raw->tasks) g.blocked.emplace(n, raw);
@@ -144,7 +168,7 @@ wait_entry* enter_wait(std::span<node* const> awaited, wait_mode mode) {
                         ? std::all_of(raw->awaited.begin(), raw->awaited.end(), ends)
                         : std::any_of(raw->awaited.begin(), raw->awaited.end(), ends);
   if (fine) return raw;
-  checker check(g);
+  checker check(g, kept.nodes);
   if (check.can_end(*raw)) return raw;
   auto removed = std::move(g.entries.back());
   g.entries.pop_back();

@@ -24,7 +24,8 @@ struct model {
 };
 
 /// Trains on all points but those of one fold (index modulo `folds`) and returns the share of that
-/// fold's points that it then classifies rightly. Throws `cancelled_error` once a stop is requested.
+/// fold's points that it then classifies rightly. Throws `cancelled_error` once a stop is
+/// requested.
 double fold_accuracy(const std::vector<point>& points, model m, std::size_t fold, std::size_t folds,
                      const std::stop_token& stop);
 

@@ -14,6 +14,10 @@
 namespace fronta::detail {
 namespace {
 
+constexpr auto cancelled_by_shutdown =
+    "shutdown: the executor was told to cancel what had not started";
+
+
 std::uint64_t random_seed() {
   std::random_device device;
   return (std::uint64_t{device()} << 32) | device();
@@ -82,6 +86,7 @@ executor_core::executor_core(executor_control& control, executor_options options
 executor_core::~executor_core() = default;
 
 void executor_core::start(std::vector<std::unique_ptr<backend>> backends) {
+  control_.always_cold.store(false);
   for (auto& b : backends) {
     auto one = std::make_unique<attached>(*this, std::move(b));
     one->first_place = static_cast<std::int32_t>(router_.places().size());
@@ -101,15 +106,18 @@ void executor_core::start(std::vector<std::unique_ptr<backend>> backends) {
     pool_place_ = only->local_place;
     pool_number_ = only->number;
   }
-  control_.always_cold = pool_ == nullptr || options_.default_timeout.has_value();
+  // Never back to false: a worker's initializer may have failed already.
+  if (pool_ == nullptr || options_.default_timeout) control_.always_cold.store(true);
   control_.max_pending = options_.max_pending.value_or(-1);
 }
 
 void executor_core::stop() noexcept {
-  timers_.stop();
+  // Workers may be about to add a timer for a task that was cancelled meanwhile.
   for (auto& b : backends_) {
     if (b->running) b->owned->stop();
   }
+  timers_.stop();
+  for (auto* n : router_.take_waiting()) n->drop_keeper();  // entries of tasks that have ended
 }
 
 // ---- Submission.
@@ -140,6 +148,7 @@ void executor_core::prepare_cold(node& n, const task_options* given, body_traits
   }
   if (const auto* cpu = o.needs.find("cpu")) x.cpu_units = cpu->units();
   const auto tags = o.needs.entries().size() - (o.needs.find("cpu") != nullptr ? 1 : 0);
+  n.weakly_known = !o.key.empty();
   n.routed = pool_ == nullptr || tags != 0 || x.cpu_units != amount::scale || !o.place_on.empty();
   if (n.routed) router_.check(n);
   if (o.timeout && !o.timeout->infinite()) {
@@ -231,7 +240,7 @@ void executor_core::make_ready(node& n, bool next) noexcept {
     if (listed) n.drop_keeper();
   }
   if (cancelling_.load(std::memory_order_acquire)) [[unlikely]] {
-    cancel(n, "shutdown: the executor was told to cancel what had not started");
+    cancel(n, cancelled_by_shutdown);
     n.drop_keeper();
     return;
   }
@@ -255,8 +264,10 @@ void executor_core::make_ready(node& n, bool next) noexcept {
     const kept_node keep(n);  // a waiting task may start, and end, at any moment
     if (const auto to = router_.route(n)) {
       to->to->launch(launched_task(n), to->local_place, how);
-    } else if (!options_.no_worker_timeout.infinite()) {
-      watch_for_place(n);
+    } else {
+      if (!options_.no_worker_timeout.infinite()) watch_for_place(n);
+      // The canceller may have looked before it waited.
+      if (cancelling_.load(std::memory_order_seq_cst)) cancel(n, cancelled_by_shutdown);
     }
   } catch (...) {
     abort(n, std::current_exception());
@@ -416,6 +427,7 @@ bool executor_core::retry(node& n) noexcept {
   } catch (...) {
     abort(n, std::current_exception());
   }
+  if (cancelling_.load(std::memory_order_seq_cst)) cancel(n, cancelled_by_shutdown);
   return true;
 }
 
@@ -469,23 +481,34 @@ void executor_core::report(std::exception_ptr error, const char* context) noexce
 
 edge_level executor_core::needed_level(const node& dependent, const node& source) noexcept {
   auto& n = const_cast<node&>(dependent);
-  if (source.host != this && !n.watched && !source.done()) {
-    // Nothing that this executor does ends the wait: a cancelling shutdown must find it.
-    try {
-      const std::lock_guard lock(tasks_mutex_);
-      watched_.insert(&n);
-      n.add_keeper();
-      n.watched = true;
-    } catch (const std::bad_alloc&) {
-      // Then only its input ends the wait.
-    }
-  }
+  if (source.host != this && !source.done()) n.watched = true;
   if (!orders_edges_ || source.host != this || !n.routed) return edge_level::done;
   const auto& where = n.extra()->options.place_on;
   if (where.empty() || source.extra() == nullptr) return edge_level::done;
   const auto* mine = router_.backend_of(where);
   const auto* its = router_.backend_of(source.extra()->options.place_on);
   return mine != nullptr && mine == its ? mine->edge_within() : edge_level::done;
+}
+
+// Nothing that this executor does ends the wait of such a task: a cancelling shutdown must find it.
+void executor_core::watch(node& n) noexcept {
+  try {
+    const std::lock_guard lock(tasks_mutex_);
+    if (watched_.insert(&n).second) n.add_keeper();
+  } catch (const std::bad_alloc&) {
+    // Then only its input ends the wait.
+  }
+  // It may have become ready, or ended, before it was in the list; then nobody takes it out.
+  if (n.inputs_done() || n.current() != phase::pending) {
+    bool listed = false;
+    {
+      const std::lock_guard lock(tasks_mutex_);
+      listed = watched_.erase(&n) != 0;
+    }
+    if (listed) n.drop_keeper();
+  }
+  // Or the canceller looked before it was there.
+  if (cancelling_.load(std::memory_order_seq_cst)) cancel(n, cancelled_by_shutdown);
 }
 
 void executor_core::fetch(node& n) {
@@ -532,11 +555,10 @@ void executor_core::worker_idle() noexcept {
 
 void executor_core::cancel_everything() noexcept {
   cancelling_.store(true, std::memory_order_seq_cst);
-  constexpr auto reason = "shutdown: the executor was told to cancel what had not started";
   try {
     for (auto& b : backends_) b->owned->cancel_pending();
     for (auto* n : router_.take_waiting()) {
-      cancel(*n, reason);
+      cancel(*n, cancelled_by_shutdown);
       n->drop_keeper();
     }
     std::vector<node*> others;
@@ -557,7 +579,7 @@ void executor_core::cancel_everything() noexcept {
       }
     }
     for (auto* n : others) {
-      cancel(*n, reason);
+      cancel(*n, cancelled_by_shutdown);
       n->drop_keeper();
     }
     for (auto* n : running) {

@@ -67,6 +67,7 @@ class executor_core final : public task_host {
   void count_finished() noexcept override;
   void report(std::exception_ptr error, const char* context) noexcept override;
   edge_level needed_level(const node& dependent, const node& source) noexcept override;
+  void watch(node& n) noexcept override;
   void fetch(node& n) override;
   bool could_start(node& n, std::span<node* const> stuck, std::string& tag) override;
   [[nodiscard]] std::string place_of(const node& n) const override;

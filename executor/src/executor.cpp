@@ -68,7 +68,7 @@ std::uint64_t executor_control::unfinished() noexcept {
   for (const auto* w : workers) ended += w->finished.load(std::memory_order_acquire);
   auto begun = left_submitted;
   for (const auto* w : workers) begun += w->submitted.load(std::memory_order_acquire);
-  begun += submitted.load(std::memory_order_seq_cst);
+  begun += 2 * submitted.load(std::memory_order_seq_cst);
   begun += submitted_apart.load(std::memory_order_seq_cst);
   return begun - ended;
 }
@@ -76,12 +76,9 @@ std::uint64_t executor_control::unfinished() noexcept {
 void admission::admit_external(std::uint64_t generation, const char* verb, when_full full,
                                bool nested, bool dependent) {
   auto& c = control_;
-  const auto index =
-      (nested ? c.submitted_apart : c.submitted).fetch_add(1, std::memory_order_seq_cst);
-  const auto refuse = [&] {
-    c.finished.fetch_add(1, std::memory_order_seq_cst);
-    if (c.watched.load(std::memory_order_seq_cst)) c.notify();
-  };
+  const auto index = nested ? c.submitted_apart.fetch_add(2, std::memory_order_seq_cst)
+                            : c.submitted.fetch_add(1, std::memory_order_seq_cst);
+  const auto refuse = [&] { c.ended(2); };
   // Sequentially consistent against shutdown: it closes, then counts; we count, then look.
   const auto now = c.admits.load(std::memory_order_seq_cst);
   const bool mine = c.generation.load(std::memory_order_seq_cst) == generation;
@@ -106,6 +103,7 @@ void admission::admit_external(std::uint64_t generation, const char* verb, when_
                                               std::memory_order_relaxed));
     limited_ = true;
   }
+  external_ = true;
   submit_woke_worker = false;
   path_ = child_path(0, 0, c.max_pending >= 0
                                ? c.admitted.fetch_add(1, std::memory_order_relaxed)
@@ -117,8 +115,7 @@ void admission::undo() noexcept {
   if (worker_ != nullptr) {
     worker::bump(worker_->finished);
   } else {
-    control_.finished.fetch_add(1, std::memory_order_seq_cst);
-    if (control_.watched.load(std::memory_order_seq_cst)) control_.notify();
+    control_.ended(1);
   }
 }
 
@@ -180,7 +177,7 @@ namespace {
 // Looks at the core of a living executor; the admission keeps it meanwhile.
 template <class Look>
 auto look_at(detail::executor_control& c, std::uint64_t generation, const char* verb, Look&& look) {
-  const detail::admission stay(c, generation, verb, detail::admission::when_full::refuse);
+  const detail::admission stay(c, generation, verb, detail::admission::when_full::refuse, true);
   return look(*c.core);
 }
 

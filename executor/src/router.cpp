@@ -373,6 +373,15 @@ void router::give_back(node& n) {
   trace::detail::emit(trace::event_kind::release, n.path);
 }
 
+// After a reservation: its canceller may have looked for it before it was made. Then drops both it
+// and the entry's keeper.
+bool router::ended_meanwhile(node& n) {
+  if (n.current() == phase::pending) return false;
+  give_back(n);
+  n.drop_keeper();
+  return true;
+}
+
 std::string router::signature(const node& n) {
   const auto& o = options_of(n);
   return o.needs.to_string() + '\n' + o.place_on;
@@ -381,8 +390,11 @@ std::string router::signature(const node& n) {
 void router::park(node& n) {
   auto& x = *n.extra();
   if (x.sequence == 0) x.sequence = next_sequence_++;
-  waiting_[signature(n)].tasks.emplace(
-      std::pair(-static_cast<std::int64_t>(n.priority), x.sequence), &n);
+  const auto order = std::pair(-static_cast<std::int64_t>(n.priority), x.sequence);
+  if (!waiting_[signature(n)].tasks.emplace(order, &n).second) {
+    // A waiter ran it meanwhile, and now it runs again: the old entry, with its keeper, serves.
+    n.drop_keeper();
+  }
   trace::detail::emit(trace::event_kind::enqueue, n.path,
                       static_cast<std::uint64_t>(trace::queue::tags));
 }
@@ -447,6 +459,7 @@ std::optional<router::target> router::route(node& n) {
   // Pools reserve when a worker picks the task, together with the cpu share.
   if (!places_[static_cast<std::size_t>(best->host)].pool) {
     reserve(n, *best);
+    if (ended_meanwhile(n)) return std::nullopt;
     passed_over(n);
   } else {
     n.extra()->held.host_place = best->host;
@@ -478,17 +491,19 @@ task_host::claim_result router::claim(node& n, std::int32_t at, bool inline_wait
 }
 
 std::vector<router::target> router::release(node& n) {
+  late_keepers ended;
   const std::lock_guard lock(mutex_);
   give_back(n);
-  return serve();
+  return serve(ended);
 }
 
 std::vector<router::target> router::look_again() {
+  late_keepers ended;
   const std::lock_guard lock(mutex_);
-  return serve();
+  return serve(ended);
 }
 
-std::vector<router::target> router::serve() {
+std::vector<router::target> router::serve(late_keepers& ended) {
   std::vector<target> ready;
   for (;;) {
     // Of the queues' first tasks that fit, the one of highest priority, then the oldest.
@@ -496,7 +511,7 @@ std::vector<router::target> router::serve() {
     candidate to;
     for (auto& [key, q] : waiting_) {
       while (!q.tasks.empty() && q.tasks.begin()->second->current() != phase::pending) {
-        q.tasks.begin()->second->drop_keeper();
+        ended.nodes.push_back(q.tasks.begin()->second);
         q.tasks.erase(q.tasks.begin());
         drop_claim(q);
       }
@@ -516,7 +531,7 @@ std::vector<router::target> router::serve() {
     // Cancelled in between: its canceller may have looked for the reservation before it was made.
     if (n.current() != phase::pending) {
       give_back(n);
-      n.drop_keeper();
+      ended.nodes.push_back(&n);
       continue;
     }
     ready.push_back(target_of(n, to));

@@ -16,6 +16,18 @@
 
 namespace fronta::detail {
 
+/// Keepers to be dropped once a lock is released, since that may end in user code: declare it before
+/// the lock.
+struct late_keepers {
+  std::vector<node*> nodes;
+  late_keepers() = default;
+  late_keepers(const late_keepers&) = delete;
+  late_keepers& operator=(const late_keepers&) = delete;
+  ~late_keepers() {
+    for (auto* n : nodes) n->drop_keeper();
+  }
+};
+
 /// Decides where routed tasks go and accounts for tags. A reservation is one hosting place, for a
 /// task with device tags also that device's place, and executor-wide tags: taken together under one
 /// lock or not at all. Thread-safe.
@@ -115,11 +127,12 @@ class router {
   [[nodiscard]] std::optional<candidate> choose(const node& n, std::int32_t host) const;
   void reserve(node& n, candidate c);
   void give_back(node& n);
+  [[nodiscard]] bool ended_meanwhile(node& n);
   void park(node& n);
   void passed_over(const node& n);
   void drop_claim(queue& q);
   [[nodiscard]] static std::string signature(const node& n);
-  [[nodiscard]] std::vector<target> serve();
+  [[nodiscard]] std::vector<target> serve(late_keepers& ended);
   [[nodiscard]] target target_of(node& n, candidate c) const;
 
   mutable std::mutex mutex_;

@@ -21,7 +21,7 @@ namespace fronta::cpu {
 
 class pool_thread;
 
-/// Threads to signal once the pool's mutex is released.
+/// Threads to signal, and tasks to fail, once the pool's mutex is released: declare it before the lock.
 class wake_list {
  public:
   wake_list() = default;
@@ -29,9 +29,12 @@ class wake_list {
   wake_list& operator=(const wake_list&) = delete;
   ~wake_list();
   void add(pool_thread* t) noexcept;
+  void fail(detail::node& n, std::exception_ptr error) noexcept;
 
  private:
   pool_thread* first_ = nullptr;
+  detail::node* failed_ = nullptr;  // linked by next, each with its entry's keeper
+  std::exception_ptr error_;
 };
 
 /// A right to run one task at a time: a cpu share with its queue. A thread holds at most one; a

@@ -252,11 +252,22 @@ void wake_list::add(pool_thread* t) noexcept {
   if (t != nullptr) t->next_woken_ = std::exchange(first_, t);
 }
 
+void wake_list::fail(node& n, std::exception_ptr error) noexcept {
+  // Tasks of odd amounts never lie in the inbox, whose link this is.
+  n.next = std::exchange(failed_, &n);
+  error_ = std::move(error);
+}
+
 wake_list::~wake_list() {
   while (first_ != nullptr) {
     auto* const t = first_;
     first_ = t->next_woken_;
     t->signal();
+  }
+  while (failed_ != nullptr) {
+    node& n = *std::exchange(failed_, failed_->next);
+    detail::abort(n, error_);
+    n.drop_keeper();
   }
 }
 
@@ -787,9 +798,8 @@ void pool::launch_odd(node& n) noexcept {
     }
     odd_.insert(at, {&n, nullptr, n.extra()->cpu_units});
   } catch (const std::bad_alloc&) {
-    detail::abort(n, std::current_exception());
-    if (n.routed) routed_.fetch_sub(1, std::memory_order_relaxed);
-    n.drop_keeper();
+    routed_.fetch_sub(1, std::memory_order_relaxed);
+    woken.fail(n, std::current_exception());
     return;
   }
   serve_odd(woken);
@@ -838,10 +848,11 @@ void pool::serve_odd(wake_list& woken) noexcept {
       try {
         require_sleeper();
       } catch (...) {
+        // While one of them runs, its thread comes back; else nobody would look here again.
+        if (spare_units_ < static_cast<std::int64_t>(withheld_.size()) * amount::scale) break;
         odd_.pop_front();
-        detail::abort(*request.task, std::current_exception());
         routed_.fetch_sub(1, std::memory_order_relaxed);
-        request.task->drop_keeper();
+        woken.fail(*request.task, std::current_exception());
         continue;
       }
       t = sleepers_.back();

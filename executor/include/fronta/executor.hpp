@@ -128,7 +128,7 @@ class executor_ref {
                              std::forward<F>(fn), std::forward<Args>(args)...);
   }
 
-  /// `submit` without a future; exceptions go to the error hook.
+  /// `submit` without a future; exceptions go to the error hook. The option `key` has no meaning.
   template <class F, class... Args>
     requires(!detail::is_options<F, task_options>)
   void post(F&& fn, Args&&... args) const {
@@ -318,8 +318,6 @@ auto executor_ref::start(const task_options* options, detail::admission::when_fu
           static_cast<detail::state<typename node_type::result>*>(same));
     }
   }
-  std::optional<detail::stay> until_connected;
-  if (extra != nullptr) until_connected.emplace(admitted.control());
   admitted.commit();
   trace::detail::emit(trace::event_kind::submit, made.node->path,
                       detail::this_context != nullptr ? detail::this_context->path : 0);
@@ -348,7 +346,6 @@ void executor_ref::start_post(const task_options* options, F&& fn, Args&&... arg
     made.release().connect();
     return;
   }
-  const detail::stay until_connected(admitted.control());
   auto& n = made.release();
   n.add_keeper();
   n.connect();

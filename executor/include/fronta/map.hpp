@@ -97,6 +97,7 @@ struct map_state {
 
   std::deque<future<R>> singles;     // chunk_size 1
   std::deque<future<chunk>> chunks;  // else
+  std::deque<std::size_t> chunk_sizes;  // items of each
   std::deque<outcome<R>> unpacked;   // of the first chunk
   std::optional<outcome<R>> current;
   std::size_t in_flight = 0;  // items submitted and not read
@@ -122,6 +123,7 @@ struct map_state {
     for (auto& f : chunks) f.cancel();
     singles.clear();
     chunks.clear();
+    chunk_sizes.clear();
     unpacked.clear();
     current.reset();
     in_flight = 0;
@@ -261,8 +263,16 @@ class map_range {
       if (s.unpacked.empty()) {
         await(s.chunks.front());
         auto whole = std::move(s.chunks.front());
+        const auto size = s.chunk_sizes.front();
         s.chunks.pop_front();
-        for (auto& one : std::move(whole).get()) s.unpacked.push_back(std::move(one));
+        s.chunk_sizes.pop_front();
+        try {
+          for (auto& one : std::move(whole).get()) s.unpacked.push_back(std::move(one));
+        } catch (...) {
+          // The task as a whole was cancelled or ran out of time: so did each of its items.
+          s.unpacked.clear();
+          for (std::size_t i = 0; i < size; ++i) s.unpacked.emplace_back(std::current_exception());
+        }
       }
       s.current.emplace(std::move(s.unpacked.front()));
       s.unpacked.pop_front();
@@ -291,6 +301,8 @@ class map_range {
     auto& s = *state_;
     if (s.in_flight == 0) {
       s.current.reset();
+      // Not looked at: why the rest is missing must be said all the same.
+      if (s.refused) std::rethrow_exception(std::exchange(s.refused, nullptr));
       return;
     }
     if (!s.current) {
@@ -400,6 +412,7 @@ struct map_submitter final : map_state<Result> {
       index += got;
       this->chunks.push_back(plain ? ex.submit(std::move(body))
                                    : ex.submit(per_chunk, std::move(body)));
+      this->chunk_sizes.push_back(got);
       return got;
     } catch (const shutdown_error&) {
       // What was submitted is delivered first.
@@ -447,6 +460,9 @@ struct map_submitter final : map_state<Result> {
             item);
       } catch (const abi::__forced_unwind&) {
         throw;
+      } catch (const reschedule_request&) {
+        --attempt;  // no failure; the item has no other place to go
+        continue;
       } catch (...) {
         const auto error = std::current_exception();
         if (!wants_retry(task, attempt, error)) return outcome<result>(error);
@@ -484,7 +500,8 @@ auto executor_ref::map(map_options options, F fn, Ranges&&... inputs) const {
   using submitter = detail::map_submitter<result, F, std::views::all_t<Ranges>...>;
   auto& control = checked("map");
   // An empty map on a closed executor is refused too.
-  static_cast<void>(detail::admission(control, generation_, "map", detail::admission::when_full::refuse));
+  static_cast<void>(detail::admission(control, generation_, "map", detail::admission::when_full::refuse,
+                                      true));
   auto s = std::make_unique<submitter>(*this, std::move(options), std::move(fn),
                                        detail::next_map_path(control),
                                        std::views::all(std::forward<Ranges>(inputs))...);

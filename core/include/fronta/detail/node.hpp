@@ -21,6 +21,7 @@ namespace fronta::detail {
 
 class node;
 class task_host;
+class host_gate;
 struct task_extra;
 
 // Users see pending, running and the four ends; `dropping` (claimed, to end as cancelled) and
@@ -73,7 +74,7 @@ class node {
   }
   // True when the caller's reader is the only one. Acquire: what former readers did is over.
   [[nodiscard]] bool sole_reader() const noexcept {
-    return refs_.load(std::memory_order_acquire) >> 32 == 1;
+    return !weakly_known && refs_.load(std::memory_order_acquire) >> 32 == 1;
   }
   // For a table of weak pointers, under the table's lock: revives unless the last reference went.
   [[nodiscard]] bool try_add_reader() noexcept;
@@ -151,6 +152,7 @@ class node {
 
   // ---- Set before the node is shared, constant afterwards.
   task_host* host = nullptr;  // not to be touched once the node is done
+  host_gate* gate = nullptr;  // of the host; is never freed
   std::uint64_t path = 0;     // identifies the task within its executor's run
   std::int32_t priority = 0;
   bool routed = false;        // needs the router: tags, odd cpu amounts, a fixed place
@@ -159,6 +161,8 @@ class node {
   bool own_priority = false;  // named by the task, not inherited from the one that submitted it
   bool linked_once = false;   // `next` has been used
   bool watched = false;       // waits for an input of another owner; the executor keeps a list
+  // Some table may revive it: its last reference must be seen to go.
+  bool weakly_known = false;
 
   // Link of the inbox. Used once in a node's life: an entry may outlive its task's run.
   node* next = nullptr;
@@ -184,7 +188,7 @@ class node {
 
   void drop(std::uint64_t what) noexcept {
     // Nobody else holds a reference, so nobody can come in between: no read-modify-write needed.
-    if (refs_.load(std::memory_order_acquire) == what ||
+    if ((!weakly_known && refs_.load(std::memory_order_acquire) == what) ||
         refs_.fetch_sub(what, std::memory_order_acq_rel) == what) {
       destroy_later();
     }

@@ -91,7 +91,7 @@ class state : public node {
   }
   [[nodiscard]] std::size_t value_bytes() const noexcept final {
     if constexpr (std::is_object_v<T>) {
-      if (holds_ == holds::value && current() == phase::value) return size_in_bytes(value_);
+      if (current() == phase::value && holds_ == holds::value) return size_in_bytes(value_);
     }
     return 0;
   }
@@ -121,7 +121,7 @@ class state : public node {
 template <class T>
 class promise_node final : public state<T> {
  public:
-  static promise_node* make() { return new (allocate_node(sizeof(promise_node))) promise_node; }
+  static promise_node* make() { return new (allocate_for<promise_node>()) promise_node; }
 
  private:
   promise_node() noexcept : state<T>(1, 1) {}
@@ -129,7 +129,7 @@ class promise_node final : public state<T> {
   run_result run() override { return run_result::value; }
   void destroy() noexcept override {
     this->~promise_node();
-    free_node(this, sizeof(promise_node));
+    free_for<promise_node>(this);
   }
 };
 

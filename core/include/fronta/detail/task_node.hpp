@@ -140,11 +140,11 @@ class task_node final : public state<typename body<F, Arguments...>::result> {
   // One reader for the future to be handed out, one keeper for the queue entry.
   template <class... Init>
   static task_node* make(std::uint32_t readers, Init&&... init) {
-    void* const memory = allocate_node(sizeof(task_node));
+    void* const memory = allocate_for<task_node>();
     try {
       return ::new (memory) task_node(readers, std::forward<Init>(init)...);
     } catch (...) {
-      free_node(memory, sizeof(task_node));
+      free_for<task_node>(memory);
       throw;
     }
   }
@@ -223,7 +223,7 @@ class task_node final : public state<typename body<F, Arguments...>::result> {
   }
   void destroy() noexcept override {
     this->~task_node();
-    free_node(this, sizeof(task_node));
+    free_for<task_node>(this);
   }
 
   template <class Visit>

@@ -15,6 +15,17 @@ namespace fronta::detail {
 // The executor as a task sees it.
 class worker;
 
+// Keeps an executor while a thread that is not one of its workers makes one of its tasks ready: enter
+// while that task is certainly unfinished, leave when the executor is not touched any more.
+class host_gate {
+ public:
+  virtual void enter() noexcept = 0;
+  virtual void leave() noexcept = 0;
+
+ protected:
+  ~host_gate() = default;
+};
+
 class task_host {
  public:
   // All inputs are there: put it in a queue. Takes over the entry's keeper. `next`: the calling
@@ -42,6 +53,8 @@ class task_host {
   virtual void report(std::exception_ptr error, const char* context) noexcept = 0;
   // Which level the edge from `source` needs before `dependent` may be launched.
   virtual edge_level needed_level(const node& dependent, const node& source) noexcept = 0;
+  // The registration of a node with `watched` is over and inputs are missing.
+  virtual void watch(node& n) noexcept = 0;
   // Brings a remote value here; sets an error in the node when that fails.
   virtual void fetch(node& n) = 0;
   // Whether the node's amounts would suffice if every task but the `stuck` ones had ended; else the

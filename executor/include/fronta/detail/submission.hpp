@@ -21,7 +21,7 @@ class executor_core;
 
 // What an executor and its references share. Never freed but recycled under another generation, so
 // that a reference can ask whether its executor still exists without owning anything.
-struct executor_control {
+struct executor_control final : host_gate {
   enum class mode : std::uint32_t { open, draining, cancelling, gone };
 
   std::atomic<std::uint64_t> generation{0};
@@ -41,7 +41,8 @@ struct executor_control {
 
   // External submissions, and ends on threads that are no workers. Workers count their own; work is
   // left while the sums differ. Sums of ends are read before those of submissions: then equality
-  // means that at that moment nothing was left, since neither shrinks.
+  // means that at that moment nothing was left, since neither shrinks. A submission from outside
+  // counts twice: for its task, and until it has let go of the executor.
   alignas(64) std::atomic<std::uint64_t> submitted{0};
   alignas(64) std::atomic<std::uint64_t> finished{0};
   // Likewise submitted, but not outside tasks: those must not shift the others' numbers.
@@ -56,6 +57,12 @@ struct executor_control {
   // Somebody waits for the end; sequentially consistent against `finished`.
   std::atomic<bool> watched{false};
 
+  void enter() noexcept override { submitted_apart.fetch_add(1, std::memory_order_seq_cst); }
+  void leave() noexcept override { ended(1); }
+  void ended(std::uint64_t n) noexcept {
+    finished.fetch_add(n, std::memory_order_seq_cst);
+    if (watched.load(std::memory_order_seq_cst)) notify();
+  }
   void notify() noexcept;
   [[nodiscard]] std::uint64_t unfinished() noexcept;  // with mutex held
 };
@@ -70,6 +77,7 @@ class admission {
             bool dependent = false);
   ~admission() {
     if (!committed_) undo();
+    if (external_) control_.ended(1);
   }
   admission(const admission&) = delete;
   admission& operator=(const admission&) = delete;
@@ -79,6 +87,7 @@ class admission {
   [[nodiscard]] executor_control& control() const noexcept { return control_; }
   void set_up(node& n) const noexcept {
     n.host = control_.host.load(std::memory_order_relaxed);
+    n.gate = &control_;
     n.path = path_;
     n.counted = limited_;
     if (this_context != nullptr && this_context->task != nullptr) {
@@ -97,6 +106,7 @@ class admission {
   bool committed_ = false;
   bool admitted_ = true;
   bool limited_ = false;
+  bool external_ = false;  // counted on its own, apart from the task
 };
 
 // Finalizer of SplitMix64 (Steele, Lea, Flood 2014): paths must differ in all bits.
@@ -134,23 +144,6 @@ inline admission::admission(executor_control& c, std::uint64_t generation, const
     path_ = child_path(2, 0, c.from_callbacks.fetch_add(1, std::memory_order_relaxed));
   }
 }
-
-// Counts as one more task: keeps an executor, to which the caller was admitted, while it lives.
-class stay {
- public:
-  explicit stay(executor_control& c) noexcept : control_(c) {
-    c.submitted_apart.fetch_add(1, std::memory_order_seq_cst);
-  }
-  ~stay() {
-    control_.finished.fetch_add(1, std::memory_order_seq_cst);
-    if (control_.watched.load(std::memory_order_seq_cst)) control_.notify();
-  }
-  stay(const stay&) = delete;
-  stay& operator=(const stay&) = delete;
-
- private:
-  executor_control& control_;
-};
 
 // Ends a node that could not be submitted.
 template <class Node>
