@@ -187,10 +187,14 @@ bool router::available(const node& n, candidate c) const {
 bool router::yields(const node& n, candidate c) const {
   if (claims_ == 0) return false;
   const auto& mine = options_of(n).needs;
+  const auto sequence = n.extra()->sequence != 0 ? n.extra()->sequence : next_sequence_;
+  const std::pair rank(-static_cast<std::int64_t>(n.priority), sequence);
   for (const auto& [key, q] : waiting_) {
     if (!q.claims || q.tasks.empty()) continue;
-    const auto& first = *q.tasks.begin()->second;
-    if (&first == &n) continue;
+    const auto& [its_rank, task] = *q.tasks.begin();
+    // Only to what goes before it: two tasks with claims must not yield to each other.
+    if (its_rank >= rank) continue;
+    const auto& first = *task;
     for (const auto& e : options_of(first).needs.entries()) {
       if (mine.find(e.tag) == nullptr) continue;
       const bool same_device = q.claimed.device >= 0 && q.claimed.device == c.device;

@@ -228,8 +228,8 @@ namespace this_task {
 /// auto b = ex.submit([](int x) { return x + 1; }, a);
 /// ```
 /// Thread-safe, but for move, `shutdown` against itself and the destructor. The destructor is
-/// `shutdown()`: it blocks until everything submitted has ended. On a worker of the executor itself
-/// it does not block: the rest is waited for elsewhere.
+/// `shutdown()`: it blocks until everything submitted has ended. On a worker of the executor itself,
+/// or in a callback of its tasks, it does not block: the rest is waited for elsewhere.
 class executor : public executor_ref {
  public:
   template <detail::backend_config... Backends>
@@ -254,7 +254,8 @@ class executor : public executor_ref {
 
   /// Refuses further submissions; what was submitted still runs, and so does what it submits. With
   /// `wait` blocks until all of it has ended, callbacks included. May be called again. Throws
-  /// `std::system_error` (resource_deadlock_would_occur) when waiting inside an own task.
+  /// `std::system_error` (resource_deadlock_would_occur) when waiting inside an own task or a callback
+  /// of one.
   void shutdown(shutdown_options options = {});
   /// The same with a bound on the wait.
   shutdown_report shutdown_for(time_limit limit, shutdown_options options = {});
