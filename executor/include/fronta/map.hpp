@@ -3,8 +3,6 @@
 
 #include <fronta/executor.hpp>
 
-#include <cxxabi.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
@@ -95,10 +93,10 @@ struct map_state {
   // Submits the next items, at most `room`; how many, 0 when the input is at its end.
   virtual std::size_t submit_next(std::size_t room) = 0;
 
-  std::deque<future<R>> singles;     // chunk_size 1
-  std::deque<future<chunk>> chunks;  // else
+  std::deque<future<R>> singles;        // chunk_size 1
+  std::deque<future<chunk>> chunks;     // else
   std::deque<std::size_t> chunk_sizes;  // items of each
-  std::deque<outcome<R>> unpacked;   // of the first chunk
+  std::deque<outcome<R>> unpacked;      // of the first chunk
   std::optional<outcome<R>> current;
   std::size_t in_flight = 0;  // items submitted and not read
   std::size_t read = 0;
@@ -111,8 +109,7 @@ struct map_state {
   // Up to the window.
   void refill() {
     while (!input_ended && !refused && (!window || in_flight < *window)) {
-      const auto n = submit_next(window ? *window - in_flight
-                                        : static_cast<std::size_t>(-1));
+      const auto n = submit_next(window ? *window - in_flight : static_cast<std::size_t>(-1));
       if (n == 0) input_ended = true;
       in_flight += n;
     }
@@ -130,7 +127,6 @@ struct map_state {
     input_ended = true;
   }
 };
-
 
 }  // namespace detail
 
@@ -237,9 +233,9 @@ class map_range {
 
   template <class T>
   void await(const future<T>& f) {
-    if (f.wait_for(state_->until.never() ? time_limit::none()
-                                         : time_limit(state_->until.when() -
-                                                      std::chrono::steady_clock::now())) ==
+    if (f.wait_for(state_->until.never()
+                       ? time_limit::none()
+                       : time_limit(state_->until.when() - std::chrono::steady_clock::now())) ==
         future_status::ready) {
       return;
     }
@@ -334,7 +330,10 @@ struct map_submitter final : map_state<Result> {
   using chunk = typename map_state<Result>::chunk;
 
   map_submitter(executor_ref to, map_options given, F&& f, std::uint64_t below, Views... views)
-      : ex(to), options(std::move(given)), call(std::move(f)), map_path(below),
+      : ex(to),
+        options(std::move(given)),
+        call(std::move(f)),
+        map_path(below),
         inputs(std::move(views)...) {
     plain = !has_task_options(options.task);
   }
@@ -346,8 +345,8 @@ struct map_submitter final : map_state<Result> {
 
   std::optional<items> read_next() {
     if (!at) {
-      at.emplace(std::apply([](auto&... v) { return std::tuple(std::ranges::begin(v)...); },
-                            inputs));
+      at.emplace(
+          std::apply([](auto&... v) { return std::tuple(std::ranges::begin(v)...); }, inputs));
     } else {
       // Moved on only now: an input is not asked for more than is submitted.
       std::apply([](auto&... i) { (++i, ...); }, *at);
@@ -404,8 +403,7 @@ struct map_submitter final : map_state<Result> {
                 cancelled_error("map: the item was cancelled before it ran, with its range")));
             continue;
           }
-          results.push_back(run_item(call, batch[i], child_path(map_path, 0, first + i),
-                                     task));
+          results.push_back(run_item(call, batch[i], child_path(map_path, 0, first + i), task));
         }
         return results;
       };
@@ -458,13 +456,12 @@ struct map_submitter final : map_state<Result> {
               }
             },
             item);
-      } catch (const abi::__forced_unwind&) {
-        throw;
       } catch (const reschedule_request&) {
         --attempt;  // no failure; the item has no other place to go
         continue;
       } catch (...) {
         const auto error = std::current_exception();
+        if (!error) throw;  // no C++ exception: pthread_exit or a cancelled thread
         if (!wants_retry(task, attempt, error)) return outcome<result>(error);
       }
       pause_before_retry(task, attempt + 1);
@@ -487,21 +484,19 @@ template <class F, std::ranges::input_range... Ranges>
   requires(sizeof...(Ranges) > 0)
 auto executor_ref::map(map_options options, F fn, Ranges&&... inputs) const {
   using function = detail::map_function<F, std::ranges::range_value_t<Ranges>...>;
-  using result = std::decay_t<
-      std::invoke_result_t<std::conditional_t<function::constant, const F&, F&>,
-                           std::ranges::range_value_t<Ranges>...>>;
+  using result =
+      std::decay_t<std::invoke_result_t<std::conditional_t<function::constant, const F&, F&>,
+                                        std::ranges::range_value_t<Ranges>...>>;
   using range = map_range<result>;
 
   if (options.chunk_size < 1) detail::throw_bad_map_option("chunk_size", options.chunk_size);
-  if (options.window && *options.window < 1) {
-    detail::throw_bad_map_option("window", *options.window);
-  }
+  if (options.window.value_or(1) < 1) detail::throw_bad_map_option("window", *options.window);
 
   using submitter = detail::map_submitter<result, F, std::views::all_t<Ranges>...>;
   auto& control = checked("map");
   // An empty map on a closed executor is refused too.
-  static_cast<void>(detail::admission(control, generation_, "map", detail::admission::when_full::refuse,
-                                      true));
+  static_cast<void>(
+      detail::admission(control, generation_, "map", detail::admission::when_full::refuse, true));
   auto s = std::make_unique<submitter>(*this, std::move(options), std::move(fn),
                                        detail::next_map_path(control),
                                        std::views::all(std::forward<Ranges>(inputs))...);

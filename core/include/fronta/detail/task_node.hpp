@@ -6,8 +6,6 @@
 #include <fronta/detail/state.hpp>
 #include <fronta/detail/worker.hpp>
 
-#include <cxxabi.h>
-
 #include <cstddef>
 #include <memory>
 #include <tuple>
@@ -196,12 +194,12 @@ class task_node final : public state<typename body<F, Arguments...>::result> {
         return body_type::apply(body_.fn, body_.arguments);
       });
       return run_result::value;
-    } catch (const abi::__forced_unwind&) {
-      throw;
     } catch (const reschedule_request&) {
       return run_result::reschedule;
     } catch (...) {
-      this->store_error(std::current_exception());
+      auto error = std::current_exception();
+      if (!error) throw;  // no C++ exception: pthread_exit or a cancelled thread
+      this->store_error(std::move(error));
       return run_result::error;
     }
   }
