@@ -119,9 +119,9 @@ void each_row(const fs::path& file, std::string_view text, Use&& use) {
     std::array<std::string_view, Columns> fields;
     for (std::size_t i = 0; i < Columns; ++i) {
       const auto comma = row.find(',');
-      if ((comma == row.npos) != (i + 1 == Columns)) bad_line(file, line);
+      if ((comma == std::string_view::npos) != (i + 1 == Columns)) bad_line(file, line);
       fields[i] = row.substr(0, comma);
-      row.remove_prefix(comma == row.npos ? row.size() : comma + 1);
+      row.remove_prefix(comma == std::string_view::npos ? row.size() : comma + 1);
     }
     if (!use(fields)) bad_line(file, line);
   }
@@ -211,6 +211,7 @@ json run_pipeline(const batch& settings, const session& s) {
   const auto stations = read_stations(files.stations);
   progress shown(
       {.label = bounded ? "bounded" : "unbounded",
+       .bar_label = bounded ? "bounded    " : "unbounded  ",
        .tasks = 2 * files.hours.size(),
        .work = 2.0 * static_cast<double>(files.hours.size()),
        .style = s.json ? progress::style::hidden_unless_terminal : progress::style::automatic});

@@ -91,6 +91,7 @@ std::string hour_text(const batch& settings, int hour) {
 void generate(const batch& settings, const fs::path& folder, const session& s) {
   progress shown(
       {.label = "generating data",
+       .bar_label = "generating ",
        .tasks = static_cast<std::size_t>(settings.files),
        .work = static_cast<double>(settings.files),
        .style = s.json ? progress::style::hidden_unless_terminal : progress::style::automatic});

@@ -226,10 +226,10 @@ class command_line {
   }
 
   static std::string demo_names() {
-    std::string names;
     const auto demos = all_demos();
-    for (std::size_t i = 0; i < demos.size(); ++i) {
-      names += i == 0 ? "" : i + 1 == demos.size() ? " or " : ", ";
+    std::string names = demos.front().name;
+    for (std::size_t i = 1; i < demos.size(); ++i) {
+      names += i + 1 == demos.size() ? " or " : ", ";
       names += demos[i].name;
     }
     return names;

@@ -26,7 +26,7 @@ namespace fronta::demos {
 namespace {
 
 using numbers = std::vector<int>;
-using mask = std::vector<bool>;
+using mask = std::vector<unsigned char>;  // 1 for divisible
 using seconds = std::chrono::duration<double>;
 
 /// What a mask task throws now and then.
@@ -92,6 +92,7 @@ class pipeline {
     const auto ex = this_task::executor();
     const auto shared = ex.scatter(data);  // one copy for all divisors
     std::vector<future<mask>> masks;
+    masks.reserve(divisors.size());
     for (const int divisor : divisors) {
       masks.push_back(ex.submit(
           {.name = fmt::format("chunk {}, divisor {}", chunk, divisor),
@@ -99,14 +100,13 @@ class pipeline {
            .retries = settings_.retries},
           [this, divisor](const numbers& all) { return mask_task(all, divisor); }, shared));
     }
-    mask combined(data.size(), true);
+    mask combined(data.size(), 1);
     for (const auto& one : gather(masks)) {
-      std::transform(combined.begin(), combined.end(), one.begin(), combined.begin(),
-                     std::logical_and<>());
+      std::ranges::transform(combined, one, combined.begin(), std::logical_and<>());
     }
     numbers result;
     for (std::size_t i = 0; i < combined.size(); ++i) {
-      if (combined[i]) result.push_back(data[i]);
+      if (combined[i] != 0) result.push_back(data[i]);
     }
     shown_.finished();
     return result;
@@ -132,8 +132,7 @@ class pipeline {
   /// The kernel. A bare place has no processor of its own: the hosting worker computes.
   static mask mask_on_place(const numbers& chunk, int divisor) {
     mask result(chunk.size());
-    std::transform(chunk.begin(), chunk.end(), result.begin(),
-                   [=](int n) { return n % divisor == 0; });
+    std::ranges::transform(chunk, result.begin(), [=](int n) { return n % divisor == 0; });
     return result;
   }
 
@@ -184,6 +183,7 @@ class pipeline {
 
 std::vector<std::string> gpu_names(const divisibility& settings) {
   std::vector<std::string> names;
+  names.reserve(static_cast<std::size_t>(settings.gpus));
   for (int i = 0; i < settings.gpus; ++i) names.push_back(fmt::format("gpu:{}", i));
   return names;
 }

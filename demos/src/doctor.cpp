@@ -29,7 +29,7 @@ std::string proc_value(const char* file, std::string_view key) {
   for (std::string line; std::getline(lines, line);) {
     if (!line.starts_with(key)) continue;
     const auto value = line.find_first_not_of(" \t", line.find(':') + 1);
-    if (value != line.npos) return line.substr(value);
+    if (value != std::string::npos) return line.substr(value);
   }
   return "unknown";
 }

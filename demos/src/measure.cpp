@@ -42,9 +42,10 @@ std::string read_all(int descriptor) {
 
 // Starts this program with `out` as its stdout, in a process group of its own: the terminal's
 // Ctrl-C then comes to us alone, and the child gets it once.
-pid_t spawn_self(const std::vector<std::string>& arguments, int out) {
-  std::vector<char*> argv{const_cast<char*>("fronta")};
-  for (const auto& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
+pid_t spawn_self(std::vector<std::string> arguments, int out) {
+  std::string name = "fronta";
+  std::vector<char*> argv{name.data()};
+  for (auto& a : arguments) argv.push_back(a.data());
   argv.push_back(nullptr);
 
   posix_spawn_file_actions_t files;

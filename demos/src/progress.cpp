@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <cstdio>
 #include <mutex>
+#include <string_view>
 
 namespace fronta::demos {
 namespace {
@@ -20,13 +21,18 @@ using namespace std::chrono_literals;
 constexpr auto between_frames = 100ms;
 constexpr auto between_lines = 2s;
 
+constexpr std::size_t longest_bar = 30;
+constexpr std::size_t shortest_bar = 5;
+// "23/62 tasks, 2 running, 5 failures, 5 retries, ~12 s left", and the ends of the bar.
+constexpr std::size_t words_columns = 62;
+
 std::string bar(double part, std::size_t cells) {
   const bool utf8 = terminal::speaks_utf8();
-  const auto full = static_cast<std::size_t>(std::lround(part * static_cast<double>(cells)));
+  const std::string_view full = utf8 ? "█" : "#";
+  const std::string_view empty = utf8 ? "░" : "-";
+  const auto done = static_cast<std::size_t>(std::lround(part * static_cast<double>(cells)));
   std::string text;
-  for (std::size_t i = 0; i < cells; ++i) {
-    text += i < full ? (utf8 ? "█" : "#") : (utf8 ? "░" : "-");
-  }
+  for (std::size_t i = 0; i < cells; ++i) text += i < done ? full : empty;
   return text;
 }
 
@@ -81,13 +87,20 @@ void progress::draw_bar(bool last) {
   const auto n = now();
   const auto text = counts() + (last ? fmt::format(", {}", seconds_text(seconds())) : time_left());
   const auto columns = terminal::width(stderr);
-  // The bar takes what the words leave free; on a narrow terminal the words are what stays.
-  const auto free = columns > text.size() + 5 ? columns - text.size() - 5 : 0;
-  const auto cells = std::min<std::size_t>(free, 30);
+  // The bar's length must not depend on the words, or it would jump as they change; on a narrow
+  // terminal there are words only.
+  const auto beside_bar = words_columns + options_.bar_label.size();
+  const auto cells =
+      columns > beside_bar ? std::min(columns - beside_bar, longest_bar) : std::size_t{0};
   const double part =
       n.tasks == 0 ? 1.0 : static_cast<double>(n.done) / static_cast<double>(n.tasks);
-  std::string line = cells >= 5 ? fmt::format("[{}]  ", bar(part, cells)) : "";
-  line += text.substr(0, columns > 1 ? columns - 1 : 0);
+  std::string line = options_.bar_label;
+  std::size_t used = line.size();
+  if (cells >= shortest_bar) {
+    line += fmt::format("[{}]  ", bar(part, cells));
+    used += cells + 4;
+  }
+  line += text.substr(0, columns > used + 1 ? columns - used - 1 : 0);
   fmt::print(stderr, "\r{}\x1b[K{}", line, last ? "\n" : "");
   std::fflush(stderr);
 }
@@ -111,7 +124,7 @@ std::string progress::time_left() const {
   const double passed = seconds();
   // Before a twentieth is done, or a second has passed, it would be a guess.
   if (n.done >= n.tasks || part < 0.05 || passed < 1) return "";
-  return fmt::format(", about {:.0f} s left", std::ceil(passed * (1 - part) / part));
+  return fmt::format(", ~{:.0f} s left", std::ceil(passed * (1 - part) / part));
 }
 
 }  // namespace fronta::demos

@@ -20,7 +20,8 @@ class progress {
  public:
   enum class style { automatic, hidden_unless_terminal };
   struct options {
-    std::string label;
+    std::string label = {};      ///< of the lines
+    std::string bar_label = {};  ///< of the bar, where there are several
     std::size_t tasks = 0;
     /// Expected cost of all tasks, in any unit: what the remaining time is computed from.
     double work = 1;
