@@ -39,9 +39,7 @@ class bare_backend final : public backend {
                                   "\" offers no tags; give it at least one");
     }
   }
-  std::vector<place_info> start(backend_host&) override {
-    return {{config_.name, config_.offers}};
-  }
+  std::vector<place_info> start(backend_host&) override { return {{config_.name, config_.offers}}; }
   void stop() noexcept override {}
   [[nodiscard]] bool hosts_plain_tasks() const noexcept override { return false; }
   void launch(launched_task, std::size_t, launch_as) noexcept override {}

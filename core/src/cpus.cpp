@@ -4,8 +4,8 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cerrno>
+#include <cmath>
 #include <fstream>
 #include <string>
 #include <thread>

@@ -71,8 +71,7 @@ bool node::try_claim(phase to) noexcept {
       ++tries < 64 ? cpu_pause() : std::this_thread::yield();
       state = state_.load(std::memory_order_relaxed);
     } else if (state_.compare_exchange_weak(state, state | static_cast<std::uint32_t>(to),
-                                            std::memory_order_acquire,
-                                            std::memory_order_relaxed)) {
+                                            std::memory_order_acquire, std::memory_order_relaxed)) {
       return true;
     }
   }

@@ -69,8 +69,7 @@ std::vector<node*> distinct_nodes(std::span<const any_future* const> futures) {
 
 void wait_many(std::span<node* const> nodes, return_when mode, deadline until) {
   if (nodes.empty() || holds(nodes, mode)) return;
-  if (auto* w = this_worker;
-      w != nullptr && until.never() && mode == return_when::all_completed) {
+  if (auto* w = this_worker; w != nullptr && until.never() && mode == return_when::all_completed) {
     // Newest first: that is the order in which they lie on top of the worker's own queue.
     for (auto at = nodes.rbegin(); at != nodes.rend(); ++at) {
       if (!(*at)->done()) try_run_inline(*w, **at);

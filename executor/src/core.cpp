@@ -17,7 +17,6 @@ namespace {
 constexpr auto cancelled_by_shutdown =
     "shutdown: the executor was told to cancel what had not started";
 
-
 std::uint64_t random_seed() {
   std::random_device device;
   return (std::uint64_t{device()} << 32) | device();
@@ -44,8 +43,8 @@ void task_timed_out(node& n) {
   try {
     const auto limit = std::chrono::duration<double>(n.extra()->options.timeout->value()).count();
     error = std::make_exception_ptr(timeout_error(
-        "task \"" + n.name() + "\" was not done within its timeout of " +
-        std::to_string(limit) + " s, counted from submit; raise .timeout or do less"));
+        "task \"" + n.name() + "\" was not done within its timeout of " + std::to_string(limit) +
+        " s, counted from submit; raise .timeout or do less"));
   } catch (const std::bad_alloc&) {
     error = std::current_exception();
   }
@@ -135,12 +134,14 @@ void executor_core::prepare_cold(node& n, const task_options* given, body_traits
     refuse("asks for " + std::to_string(*o.retries) + " retries; give 0 or more");
   }
   if (o.retries.value_or(0) > 0 && !traits.can_repeat) {
-    refuse("has retries, but its callable or an argument cannot be used twice (move-only, or a "
-           "future given as an rvalue); pass copyable arguments and futures as lvalues");
+    refuse(
+        "has retries, but its callable or an argument cannot be used twice (move-only, or a "
+        "future given as an rvalue); pass copyable arguments and futures as lvalues");
   }
   if (o.keep == keep::recipe && !traits.can_keep) {
-    refuse("is to keep its recipe, but its callable or an argument cannot be copied; make them "
-           "copyable, or drop .keep");
+    refuse(
+        "is to keep its recipe, but its callable or an argument cannot be copied; make them "
+        "copyable, or drop .keep");
   }
   if (o.priority) {
     n.priority = std::max(*o.priority, std::numeric_limits<std::int32_t>::min() + 1);

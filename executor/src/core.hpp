@@ -31,7 +31,8 @@ struct key_table {
     // The thread that still registers it with its inputs: until then nobody else may touch it.
     std::thread::id connecting;
   };
-  std::unordered_map<std::string, entry> tasks;  // guarded by mutex; entries leave before their node
+  std::unordered_map<std::string, entry>
+      tasks;  // guarded by mutex; entries leave before their node
 };
 
 /// What an executor is, behind its handle: backends, router, timers and the life of tasks.

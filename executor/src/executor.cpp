@@ -105,9 +105,9 @@ void admission::admit_external(std::uint64_t generation, const char* verb, when_
   }
   external_ = true;
   submit_woke_worker = false;
-  path_ = child_path(0, 0, c.max_pending >= 0
-                               ? c.admitted.fetch_add(1, std::memory_order_relaxed)
-                               : index - c.first_index);
+  path_ = child_path(0, 0,
+                     c.max_pending >= 0 ? c.admitted.fetch_add(1, std::memory_order_relaxed)
+                                        : index - c.first_index);
 }
 
 void admission::undo() noexcept {
@@ -123,9 +123,7 @@ void prepare_cold(node& n, executor_control& c, const task_options* given, body_
   if (const auto error = c.core->broken()) std::rethrow_exception(error);
   c.core->prepare_cold(n, given, traits);
 }
-void connect_cold(node& n) noexcept {
-  static_cast<executor_core*>(n.host)->connect_cold(n);
-}
+void connect_cold(node& n) noexcept { static_cast<executor_core*>(n.host)->connect_cold(n); }
 node* find_or_enter_key(node& n, executor_control& c, const std::type_info& type) {
   return c.core->find_or_enter_key(n, type);
 }
@@ -194,7 +192,8 @@ std::vector<std::string> executor_ref::hosting_places() const {
   if (hosts.empty()) {
     throw unsatisfiable_error(
         "scatter_each: no place of this executor runs tasks; give it a backend with workers, such "
-        "as cpu::threads", "cpu", amount(1), {});
+        "as cpu::threads",
+        "cpu", amount(1), {});
   }
   std::vector<std::string> names;
   for (amount share = 1;; share = share + amount(1)) {
@@ -212,9 +211,9 @@ std::int16_t executor_ref::place_index(const std::string& name) const {
     if (name.empty()) return std::int16_t{-1};
     const auto at = core.routes().find_place(name);
     if (!at) {
-      throw unsatisfiable_error("scatter: \"" + name +
-                                    "\" is no place of this executor; see executor::places()",
-                                name, amount(1), {});
+      throw unsatisfiable_error(
+          "scatter: \"" + name + "\" is no place of this executor; see executor::places()", name,
+          amount(1), {});
     }
     return static_cast<std::int16_t>(*at);
   });
@@ -236,8 +235,7 @@ executor_ref this_task::executor() {
 
 // ---- executor
 
-void executor::open_with(executor_options options,
-                         std::vector<std::unique_ptr<backend>> backends) {
+void executor::open_with(executor_options options, std::vector<std::unique_ptr<backend>> backends) {
   if (backends.empty()) {
     throw std::invalid_argument(
         "executor: there is no backend; give at least one, such as cpu::threads");

@@ -33,8 +33,7 @@ std::int32_t router::add_place(const place_info& info, backend& owner, std::size
                                   "\"; give each backend a name of its own");
     }
   }
-  place p{info.name, {}, &owner, local_place, owner.hosts_plain_tasks(),
-          owner.reserves_at_start()};
+  place p{info.name, {}, &owner, local_place, owner.hosts_plain_tasks(), owner.reserves_at_start()};
   for (const auto& e : info.offers.entries()) p.tags.push_back({e.tag, e.value.units(), 0});
   places_.push_back(std::move(p));
   return static_cast<std::int32_t>(places_.size() - 1);
@@ -124,7 +123,8 @@ std::string router::place_of(const node& n, std::int32_t default_place) const {
 // ---- Which places could do it.
 
 const router::tag* router::find(const std::vector<tag>& tags, const std::string& name) {
-  const auto at = std::find_if(tags.begin(), tags.end(), [&](const tag& t) { return t.name == name; });
+  const auto at =
+      std::find_if(tags.begin(), tags.end(), [&](const tag& t) { return t.name == name; });
   return at != tags.end() ? &*at : nullptr;
 }
 router::tag* router::find(std::vector<tag>& tags, const std::string& name) {
@@ -245,8 +245,9 @@ void router::check(const node& n) const {
   const bool hosted = std::any_of(places_.begin(), places_.end(),
                                   [](const place& p) { return p.hosts && p.owner != nullptr; });
   if (!hosted) {
-    throw unsatisfiable_error(task + "finds no place that runs tasks; give the executor a "
-                              "backend with workers, such as cpu::threads",
+    throw unsatisfiable_error(task +
+                                  "finds no place that runs tasks; give the executor a "
+                                  "backend with workers, such as cpu::threads",
                               "cpu", amount::from_units(n.extra()->cpu_units), {});
   }
   if (!o.place_on.empty()) {
@@ -254,9 +255,10 @@ void router::check(const node& n) const {
       return p.owner != nullptr && p.name == o.place_on;
     });
     if (!known) {
-      throw unsatisfiable_error(
-          task + "is to run on \"" + o.place_on + "\", which is no place of this executor; see "
-          "executor::places()", o.place_on, amount(1), {});
+      throw unsatisfiable_error(task + "is to run on \"" + o.place_on +
+                                    "\", which is no place of this executor; see "
+                                    "executor::places()",
+                                o.place_on, amount(1), {});
     }
   }
   // Name the tag whose largest offer falls short, else the last one: they do not come together.
@@ -301,8 +303,8 @@ double router::score(const node& n, candidate c) const {
   const double shares =
       cpu != nullptr ? std::max(1.0, amount::from_units(cpu->total).value()) : 1.0;
   const auto& prefer = options_of(n).prefer;
-  if (!prefer.empty() && ((prefer == host.name && load <= shares) ||
-                          (device != nullptr && prefer == device->name))) {
+  if (!prefer.empty() &&
+      ((prefer == host.name && load <= shares) || (device != nullptr && prefer == device->name))) {
     result += 1e15;
   }
   // Where most input bytes lie, unless tasks queue up there; then the emptier device; then the
@@ -555,28 +557,28 @@ std::vector<node*> router::take_waiting() {
   return all;
 }
 
-bool router::could_start(const node& n, std::span<node* const> stuck,
-                         std::string& missing) const {
+bool router::could_start(const node& n, std::span<node* const> stuck, std::string& missing) const {
   const std::lock_guard lock(mutex_);
   bool possible = false;
   candidates(n, [&](candidate c) {
     possible = possible || split(n, c, [&](const tag& t, std::int64_t units) {
-      std::int64_t kept = 0;
-      for (const auto* other : stuck) {
-        if (other->host != n.host || !other->routed) continue;
-        for (const auto& held : other->extra()->held.taken) {
-          const auto& tags =
-              held.place >= 0 ? places_[static_cast<std::size_t>(held.place)].tags : executor_wide_;
-          if (other->extra()->held.held && held.tag == t.name && &t >= tags.data() &&
-              &t < tags.data() + tags.size()) {
-            kept += held.units;
-          }
-        }
-      }
-      if (t.total - kept >= units) return true;
-      missing = t.name;
-      return false;
-    });
+                 std::int64_t kept = 0;
+                 for (const auto* other : stuck) {
+                   if (other->host != n.host || !other->routed) continue;
+                   for (const auto& held : other->extra()->held.taken) {
+                     const auto& tags = held.place >= 0
+                                            ? places_[static_cast<std::size_t>(held.place)].tags
+                                            : executor_wide_;
+                     if (other->extra()->held.held && held.tag == t.name && &t >= tags.data() &&
+                         &t < tags.data() + tags.size()) {
+                       kept += held.units;
+                     }
+                   }
+                 }
+                 if (t.total - kept >= units) return true;
+                 missing = t.name;
+                 return false;
+               });
   });
   return possible || elastic_;
 }

@@ -16,8 +16,8 @@
 
 namespace fronta::detail {
 
-/// Keepers to be dropped once a lock is released, since that may end in user code: declare it before
-/// the lock.
+/// Keepers to be dropped once a lock is released, since that may end in user code: declare it
+/// before the lock.
 struct late_keepers {
   std::vector<node*> nodes;
   late_keepers() = default;
@@ -79,7 +79,8 @@ class router {
   /// All waiting tasks; they keep their keepers.
   std::vector<node*> take_waiting();
 
-  [[nodiscard]] bool could_start(const node& n, std::span<node* const> stuck, std::string& tag) const;
+  [[nodiscard]] bool could_start(const node& n, std::span<node* const> stuck,
+                                 std::string& tag) const;
   [[nodiscard]] std::string place_of(const node& n, std::int32_t default_place) const;
   [[nodiscard]] std::vector<place_status> places() const;
   [[nodiscard]] std::optional<std::int32_t> find_place(const std::string& name) const;
@@ -109,7 +110,7 @@ class router {
   // Waiting tasks of equal needs, by descending priority, then age.
   struct queue {
     std::map<std::pair<std::int64_t, std::uint64_t>, node*> tasks;
-    candidate claimed;          // by the first task, once it was passed over too often
+    candidate claimed;  // by the first task, once it was passed over too often
     bool claims = false;
   };
 

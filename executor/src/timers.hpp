@@ -14,7 +14,8 @@
 
 namespace fronta::detail {
 
-/// Task timeouts and back-off pauses, on one thread that starts with the first of them. Thread-safe.
+/// Task timeouts and back-off pauses, on one thread that starts with the first of them.
+/// Thread-safe.
 class timers {
  public:
   using action = void (*)(node& n);
@@ -25,8 +26,8 @@ class timers {
   timers& operator=(const timers&) = delete;
 
   [[nodiscard]] clock::time_point now() const noexcept { return clock_->now(); }
-  /// Calls `what(n)` on the timer's thread at that time, unless cancelled; keeps the node until then.
-  /// Never 0. Throws std::bad_alloc and std::system_error.
+  /// Calls `what(n)` on the timer's thread at that time, unless cancelled; keeps the node until
+  /// then. Never 0. Throws std::bad_alloc and std::system_error.
   std::uint64_t add(clock::time_point at, node& n, action what);
   /// False when it has fired, is about to, or never was.
   bool cancel(std::uint64_t id) noexcept;

@@ -100,9 +100,8 @@ TEST(CpuAmounts, AmountsThatRunAtOnceNeverExceedTheWorkers) {
   auto ex = pool(2);
   for (int i = 0; i < 300; ++i) {
     const auto hundredths = static_cast<int>(random() % 200) + 1;
-    ex.post(cpu(hundredths / 100.0), [&, hundredths] {
-      const usage::scope inside(used, hundredths);
-    });
+    ex.post(cpu(hundredths / 100.0),
+            [&, hundredths] { const usage::scope inside(used, hundredths); });
   }
   ex.shutdown();
   EXPECT_LE(used.most(), 200);

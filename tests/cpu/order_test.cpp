@@ -35,7 +35,8 @@ struct Order : testing::Test {
 //
 TEST_F(Order, ExternalSubmitsStartInOrderOnOneWorker) {
   std::vector<int> ran;
-  constexpr int count = 1'000;  // more than a batch, and more than the turns between two looks at the inbox
+  constexpr int count =
+      1'000;  // more than a batch, and more than the turns between two looks at the inbox
   {
     const occupied_worker busy(ex);
     for (int i = 0; i < count; ++i) ex.post([&ran, i] { ran.push_back(i); });

@@ -100,10 +100,17 @@ class tree {
       fronta::task_options options;
       if (below(random, 4) == 0) options.priority = below(random, 5) - 2;
       switch (below(random, 6)) {
-        case 0: options.needs = {{"cpu", 0.5}}; break;
-        case 1: options.needs = {{"cpu", 1.5}}; break;
-        case 2: options.needs = {{"seat", 1}}; break;
-        default: break;
+        case 0:
+          options.needs = {{"cpu", 0.5}};
+          break;
+        case 1:
+          options.needs = {{"cpu", 1.5}};
+          break;
+        case 2:
+          options.needs = {{"seat", 1}};
+          break;
+        default:
+          break;
       }
       ++submitted_;
       children.push_back(ex_.submit(options, [this, own = std::minstd_rand(random()), depth]() {
@@ -128,16 +135,23 @@ class tree {
   static void wait(std::minstd_rand& random, const std::vector<any_future>& children) {
     try {
       switch (below(random, 6)) {
-        case 0: fronta::wait(children); break;
-        case 1: fronta::wait(children, fronta::first_completed); break;
-        case 2: fronta::wait(children, fronta::first_exception, 1ms); break;
+        case 0:
+          fronta::wait(children);
+          break;
+        case 1:
+          fronta::wait(children, fronta::first_completed);
+          break;
+        case 2:
+          fronta::wait(children, fronta::first_exception, 1ms);
+          break;
         case 3:
           for (const auto& f : fronta::as_completed(children)) EXPECT_TRUE(f.done());
           break;
         case 4:
           for (const auto& f : children) f.wait();
           break;
-        default: break;  // children outlive their parent
+        default:
+          break;  // children outlive their parent
       }
     } catch (const fronta::deadlock_error& e) {
       EXPECT_EQ(e.tag(), "seat");
@@ -152,9 +166,8 @@ class tree {
 // N-01, N-02, N-03
 TEST(ThreadsStress, RandomTreesOfTasksEndCompletely) {
   for_seeds([](std::minstd_rand& random) {
-    fronta::executor ex{fronta::cpu::threads{.workers = 2 + below(random, 2),
-                                             .offers = {{"seat", 2}},
-                                             .max_substitutes = substitutes}};
+    fronta::executor ex{fronta::cpu::threads{
+        .workers = 2 + below(random, 2), .offers = {{"seat", 2}}, .max_substitutes = substitutes}};
     tree t(ex);
     std::vector<future<void>> roots;
     for (int i = 0; i < 8; ++i) {
@@ -295,8 +308,8 @@ TEST(ThreadsStress, ExecutorsMayDieOnTheirOwnWorkers) {
     {
       const auto alive = std::make_shared<int>(0);
       pool_alive = alive;
-      auto shared = std::make_shared<executor>(
-          fronta::cpu::threads{.workers = 2, .initializer = [alive] {}});
+      auto shared =
+          std::make_shared<executor>(fronta::cpu::threads{.workers = 2, .initializer = [alive] {}});
       for (int i = 0; i < 5; ++i) {
         shared->post([&ran, shared]() mutable {
           shared.reset();
@@ -347,8 +360,8 @@ TEST(ThreadsStress, TasksThatWaitForEachOtherAtRandomNeverHang) {
                 tasks[own() % count].wait();
               } else {
                 const std::vector two{tasks[own() % count], tasks[own() % count]};
-                fronta::wait(two, below(own, 2) == 0 ? fronta::all_completed
-                                                     : fronta::first_completed);
+                fronta::wait(two,
+                             below(own, 2) == 0 ? fronta::all_completed : fronta::first_completed);
               }
             } catch (const fronta::deadlock_error& e) {
               EXPECT_TRUE(e.tag().empty());
@@ -397,7 +410,9 @@ TEST(ThreadsStress, AmountsOfCpuAreNeverExceeded) {
           yield_sometimes(own);
         }
         if (below(own, 3) == 0) {
-          ex.submit({.needs = {{"cpu", 0.3}}}, [&] { const counted_amount inside(sum, 30); }).wait();
+          ex.submit({.needs = {{"cpu", 0.3}}}, [&] {
+              const counted_amount inside(sum, 30);
+            }).wait();
         }
         const counted_amount inside(sum, hundredths);
         ++ran;

@@ -319,21 +319,23 @@ TEST(Waits, GoBackAndForthBetweenTwoExecutors) {
 // T-07
 TEST(Waits, ForTheEndOfAnotherExecutorLendTheShare) {
   auto outer = pool(1);
-  EXPECT_EQ(outer.submit([&] {
-                 std::atomic<int> result = 0;
-                 {
-                   auto inner = pool(1);
-                   // Needs the worker whose task waits in inner's destructor.
-                   inner.post([&] { result = outer.submit([] { return 1; }).get(); });
-                 }
-                 auto again = pool(1);
-                 again.post([&] { result += outer.submit([] { return 1; }).get(); });
-                 again.shutdown();
-                 auto bounded = pool(1);
-                 bounded.post([&] { result += outer.submit([] { return 1; }).get(); });
-                 EXPECT_TRUE(bounded.shutdown_for(1h));
-                 return result.load();
-               }).get(),
+  EXPECT_EQ(outer
+                .submit([&] {
+                  std::atomic<int> result = 0;
+                  {
+                    auto inner = pool(1);
+                    // Needs the worker whose task waits in inner's destructor.
+                    inner.post([&] { result = outer.submit([] { return 1; }).get(); });
+                  }
+                  auto again = pool(1);
+                  again.post([&] { result += outer.submit([] { return 1; }).get(); });
+                  again.shutdown();
+                  auto bounded = pool(1);
+                  bounded.post([&] { result += outer.submit([] { return 1; }).get(); });
+                  EXPECT_TRUE(bounded.shutdown_for(1h));
+                  return result.load();
+                })
+                .get(),
             3);
 }
 
@@ -455,8 +457,7 @@ TEST(Substitutes, BeyondTheirNumberAWaitThrowsAndTheTaskGoesOn) {
 TEST(Substitutes, RunTheInitializerBeforeTheirFirstTask) {
   thread_local int initialized = 0;
   gate go;
-  fronta::executor ex{
-      fronta::cpu::threads{.workers = 1, .initializer = [] { ++initialized; }}};
+  fronta::executor ex{fronta::cpu::threads{.workers = 1, .initializer = [] { ++initialized; }}};
   const auto worker = ex.submit([] { return std::this_thread::get_id(); }).get();
   auto blocked = ex.submit([&] {
     const fronta::this_task::blocking lent;
@@ -476,10 +477,10 @@ TEST(Substitutes, AThrowingInitializerInOneBreaksThePoolWithoutAHang) {
   std::atomic<int> calls = 0;
   const auto previous = fronta::set_error_hook([](std::exception_ptr, const std::string&) {});
   {
-    fronta::executor ex{fronta::cpu::threads{
-        .workers = 1, .initializer = [&] {
-          if (++calls > 1) throw std::runtime_error("no second one");
-        }}};
+    fronta::executor ex{fronta::cpu::threads{.workers = 1, .initializer = [&] {
+                                               if (++calls > 1)
+                                                 throw std::runtime_error("no second one");
+                                             }}};
     auto parent = ex.submit([&] {
       auto child = ex.submit([] {});
       EXPECT_THROW(child.result(1h), fronta::broken_pool_error);

@@ -43,10 +43,10 @@ struct fronta::resolve<interval> {
 
 namespace {
 
-using fronta::cpu::threads;
 using fronta::executor;
 using fronta::future;
 using fronta::promise;
+using fronta::cpu::threads;
 using fronta::detail::submittable;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -163,8 +163,8 @@ TEST_F(Arguments, AVectorOfFuturesArrivesAsAVectorOfValues) {
   const std::vector futures{number(1), number(2), number(3)};
   const auto f = ex->submit([](std::vector<int> v) { return v; }, futures);
   EXPECT_THAT(f.get(), ElementsAre(1, 2, 3));
-  const auto none = ex->submit([](const std::vector<int>& v) { return v.size(); },
-                               std::vector<future<int>>{});
+  const auto none =
+      ex->submit([](const std::vector<int>& v) { return v.size(); }, std::vector<future<int>>{});
   EXPECT_EQ(none.get(), 0U);
 }
 
@@ -187,8 +187,8 @@ TEST_F(Arguments, AVectorOfMoveOnlyFuturesCanBeGivenAway) {
   std::vector<future<std::unique_ptr<int>>> futures;
   futures.push_back(ex->submit([] { return std::make_unique<int>(1); }));
   futures.push_back(ex->submit([] { return std::make_unique<int>(2); }));
-  const auto f = ex->submit(
-      [](std::vector<std::unique_ptr<int>> v) { return *v.at(0) + *v.at(1); }, std::move(futures));
+  const auto f = ex->submit([](std::vector<std::unique_ptr<int>> v) { return *v.at(0) + *v.at(1); },
+                            std::move(futures));
   EXPECT_EQ(f.get(), 3);
 }
 
@@ -239,8 +239,8 @@ TEST_F(Arguments, WhatNobodyResolvesArrivesAsItIs) {
     future<int> inside;
   };
   promise<int> p;
-  const auto f = ex->submit([](const opaque& o) { return o.inside.done(); },
-                            opaque{p.get_future()});
+  const auto f =
+      ex->submit([](const opaque& o) { return o.inside.done(); }, opaque{p.get_future()});
   EXPECT_FALSE(f.get());
   static_assert(!submittable<int (*)(int), opaque>);
 }
@@ -271,9 +271,8 @@ TEST_F(Arguments, AFutureOfAReferencePassesTheObject) {
   ex->submit([](int& t) { t = 2; }, f).wait();
   EXPECT_EQ(target, 2);
   EXPECT_EQ(&f.get(), &target);
-  const auto again = ex->submit([](int& t) -> int& { return t; }, ex->submit([&]() -> int& {
-    return target;
-  }));
+  const auto again =
+      ex->submit([](int& t) -> int& { return t; }, ex->submit([&]() -> int& { return target; }));
   EXPECT_EQ(&again.get(), &target);
 }
 

@@ -22,12 +22,12 @@
 namespace {
 
 using namespace std::chrono_literals;
-using fronta::cpu::threads;
 using fronta::executor;
 using fronta::executor_options;
 using fronta::future;
 using fronta::promise;
 using fronta::resources;
+using fronta::cpu::threads;
 using fronta::test::captured_errors;
 using fronta::test::gate;
 using testing::HasSubstr;
@@ -164,8 +164,7 @@ TEST_F(BadInput, AThrowingCopyLeavesSubmitWithoutATrace) {
   int calls = 0;
   EXPECT_EQ(text_of<std::runtime_error>([&] { ex.submit(bad); }), "copy");
   EXPECT_EQ(text_of<std::runtime_error>([&] { ex.post({.retries = 1}, bad); }), "copy");
-  EXPECT_EQ(text_of<std::runtime_error>(
-                [&] { ex.submit([&](const fragile&) { ++calls; }, bad); }),
+  EXPECT_EQ(text_of<std::runtime_error>([&] { ex.submit([&](const fragile&) { ++calls; }, bad); }),
             "copy");
   EXPECT_EQ(fragile::alive, 1);
   ex.shutdown();
@@ -351,8 +350,9 @@ TEST(OutOfRange, TagsThatAreNoQuantitiesAreRefused) {
   EXPECT_THAT(refused(std::numeric_limits<unsigned long long>::max()), HasSubstr("too large"));
   EXPECT_THAT(refused(1e-9), HasSubstr("resolution"));
   EXPECT_THAT(refused(0), HasSubstr("\"gpu\""));
-  EXPECT_THAT(text_of<std::invalid_argument>([] { const resources r{{"a", 1}, {"b", 1}, {"a", 2}}; }),
-              HasSubstr("twice"));
+  EXPECT_THAT(
+      text_of<std::invalid_argument>([] { const resources r{{"a", 1}, {"b", 1}, {"a", 2}}; }),
+      HasSubstr("twice"));
   EXPECT_THAT(text_of<std::invalid_argument>([] { const resources r{{"", 1}}; }),
               HasSubstr("empty"));
 }
@@ -370,9 +370,7 @@ TEST_F(BadInput, AnUnknownTagIsNamedAtSubmit) {
 TEST(Deadlock, ATaskThatWaitsForATagItHoldsIsTold) {
   executor ex{threads{.workers = 2, .offers = {{"t", 1}}}};
   const auto f = ex.submit({.name = "holder", .needs = {{"t", 1}}}, [] {
-    fronta::this_task::executor()
-        .submit({.name = "inner", .needs = {{"t", 1}}}, [] {})
-        .wait();
+    fronta::this_task::executor().submit({.name = "inner", .needs = {{"t", 1}}}, [] {}).wait();
   });
   try {
     f.get();

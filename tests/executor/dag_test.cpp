@@ -20,10 +20,10 @@
 
 namespace {
 
-using fronta::cpu::threads;
 using fronta::executor;
 using fronta::future;
 using fronta::promise;
+using fronta::cpu::threads;
 using fronta::test::gate;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -92,8 +92,8 @@ TEST(Dag, AFailureReachesAllDependentsAsTheSameException) {
     ++runs;
     return x;
   };
-  const auto a = ex.submit({.name = "source"}, [](int) -> int { throw std::runtime_error("no"); },
-                           p.get_future());
+  const auto a = ex.submit(
+      {.name = "source"}, [](int) -> int { throw std::runtime_error("no"); }, p.get_future());
   const auto b = ex.submit(counted, a);
   const auto c = ex.submit(counted, b);
   const auto two = ex.submit([&](int, int) { return ++runs; }, b, c);
@@ -200,8 +200,8 @@ class DeadDependent : public testing::Test {
   void SetUp() override {
     auto big = ex.submit([] { return std::make_shared<int>(1); });
     held = big.result();
-    dependent = ex.submit(
-        [](const std::shared_ptr<int>& value, int) { return *value; }, big, other.get_future());
+    dependent = ex.submit([](const std::shared_ptr<int>& value, int) { return *value; }, big,
+                          other.get_future());
     big = {};
     settle(ex);
     EXPECT_FALSE(held.expired());
@@ -233,8 +233,8 @@ TEST(Dag, ADependentThatFailsAtSubmitHoldsNoInput) {
   const std::weak_ptr<int> held = big.result();
   promise<int> failed;
   failed.set_exception(std::make_exception_ptr(1));
-  const auto dead = ex.submit([](const std::shared_ptr<int>&, int) {}, std::move(big),
-                              failed.get_future());
+  const auto dead =
+      ex.submit([](const std::shared_ptr<int>&, int) {}, std::move(big), failed.get_future());
   settle(ex);
   EXPECT_TRUE(dead.done());
   EXPECT_TRUE(held.expired());
@@ -331,8 +331,8 @@ TEST(TwoExecutors, AFutureOfOneIsAnInputOnTheOther) {
   executor a{threads{.workers = 1, .name = "a"}};
   executor b{threads{.workers = 1, .name = "b"}};
   const auto there = a.submit([] { return 20; });
-  const auto here = b.submit(
-      [](int x) { return std::pair(x + 1, fronta::this_task::place()); }, there);
+  const auto here =
+      b.submit([](int x) { return std::pair(x + 1, fronta::this_task::place()); }, there);
   EXPECT_EQ(here.get(), std::pair(21, std::string("b")));
   const auto back = a.submit([](int x, const auto& p) { return x + p.first; }, there, here);
   EXPECT_EQ(back.get(), 41);

@@ -22,12 +22,12 @@
 namespace {
 
 using namespace std::chrono_literals;
-using fronta::cpu::threads;
 using fronta::executor;
 using fronta::executor_options;
 using fronta::future;
 using fronta::promise;
 using fronta::task_options;
+using fronta::cpu::threads;
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 constexpr bool sanitized = true;
@@ -251,9 +251,7 @@ class RandomGraphs : public testing::Test {
 
   static graph build(const fronta::executor_ref& ex, fronta::rng& random, int size) {
     graph g;
-    const auto any = [&]() -> const future<tracked>& {
-      return g.tasks[random() % g.tasks.size()];
-    };
+    const auto any = [&]() -> const future<tracked>& { return g.tasks[random() % g.tasks.size()]; };
     for (int i = 0; i < size; ++i) {
       const auto salt = random();
       const auto o = random_options(random, g);
@@ -264,11 +262,12 @@ class RandomGraphs : public testing::Test {
       } else {
         std::vector<future<tracked>> inputs;
         for (auto n = random() % 5; n-- > 0;) inputs.push_back(any());
-        g.tasks.push_back(ex.submit(o,
-                                    [salt](fronta::values<tracked> v) {
-                                      return work(tracked(static_cast<int>(v.size())), salt);
-                                    },
-                                    inputs));
+        g.tasks.push_back(ex.submit(
+            o,
+            [salt](fronta::values<tracked> v) {
+              return work(tracked(static_cast<int>(v.size())), salt);
+            },
+            inputs));
       }
     }
     return g;
@@ -349,8 +348,7 @@ TEST_F(RandomGraphs, EndInACancellingShutdown) {
     fronta::rng random(12, round++);
     executor ex{executor_options{.tags = {{"w", 2}}, .seed = round},
                 threads{.workers = 2, .name = "a", .offers = {{"t", 3}}},
-                threads{.workers = 2, .name = "b"},
-                fronta::bare_place{"gpu:0", {{"gpu", 2}}}};
+                threads{.workers = 2, .name = "b"}, fronta::bare_place{"gpu:0", {{"gpu", 2}}}};
     const auto g = build(ex, random, 200);
     ex.shutdown({.wait = true, .cancel_futures = true});
     for (const auto& f : g.tasks) ASSERT_TRUE(f.done());
@@ -374,12 +372,13 @@ TEST_F(RandomGraphs, OnAStreamThatIsLostAndComesBack) {
     for (int i = 0; i < 300; ++i) {
       const auto input = all.empty() ? ex.scatter(1) : all[random() % all.size()];
       const bool fails = random() % 16 == 0;
-      all.push_back(ex.submit(random() % 4 == 0 ? task_options{.place_on = "pool"} : on_stream,
-                              [fails](int x) {
-                                if (fails) throw deliberate("failed");
-                                return x + 1;
-                              },
-                              input));
+      all.push_back(ex.submit(
+          random() % 4 == 0 ? task_options{.place_on = "pool"} : on_stream,
+          [fails](int x) {
+            if (fails) throw deliberate("failed");
+            return x + 1;
+          },
+          input));
       if (random() % 16 == 0) all[random() % all.size()].cancel();
       if (i == 150) {
         device.remove_place(place, std::make_exception_ptr(fronta::cancelled_error("lost")));
@@ -399,12 +398,13 @@ TEST(KeyStress, EveryHandleOnAKeyIsGood) {
     fronta::rng random(seed);
     for (int i = 0; i < (sanitized ? 3'000 : 10'000); ++i) {
       const auto input = ex.scatter(static_cast<int>(i));
-      const auto f = ex.submit({.key = "k" + std::to_string(random() % 2)},
-                               [&runs](int x) {
-                                 ++runs;
-                                 return x;
-                               },
-                               input);
+      const auto f = ex.submit(
+          {.key = "k" + std::to_string(random() % 2)},
+          [&runs](int x) {
+            ++runs;
+            return x;
+          },
+          input);
       if (random() % 2 == 0) f.cancel();
       if (random() % 2 == 0) f.wait();
     }

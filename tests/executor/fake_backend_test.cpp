@@ -119,10 +119,9 @@ TEST_F(Stream, AFailureReachesADependentThatWasLaunchedBefore) {
 
 TEST_F(Stream, AFailureReachesADependentThatWouldHaveTakenTheValue) {
   bool ran = false;
-  const auto b = ex.submit(at_stream("b"), [&](std::unique_ptr<int>) { ran = true; },
-                           ex.submit(at_stream("a"), []() -> std::unique_ptr<int> {
-                             throw std::runtime_error("no");
-                           }));
+  const auto b = ex.submit(
+      at_stream("b"), [&](std::unique_ptr<int>) { ran = true; },
+      ex.submit(at_stream("a"), []() -> std::unique_ptr<int> { throw std::runtime_error("no"); }));
   device.step_all();
   EXPECT_THROW(b.get(), std::runtime_error);
   EXPECT_FALSE(ran);
@@ -269,8 +268,8 @@ TEST_F(Remote, AValueIsFetchedOnceBeforeItIsFirstRead) {
 
 TEST_F(Remote, ADependentElsewhereFetchesIt) {
   auto f = ex.submit(there, [] { return std::make_unique<int>(3); });
-  const auto here = ex.submit({.place_on = "pool"}, [](std::unique_ptr<int> p) { return *p; },
-                              std::move(f));
+  const auto here =
+      ex.submit({.place_on = "pool"}, [](std::unique_ptr<int> p) { return *p; }, std::move(f));
   device.step();
   EXPECT_EQ(here.get(), 3);
   EXPECT_EQ(device.fetches(), 1U);

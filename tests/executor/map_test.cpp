@@ -123,9 +123,9 @@ TEST(Map, ZipsToTheShortestInput) {
   auto ex = pool();
   const std::vector<int> a{1, 2, 3, 4};
   const std::list<int> b{10, 20, 30};
-  EXPECT_THAT(collect(ex.map([](int x, int y, int z) { return x * y + z; }, a, b,
-                             std::views::iota(5))),
-              ElementsAre(15, 46, 97));
+  EXPECT_THAT(
+      collect(ex.map([](int x, int y, int z) { return x * y + z; }, a, b, std::views::iota(5))),
+      ElementsAre(15, 46, 97));
 }
 
 // M-02
@@ -197,7 +197,8 @@ TEST(Map, OutcomesGoOnPastFailures) {
   auto ex = pool();
   for (const std::ptrdiff_t chunk : {1, 4}) {
     std::vector<int> seen;
-    for (auto&& o : ex.map(map_options{.chunk_size = chunk}, fail_at_three, numbers(6)).outcomes()) {
+    for (auto&& o :
+         ex.map(map_options{.chunk_size = chunk}, fail_at_three, numbers(6)).outcomes()) {
       seen.push_back(o ? o.value() : -1);
     }
     EXPECT_THAT(seen, ElementsAre(0, 1, 2, -1, 4, 5));
@@ -259,8 +260,8 @@ TEST(Map, OnTimeoutTheAwaitedItemAndThoseBehindItNeverRun) {
     std::atomic<int> ran = 0;
     auto ex = pool(1);
     occupied_worker busy(ex);
-    auto results = ex.map(map_options{.chunk_size = chunk, .timeout = 1ms}, [&](int) { ++ran; },
-                          numbers(4));
+    auto results =
+        ex.map(map_options{.chunk_size = chunk, .timeout = 1ms}, [&](int) { ++ran; }, numbers(4));
     auto at = results.begin();
     EXPECT_THROW(*at, timeout_error);
     EXPECT_TRUE(at == results.end());
@@ -362,9 +363,10 @@ TEST(Map, AnInputThatThrowsLeavesTheCallAndCancelsWhatWasSubmitted) {
     auto ex = pool(1);
     {
       occupied_worker busy(ex);
-      EXPECT_THROW(ex.map(map_options{.chunk_size = chunk}, [&](int) { ++ran; },
-                          numbers_that_throw_at(6)),
-                   std::out_of_range);
+      EXPECT_THROW(
+          ex.map(
+              map_options{.chunk_size = chunk}, [&](int) { ++ran; }, numbers_that_throw_at(6)),
+          std::out_of_range);
     }
     ex.shutdown();
     EXPECT_EQ(ran.load(), 0);
@@ -574,8 +576,9 @@ TEST(Map, ItemsTakeTheOptionsOfTasks) {
     occupied_worker busy(ex);
     ex.map([&](int x) { ran.push_back(x); }, numbers(2));
     ex.map(map_options{.task = {.priority = 1}}, [&](int x) { ran.push_back(10 + x); }, numbers(2));
-    ex.map(map_options{.chunk_size = 2, .task = {.priority = 2}},
-           [&](int x) { ran.push_back(20 + x); }, numbers(2));
+    ex.map(
+        map_options{.chunk_size = 2, .task = {.priority = 2}},
+        [&](int x) { ran.push_back(20 + x); }, numbers(2));
   }
   ex.shutdown();
   EXPECT_THAT(ran, ElementsAre(20, 21, 10, 11, 0, 1));

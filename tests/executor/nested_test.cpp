@@ -132,7 +132,8 @@ TEST(Nested, WideAndDeepTreesRunEveryTaskOnce) {
     ++executions;
     if (depth == 0) return 1;
     std::vector<future<int>> children;
-    for (int i = 0; i < 4; ++i) children.push_back(ex.submit([&, depth] { return tree(depth - 1); }));
+    for (int i = 0; i < 4; ++i)
+      children.push_back(ex.submit([&, depth] { return tree(depth - 1); }));
     int sum = 1;
     for (const auto& c : children) sum += c.get();
     return sum;

@@ -29,11 +29,11 @@ namespace {
 
 using namespace std::chrono_literals;
 using fronta::annotate;
-using fronta::cpu::threads;
 using fronta::executor;
 using fronta::executor_options;
 using fronta::future;
 using fronta::promise;
+using fronta::cpu::threads;
 using fronta::test::captured_errors;
 using fronta::test::gate;
 using fronta::test::manual_clock;
@@ -73,9 +73,9 @@ TEST_F(TaskTimeout, OfZeroOrLessEndsTheTaskBeforeItRuns) {
 TEST_F(TaskTimeout, OfTheLongestDurationsNeverComes) {
   const auto most = ex.submit({.timeout = std::chrono::nanoseconds::max()}, [] { return 1; });
   const auto hours = ex.submit({.timeout = std::chrono::hours::max()}, [] { return 2; });
-  const auto infinite = ex.submit(
-      {.timeout = std::chrono::duration<double>(std::numeric_limits<double>::infinity())},
-      [] { return 3; });
+  const auto infinite =
+      ex.submit({.timeout = std::chrono::duration<double>(std::numeric_limits<double>::infinity())},
+                [] { return 3; });
   clock->advance(24h * 365 * 90);
   EXPECT_EQ(most.get() + hours.get() + infinite.get(), 6);
 }
@@ -523,10 +523,10 @@ TEST(Rng, OfARetryDiffersFromTheFirstRunAndIsReproducible) {
     executor ex{executor_options{.seed = 5}, threads{.workers = 2}};
     numbers seen;
     ex.submit({.retries = 2}, [&] {
-      seen.push_back(fronta::this_task::rng()());
-      EXPECT_EQ(fronta::this_task::rng()(), seen.back());
-      if (seen.size() < 3) throw std::runtime_error("again");
-    }).wait();
+        seen.push_back(fronta::this_task::rng()());
+        EXPECT_EQ(fronta::this_task::rng()(), seen.back());
+        if (seen.size() < 3) throw std::runtime_error("again");
+      }).wait();
     return seen;
   };
   const auto seen = run();
@@ -555,8 +555,10 @@ TEST(Rng, OfAMapIsTheSameInChunksAndInAWindow) {
   const auto mapped = [](fronta::map_options options, int workers) {
     executor ex{executor_options{.seed = 9}, threads{.workers = workers}};
     numbers all;
-    for (auto v : ex.map(std::move(options), [](int i) { return fronta::this_task::rng()() + static_cast<unsigned>(i); },
-                         std::views::iota(0, 20))) {
+    for (auto v : ex.map(
+             std::move(options),
+             [](int i) { return fronta::this_task::rng()() + static_cast<unsigned>(i); },
+             std::views::iota(0, 20))) {
       all.push_back(v);
     }
     return all;
@@ -591,9 +593,9 @@ class Annotated : public testing::Test {
   int runs_of_failing(const fronta::task_options& options) {
     std::atomic<int> runs = 0;
     ex.submit(options, [&] {
-      ++runs;
-      throw std::runtime_error("no");
-    }).wait();
+        ++runs;
+        throw std::runtime_error("no");
+      }).wait();
     return runs;
   }
 };

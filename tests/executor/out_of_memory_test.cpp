@@ -70,10 +70,10 @@ namespace {
 
 using namespace std::chrono_literals;
 using fronta::any_future;
-using fronta::cpu::threads;
 using fronta::executor;
 using fronta::executor_options;
 using fronta::future;
+using fronta::cpu::threads;
 
 // Counts living copies of itself.
 struct counted {
@@ -135,7 +135,8 @@ class OutOfMemory : public testing::TestWithParam<failing> {
 };
 
 TEST_P(OutOfMemory, InSubmit) {
-  survives([&] { return ex.submit([c = counted()] { return static_cast<int>(c.ballast.size()); }); });
+  survives(
+      [&] { return ex.submit([c = counted()] { return static_cast<int>(c.ballast.size()); }); });
 }
 
 TEST_P(OutOfMemory, InSubmitWithArgumentsAndInputs) {
@@ -190,8 +191,8 @@ TEST_P(OutOfMemory, InSubmitOfATaskThatIsLateAlready) {
 }
 
 TEST_P(OutOfMemory, InSubmitInAScope) {
-  const fronta::annotate scope{{.name = "a name that does not fit into a small string",
-                                .needs = {{"tag", 1}}}};
+  const fronta::annotate scope{
+      {.name = "a name that does not fit into a small string", .needs = {{"tag", 1}}}};
   survives([&] { return ex.submit([c = counted()] { return 1; }); });
 }
 
@@ -210,8 +211,8 @@ TEST_P(OutOfMemory, InScatter) {
 TEST_P(OutOfMemory, InMap) {
   executor wide{threads{.workers = 1}};
   survives([&]() -> any_future {
-    auto range = wide.map({.chunk_size = 2}, [c = counted()](int i) { return i; },
-                          std::vector{1, 2, 3});
+    auto range =
+        wide.map({.chunk_size = 2}, [c = counted()](int i) { return i; }, std::vector{1, 2, 3});
     allocations_left = -1;
     int sum = 0;
     for (const int i : range) sum += i;

@@ -22,12 +22,12 @@
 namespace {
 
 using namespace std::chrono_literals;
-using fronta::cpu::threads;
 using fronta::executor;
 using fronta::executor_options;
 using fronta::future;
 using fronta::keep;
 using fronta::promise;
+using fronta::cpu::threads;
 using fronta::test::gate;
 using fronta::test::manual_clock;
 using testing::ElementsAre;
@@ -137,9 +137,8 @@ TEST_F(Retry, IsRefusedForWhatCanOnlyBeUsedOnce) {
   };
   refused(one_shot());
   // A move-only callable that can be called again is fine.
-  const auto f = ex.submit({.retries = 1}, [p = std::make_unique<int>(1), this] {
-    return flaky{&runs, 2}() + *p;
-  });
+  const auto f = ex.submit({.retries = 1},
+                           [p = std::make_unique<int>(1), this] { return flaky{&runs, 2}() + *p; });
   EXPECT_EQ(f.get(), 3);
 }
 
@@ -168,9 +167,9 @@ TEST_F(Retry, RetryIfDecidesByTheException) {
 
 TEST_F(Retry, AThrowingRetryIfEndsTheTaskWithItsOwnErrorAndIsReported) {
   const fronta::test::captured_errors errors;
-  const auto f = ex.submit(
-      {.retries = 5, .retry_if = [](const std::exception_ptr&) -> bool { throw 1; }},
-      flaky{&runs, never});
+  const auto f =
+      ex.submit({.retries = 5, .retry_if = [](const std::exception_ptr&) -> bool { throw 1; }},
+                flaky{&runs, never});
   EXPECT_EQ(what_of(f), "run 1");
   ASSERT_EQ(errors.count(), 1U);
   EXPECT_THAT(errors.texts()[0], HasSubstr("retry_if"));
@@ -238,8 +237,8 @@ TEST_F(RetryOnAClock, AConstantBackoffPausesBeforeEachRetryAndHoldsNoWorker) {
 
 //
 TEST_F(RetryOnAClock, AnExponentialBackoffGrowsUpToItsLimit) {
-  const auto f = ex.submit(
-      {.retries = 4, .backoff = fronta::backoff::exponential(100ms, 3, 500ms)}, flaky{&runs, 5});
+  const auto f = ex.submit({.retries = 4, .backoff = fronta::backoff::exponential(100ms, 3, 500ms)},
+                           flaky{&runs, 5});
   int done = 0;
   for (const auto pause : {100ms, 300ms, 500ms, 500ms}) {
     wait_until_at_least(runs, ++done);
@@ -297,7 +296,8 @@ TEST_F(RetryOnAClock, NothingIsRetriedAfterATimeoutThatCameWhileItRan) {
   EXPECT_EQ(runs, 1);
 }
 
-// The narrowest place for a timeout: the run has failed, and whether it is retried is being decided.
+// The narrowest place for a timeout: the run has failed, and whether it is retried is being
+// decided.
 TEST_F(RetryOnAClock, ATimeoutBetweenAFailureAndItsRetryIsFinal) {
   gate deciding;
   gate go;

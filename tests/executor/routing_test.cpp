@@ -22,11 +22,11 @@ namespace {
 
 using fronta::amount;
 using fronta::bare_place;
-using fronta::cpu::threads;
 using fronta::executor;
 using fronta::executor_options;
 using fronta::future;
 using fronta::resources;
+using fronta::cpu::threads;
 using fronta::test::concurrency_meter;
 using fronta::test::gate;
 using testing::HasSubstr;
@@ -185,10 +185,12 @@ TEST_F(TagsReturn, BetweenRetries) {
   auto options = all;
   options.retries = 3;
   std::atomic<int> runs = 0;
-  EXPECT_THROW(ex.submit(options, [&] {
-                   ++runs;
-                   throw std::runtime_error("no");
-                 }).get(),
+  EXPECT_THROW(ex.submit(options,
+                         [&] {
+                           ++runs;
+                           throw std::runtime_error("no");
+                         })
+                   .get(),
                std::runtime_error);
   EXPECT_EQ(runs, 4);
   all_is_back();
@@ -339,8 +341,8 @@ TEST(Unsatisfiable, NestedSubmitsPostsAndMapsAreRefusedToo) {
   executor ex{threads{.workers = 1}};
   const fronta::task_options bad{.needs = {{"gpu", 1}}};
   EXPECT_THROW(ex.post(bad, [] {}), fronta::unsatisfiable_error);
-  EXPECT_THROW(ex.map({.task = bad}, [](int i) { return i; }, std::vector{1}),
-               fronta::unsatisfiable_error);
+  EXPECT_THROW(
+      ex.map({.task = bad}, [](int i) { return i; }, std::vector{1}), fronta::unsatisfiable_error);
   const auto f = ex.submit([&] { fronta::this_task::executor().submit(bad, [] {}); });
   EXPECT_THROW(f.get(), fronta::unsatisfiable_error);
 }

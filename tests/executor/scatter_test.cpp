@@ -19,9 +19,9 @@
 namespace {
 
 using fronta::bare_place;
-using fronta::cpu::threads;
 using fronta::executor;
 using fronta::future;
+using fronta::cpu::threads;
 using fronta::test::gate;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -164,8 +164,8 @@ TEST_F(Scatter, AnOverloadedHolderDoesNotGetEverything) {
   running.wait();
   std::vector<future<std::string>> readers;
   for (int i = 0; i < 50; ++i) {
-    readers.push_back(ex.submit(
-        [](const std::vector<char>&) { return fronta::this_task::place(); }, data));
+    readers.push_back(
+        ex.submit([](const std::vector<char>&) { return fronta::this_task::place(); }, data));
   }
   // At least one gets by while the holder is busy.
   fronta::wait(readers, fronta::first_completed);
@@ -181,10 +181,11 @@ TEST(ScatterToDevices, ATaskTakesTheDeviceThatHoldsItsBytes) {
               bare_place{"gpu:1", {{"gpu", 1}}}};
   for (const std::string name : {"gpu:1", "gpu:0", "gpu:1", "gpu:1"}) {
     const auto data = ex.scatter(std::vector<char>(1'000), name);
-    EXPECT_THAT(ex.submit({.needs = {{"gpu", 1}}},
-                          [](const auto&) { return fronta::this_task::place(); }, data)
-                    .get(),
-                HasSubstr(name));
+    EXPECT_THAT(
+        ex.submit(
+              {.needs = {{"gpu", 1}}}, [](const auto&) { return fronta::this_task::place(); }, data)
+            .get(),
+        HasSubstr(name));
     // The device is free again when the next one is chosen.
     fronta::wait(ex.submit({.needs = {{"gpu", 1}}, .place_on = "gpu:0"}, [] {}),
                  ex.submit({.needs = {{"gpu", 1}}, .place_on = "gpu:1"}, [] {}));
@@ -195,8 +196,8 @@ TEST(ScatterToDevices, ATaskTakesTheDeviceThatHoldsItsBytes) {
 // L-05
 TEST_F(Scatter, PlaceOnBeatsTheBytes) {
   const auto large = ex.scatter(std::vector<char>(10'000'000), "b");
-  EXPECT_EQ(ex.submit({.place_on = "a"},
-                      [](const auto&) { return fronta::this_task::place(); }, large)
+  EXPECT_EQ(ex.submit(
+                  {.place_on = "a"}, [](const auto&) { return fronta::this_task::place(); }, large)
                 .get(),
             "a");
 }
@@ -226,8 +227,8 @@ TEST_F(Scatter, PendingReadersKeepTheDataAndNobodyElse) {
   const std::weak_ptr<int> held = token;
   fronta::promise<void> p;
   auto f = ex.scatter(std::move(token));
-  const auto reader = ex.submit([](const std::shared_ptr<int>& v) { return *v; }, f,
-                                p.get_future());
+  const auto reader =
+      ex.submit([](const std::shared_ptr<int>& v) { return *v; }, f, p.get_future());
   f = {};
   EXPECT_FALSE(held.expired());
   p.set_value();

@@ -157,7 +157,8 @@ TEST(Shutdown, WaitsForCallbacksDependentsNestedTasksAndRetries) {
   first.add_done_callback(ex, [&](const auto&) { ++ended; });
   ex.submit([&](int) { ++ended; }, first);
   ex.submit([&] {
-    fronta::this_task::executor().post([&] { fronta::this_task::executor().post([&] { ++ended; }); });
+    fronta::this_task::executor().post(
+        [&] { fronta::this_task::executor().post([&] { ++ended; }); });
   });
   ex.submit({.retries = 2}, [&] {
     if (fronta::this_task::attempt() < 2) throw 1;
@@ -426,7 +427,8 @@ TEST(Shutdown, FuturesOutliveTheirExecutor) {
   EXPECT_FALSE(value.cancel());
   EXPECT_FALSE(value.request_stop());
   int called = 0;
-  value.add_done_callback([&](const future<std::string>& f) { called += f.get() == "text" ? 1 : 0; });
+  value.add_done_callback(
+      [&](const future<std::string>& f) { called += f.get() == "text" ? 1 : 0; });
   EXPECT_EQ(called, 1);
   EXPECT_EQ(fronta::wait(value, failed, cancelled).done.size(), 3U);
   auto other = pool();
@@ -489,10 +491,17 @@ TEST(Shutdown, RightBehindAFullQueueNeverHangs) {
     std::vector<future<void>> futures;
     for (int i = 0; i < workers + 1; ++i) futures.push_back(ex.submit([&] { ++ran; }));
     switch (round % 4) {
-      case 0: ex.shutdown(); break;
-      case 1: ex.shutdown(cancelling); break;
-      case 2: ex.shutdown(no_wait); break;
-      default: break;
+      case 0:
+        ex.shutdown();
+        break;
+      case 1:
+        ex.shutdown(cancelling);
+        break;
+      case 2:
+        ex.shutdown(no_wait);
+        break;
+      default:
+        break;
     }
     ex = pool(1);
     for (const auto& f : futures) EXPECT_TRUE(f.done());
@@ -523,11 +532,10 @@ TEST(Shutdown, AnOwnTaskCannotWaitForTheEndButMayAskForIt) {
 // S-10
 TEST(Shutdown, ANestedTaskCannotWaitForTheEndEither) {
   auto ex = pool(1);
-  EXPECT_TRUE(ex.submit([&] {
-                  return ex.submit([&] {
-                             return deadlock_would_occur([&] { ex.shutdown(); });
-                           }).get();
-                }).get());
+  EXPECT_TRUE(
+      ex.submit([&] {
+          return ex.submit([&] { return deadlock_would_occur([&] { ex.shutdown(); }); }).get();
+        }).get());
 }
 
 // S-10
@@ -563,12 +571,14 @@ TEST(Shutdown, ACallbackInTheCancellingThreadCannotWaitForTheEndEither) {
 // S-10
 TEST(Shutdown, AnotherExecutorsTaskMayWaitForTheEnd) {
   auto outer = pool(1);
-  EXPECT_EQ(outer.submit([] {
-                 auto inner = pool(1);
-                 auto f = inner.submit([] { return 1; });
-                 inner.shutdown();
-                 return f.result(0s);
-               }).get(),
+  EXPECT_EQ(outer
+                .submit([] {
+                  auto inner = pool(1);
+                  auto f = inner.submit([] { return 1; });
+                  inner.shutdown();
+                  return f.result(0s);
+                })
+                .get(),
             1);
 }
 

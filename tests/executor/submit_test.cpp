@@ -33,7 +33,9 @@ struct account {
 struct takes_anything {
   std::string operator()() const { return "nothing"; }
   std::string operator()(const task_options& o) const { return "options " + o.name; }
-  std::string operator()(const task_options& o, int) const { return "options " + o.name + " and int"; }
+  std::string operator()(const task_options& o, int) const {
+    return "options " + o.name + " and int";
+  }
 };
 
 // T-08
@@ -45,7 +47,8 @@ TEST_F(Submit, OptionsInFrontAreOfTheCallAndBehindTheCallableAreArguments) {
   EXPECT_EQ(ex.submit(options, takes_anything(), options).get(), "options x");
   EXPECT_EQ(ex.submit(takes_anything(), options, 1).get(), "options x and int");
   EXPECT_EQ(ex.submit(options, takes_anything(), options, 1).get(), "options x and int");
-  EXPECT_EQ(ex.submit(task_options{.name = "y"}, [] { return fronta::this_task::name(); }).get(), "y");
+  EXPECT_EQ(ex.submit(task_options{.name = "y"}, [] { return fronta::this_task::name(); }).get(),
+            "y");
   auto changeable = options;
   EXPECT_EQ(ex.submit(changeable, [] { return fronta::this_task::name(); }).get(), "x");
   EXPECT_EQ(ex.submit(std::move(changeable), [] { return fronta::this_task::name(); }).get(), "x");
@@ -107,7 +110,8 @@ TEST_F(Submit, TheFutureHasTheTypeOfTheResult) {
   static_assert(std::is_same_v<decltype(reference), future<int&>>);
   EXPECT_EQ(&reference.get(), &object);
   static_assert(std::is_same_v<decltype(ex.submit([] {})), future<void>>);
-  static_assert(std::is_same_v<decltype(ex.try_submit([] { return 1; })), std::optional<future<int>>>);
+  static_assert(
+      std::is_same_v<decltype(ex.try_submit([] { return 1; })), std::optional<future<int>>>);
   static_assert(std::is_void_v<decltype(ex.post([] { return 1; }))>);
 }
 

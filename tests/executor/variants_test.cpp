@@ -14,8 +14,8 @@
 namespace {
 
 using fronta::bare_place;
-using fronta::cpu::threads;
 using fronta::executor;
+using fronta::cpu::threads;
 using testing::HasSubstr;
 
 class Variants : public testing::Test {
@@ -35,8 +35,9 @@ TEST_F(Variants, TheTagsChooseTheBody) {
 }
 
 TEST_F(Variants, TakeArgumentsAndFuturesLikeAnyCallable) {
-  const auto both = fronta::variants([](int x, const std::string& s) { return s + std::to_string(x); },
-                                     [](int x, const std::string& s) { return std::to_string(x) + s; });
+  const auto both =
+      fronta::variants([](int x, const std::string& s) { return s + std::to_string(x); },
+                       [](int x, const std::string& s) { return std::to_string(x) + s; });
   const auto one = ex.submit([] { return 1; });
   EXPECT_EQ(ex.submit(both, one, std::string("-")).get(), "-1");
   EXPECT_EQ(ex.submit(gpu, both, one, std::string("-")).get(), "1-");

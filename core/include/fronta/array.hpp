@@ -12,23 +12,23 @@
 
 namespace fronta {
 
-/// An immutable block of numbers in host memory, shared by cheap handles: the currency of tasks that
-/// exchange bulk data. A task that takes `std::span<const T>` can be given an `array<T>` or a future
-/// of one. Reading is thread-safe; a handle itself is like any value.
+/// An immutable block of numbers in host memory, shared by cheap handles: the currency of tasks
+/// that exchange bulk data. A task that takes `std::span<const T>` can be given an `array<T>` or a
+/// future of one. Reading is thread-safe; a handle itself is like any value.
 /// ```
 /// fronta::array<float> a(1'000'000, 1.0F);
 /// auto sum = ex.submit([](std::span<const float> v) { … }, a);
 /// ```
 template <class T>
 class array {
-  static_assert(std::is_trivially_copyable_v<T>, "array<T> holds plain numbers and structs of them");
+  static_assert(std::is_trivially_copyable_v<T>,
+                "array<T> holds plain numbers and structs of them");
 
  public:
   using value_type = T;
 
   array() = default;
-  explicit array(std::size_t size, const T& value = T{})
-      : array(std::vector<T>(size, value)) {}
+  explicit array(std::size_t size, const T& value = T{}) : array(std::vector<T>(size, value)) {}
   array(std::initializer_list<T> values) : array(std::vector<T>(values)) {}
   /// Takes the vector's memory over.
   explicit array(std::vector<T> values)
@@ -57,7 +57,9 @@ class array {
   }
 
   /// Whether both handles name one block.
-  [[nodiscard]] bool same_block(const array& other) const noexcept { return block_ == other.block_; }
+  [[nodiscard]] bool same_block(const array& other) const noexcept {
+    return block_ == other.block_;
+  }
 
  private:
   std::shared_ptr<std::vector<T>> block_;

@@ -48,9 +48,7 @@ class launched_task {
   [[nodiscard]] std::string name() const { return node_->name(); }
   [[nodiscard]] std::int32_t priority() const noexcept { return node_->priority; }
   /// False once it was cancelled: drop it.
-  [[nodiscard]] bool wanted() const noexcept {
-    return node_->current() == detail::phase::pending;
-  }
+  [[nodiscard]] bool wanted() const noexcept { return node_->current() == detail::phase::pending; }
   /// Its successors with `key` or `issued` edges may go. Before `run`; from any thread.
   void report_key() noexcept { node_->raise(edge_level::key); }
   void report_issued() noexcept { node_->raise(edge_level::issued); }
@@ -107,8 +105,8 @@ class backend {
   /// The level that an edge needs when both tasks are to run here.
   [[nodiscard]] virtual edge_level edge_within() const noexcept { return edge_level::done; }
 
-  /// `next`: the calling worker is about to be free and may take it at once. `first`: the task holds
-  /// scarce amounts, so nothing should go before it.
+  /// `next`: the calling worker is about to be free and may take it at once. `first`: the task
+  /// holds scarce amounts, so nothing should go before it.
   enum class launch_as { normal, next, first };
   virtual void launch(launched_task task, std::size_t place, launch_as how) noexcept = 0;
   /// Tries to take a launched task back that has not started; by force also one that has. True when

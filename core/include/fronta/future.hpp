@@ -94,8 +94,7 @@ class any_future {
                                                                     : future_status::timeout;
   }
   template <class Duration>
-  future_status wait_until(
-      std::chrono::time_point<std::chrono::steady_clock, Duration> at) const {
+  future_status wait_until(std::chrono::time_point<std::chrono::steady_clock, Duration> at) const {
     return detail::wait_until(checked("wait_until"), deadline::at(at)) ? future_status::ready
                                                                        : future_status::timeout;
   }
@@ -117,7 +116,8 @@ class any_future {
   void add_done_callback(Fn fn) const;
   /// The same, with `fn` posted to an executor.
   template <class Executor, class Fn>
-    requires requires(Executor& ex, void (*job)()) { ex.post(job); } && std::invocable<Fn&, any_future>
+    requires requires(Executor& ex, void (*job)()) { ex.post(job); } &&
+             std::invocable<Fn&, any_future>
   void add_done_callback(Executor& ex, Fn fn) const;
 
   friend bool operator==(const any_future& a, const any_future& b) noexcept = default;
@@ -145,9 +145,10 @@ class future : public any_future {
  public:
   using value_type = T;
   /// What `result` returns: `const T&`, `U&` for `future<U&>`, or void.
-  using result_type = std::conditional_t<
-      std::is_void_v<T>, void,
-      std::conditional_t<std::is_reference_v<T>, T, std::add_lvalue_reference_t<std::add_const_t<T>>>>;
+  using result_type =
+      std::conditional_t<std::is_void_v<T>, void,
+                         std::conditional_t<std::is_reference_v<T>, T,
+                                            std::add_lvalue_reference_t<std::add_const_t<T>>>>;
 
   future() noexcept = default;
 
@@ -318,7 +319,8 @@ void any_future::add_done_callback(Fn fn) const {
 }
 
 template <class Executor, class Fn>
-  requires requires(Executor& ex, void (*job)()) { ex.post(job); } && std::invocable<Fn&, any_future>
+  requires requires(Executor& ex, void (*job)()) { ex.post(job); } &&
+           std::invocable<Fn&, any_future>
 void any_future::add_done_callback(Executor& ex, Fn fn) const {
   // Copied by value: an executor_ref is safe to keep; a reference to an executor may dangle.
   auto to = [&] {
@@ -435,7 +437,8 @@ class future_awaiter : private edge {
   future_awaiter(const future_awaiter&) = delete;
   future_awaiter& operator=(const future_awaiter&) = delete;
   ~future_awaiter() {
-    if (registered_) future_access::get(static_cast<const any_future&>(future_))->remove_edge(*this);
+    if (registered_)
+      future_access::get(static_cast<const any_future&>(future_))->remove_edge(*this);
   }
   [[nodiscard]] bool await_ready() const { return future_.done(); }
   template <class Promise>
@@ -484,8 +487,9 @@ struct scheduled_resume {
     try {
       scheduler.post([h] { h.resume(); });
     } catch (...) {
-      report_current("co_await: the scheduler refused the resumption; keep it open until the "
-                     "coroutine has ended");
+      report_current(
+          "co_await: the scheduler refused the resumption; keep it open until the "
+          "coroutine has ended");
     }
   }
 };

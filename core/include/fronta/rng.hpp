@@ -21,9 +21,7 @@ class rng {
                  static_cast<std::uint32_t>(stream >> 32)} {}
 
   static constexpr result_type min() noexcept { return 0; }
-  static constexpr result_type max() noexcept {
-    return std::numeric_limits<result_type>::max();
-  }
+  static constexpr result_type max() noexcept { return std::numeric_limits<result_type>::max(); }
 
   constexpr result_type operator()() noexcept {
     if (left_ == 0) {
@@ -37,9 +35,7 @@ class rng {
   }
 
   /// Uniform in [0, 1), 53 bits; the same numbers with every standard library.
-  constexpr double uniform() noexcept {
-    return static_cast<double>((*this)() >> 11) * 0x1.0p-53;
-  }
+  constexpr double uniform() noexcept { return static_cast<double>((*this)() >> 11) * 0x1.0p-53; }
 
   static constexpr std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> c,
                                                        std::array<std::uint32_t, 2> k) noexcept {

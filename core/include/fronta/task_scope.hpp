@@ -20,8 +20,8 @@ namespace fronta {
 /// auto f = scope.submit([&] { return sum(local); });
 /// scope.wait();
 /// ```
-/// `submit` is thread-safe; the rest is for the owner. Blocks like `future::wait`, and lends the cpu
-/// share inside a task.
+/// `submit` is thread-safe; the rest is for the owner. Blocks like `future::wait`, and lends the
+/// cpu share inside a task.
 template <class Executor>
 class task_scope {
  public:
@@ -32,7 +32,8 @@ class task_scope {
     // Repeated, since what still runs may submit more.
     for (auto open = members(); !open.empty(); open = members()) {
       cancel();
-      // A wait that could never end cannot be allowed to end: what the tasks refer to would be gone.
+      // A wait that could never end cannot be allowed to end: what the tasks refer to would be
+      // gone.
       for (const auto& f : open) f.wait();
       const std::lock_guard lock(mutex_);
       std::erase_if(members_, [](const any_future& m) { return m.done(); });

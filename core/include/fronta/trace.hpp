@@ -9,20 +9,20 @@
 namespace fronta::trace {
 
 enum class event_kind : std::uint8_t {
-  submit,        ///< argument: the submitting task's id, 0 outside tasks
-  dependency,    ///< argument: the id of the input
-  ready,         ///< all inputs are done
-  enqueue,       ///< argument: the queue (see `queue`)
-  steal,         ///< argument: the slot stolen from
-  start,         ///< argument: attempt, from 0
-  block,         ///< argument: the id waited for, 0 for several or none
-  unblock,       ///< argument: the slot in which the task goes on
-  finish,        ///< argument: 0 value, 1 error
+  submit,      ///< argument: the submitting task's id, 0 outside tasks
+  dependency,  ///< argument: the id of the input
+  ready,       ///< all inputs are done
+  enqueue,     ///< argument: the queue (see `queue`)
+  steal,       ///< argument: the slot stolen from
+  start,       ///< argument: attempt, from 0
+  block,       ///< argument: the id waited for, 0 for several or none
+  unblock,     ///< argument: the slot in which the task goes on
+  finish,      ///< argument: 0 value, 1 error
   cancel,
-  retry,         ///< argument: the attempt that follows
-  acquire,       ///< tags were reserved
-  release,       ///< tags were given back
-  route,         ///< argument: the place
+  retry,    ///< argument: the attempt that follows
+  acquire,  ///< tags were reserved
+  release,  ///< tags were given back
+  route,    ///< argument: the place
   worker_start,
   worker_park,
   worker_unpark,

@@ -108,7 +108,8 @@ struct wait_result {
 /// once, in input order. Cancelled futures are done. Never throws for the time limit; throws
 /// `deadlock_error` like `future::wait`.
 template <detail::future_range Range>
-auto wait(Range&& futures, return_when when = all_completed, time_limit limit = time_limit::none()) {
+auto wait(Range&& futures, return_when when = all_completed,
+          time_limit limit = time_limit::none()) {
   using future_type = std::ranges::range_value_t<Range>;
   const deadline until(limit);
   std::vector<future_type> held;
@@ -121,7 +122,8 @@ auto wait(Range&& futures, return_when when = all_completed, time_limit limit = 
   std::size_t at = 0;
   for (auto& f : held) {
     // Distinct nodes come in input order, so a repetition is whatever does not match the next one.
-    if (at == nodes.size() || detail::future_access::get(static_cast<any_future&>(f)) != nodes[at]) {
+    if (at == nodes.size() ||
+        detail::future_access::get(static_cast<any_future&>(f)) != nodes[at]) {
       continue;
     }
     ++at;
@@ -240,7 +242,8 @@ enum class on_error {
 };
 
 /// Futures that are handed out as they complete, and to which more can be added at any time, from
-/// any thread: once per add. Iterating ends when none is left, and may be begun anew after an `add`.
+/// any thread: once per add. Iterating ends when none is left, and may be begun anew after an
+/// `add`.
 /// ```
 /// fronta::completion_queue<int> queue;
 /// queue.add(ex.submit(f));
@@ -285,7 +288,8 @@ class completion_queue {
   }
   /// The next one with its outcome. With `on_error::raise` a failure is thrown, with `keep` it is
   /// the outcome, with `skip` it is passed over.
-  std::optional<std::pair<future<T>, outcome<T>>> next_with_result(on_error errors = on_error::raise) {
+  std::optional<std::pair<future<T>, outcome<T>>> next_with_result(
+      on_error errors = on_error::raise) {
     while (auto f = next()) {
       auto result = detail::outcome_of(*f);
       if (!result && errors == on_error::raise) std::rethrow_exception(result.error());
@@ -325,8 +329,8 @@ class completion_queue {
 };
 
 /// Waits for all and returns the values in the same shape: a vector of futures gives a vector of
-/// values, and so for array, tuple, pair, optional and map, nested to any depth. Throws at the first
-/// failure without waiting for the others, which run on.
+/// values, and so for array, tuple, pair, optional and map, nested to any depth. Throws at the
+/// first failure without waiting for the others, which run on.
 template <class A>
   requires(resolve<std::remove_cvref_t<A>>::has_futures)
 auto gather(A&& futures) {
@@ -341,7 +345,8 @@ auto gather(A&& futures) {
   container own(std::forward<A>(futures));
   return resolve<container>::take(own);
 }
-/// With `on_error::skip` waits for all and leaves the failed ones out; with `keep` returns outcomes.
+/// With `on_error::skip` waits for all and leaves the failed ones out; with `keep` returns
+/// outcomes.
 template <on_error Errors, class T>
 auto gather(const std::vector<future<T>>& futures) {
   if constexpr (Errors == on_error::raise) {
@@ -434,11 +439,11 @@ auto when_all(std::vector<future<T>> futures) {
 template <class... Ts>
   requires(sizeof...(Ts) > 0)
 future<std::tuple<Ts...>> when_all(future<Ts>... futures) {
-  return detail::join<std::tuple<Ts...>>(
-      std::tuple<future<Ts>...>(std::move(futures)...), sizeof...(Ts),
-      [](const auto& all, auto&& visit) {
-        std::apply([&](const auto&... f) { (visit(f), ...); }, all);
-      });
+  return detail::join<std::tuple<Ts...>>(std::tuple<future<Ts>...>(std::move(futures)...),
+                                         sizeof...(Ts), [](const auto& all, auto&& visit) {
+                                           std::apply([&](const auto&... f) { (visit(f), ...); },
+                                                      all);
+                                         });
 }
 
 /// A future of the index of the first member that is done, however it ended. Throws

@@ -72,8 +72,7 @@ class deque {
     const auto bottom = bottom_.load(std::memory_order_seq_cst);
     if (top >= bottom) return nullptr;
     // A grown ring holds the same entries at the same indices; old rings are kept.
-    auto* const n =
-        ring_.load(std::memory_order_acquire)->at(top).load(std::memory_order_relaxed);
+    auto* const n = ring_.load(std::memory_order_acquire)->at(top).load(std::memory_order_relaxed);
     if (top_.compare_exchange_strong(top, top + 1, std::memory_order_seq_cst,
                                      std::memory_order_relaxed)) {
       return n;
@@ -92,8 +91,8 @@ class deque {
   struct buffer {
     explicit buffer(std::int64_t capacity)
         : mask(capacity - 1),
-          entries(std::make_unique<std::atomic<detail::node*>[]>(
-              static_cast<std::size_t>(capacity))) {}
+          entries(
+              std::make_unique<std::atomic<detail::node*>[]>(static_cast<std::size_t>(capacity))) {}
     std::atomic<detail::node*>& at(std::int64_t i) const noexcept {
       return entries[static_cast<std::size_t>(i & mask)];
     }

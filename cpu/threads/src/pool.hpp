@@ -21,7 +21,8 @@ namespace fronta::cpu {
 
 class pool_thread;
 
-/// Threads to signal, and tasks to fail, once the pool's mutex is released: declare it before the lock.
+/// Threads to signal, and tasks to fail, once the pool's mutex is released: declare it before the
+/// lock.
 class wake_list {
  public:
   wake_list() = default;
@@ -90,7 +91,7 @@ class pool final : public backend {
 
   // ---- Amounts other than one cpu ("odd").
   void launch_odd(detail::node& n) noexcept;
-  void serve_odd(wake_list& woken) noexcept;      // with mutex_ held
+  void serve_odd(wake_list& woken) noexcept;  // with mutex_ held
   void pay_back(std::int64_t units) noexcept;
   [[nodiscard]] bool ordinary_turn() const noexcept;  // with mutex_ held
 

@@ -39,8 +39,8 @@ class inbox {
     const std::lock_guard lock(mutex_);
     if (first_ == nullptr) refill();
     // A fair share, so that one taker does not run off with what others could start at once.
-    auto n = std::clamp<std::size_t>(listed_.load(std::memory_order_relaxed) / (2 * workers), 1,
-                                     most);
+    auto n =
+        std::clamp<std::size_t>(listed_.load(std::memory_order_relaxed) / (2 * workers), 1, most);
     std::size_t taken = 0;
     for (; n > 0 && first_ != nullptr; --n) {
       auto& one = *first_;
@@ -80,8 +80,8 @@ class inbox {
 
   alignas(64) std::atomic<detail::node*> pushed_{nullptr};
   alignas(64) std::mutex mutex_;
-  detail::node* first_ = nullptr;        // guarded by mutex_
-  std::atomic<std::size_t> listed_{0};   // written under mutex_
+  detail::node* first_ = nullptr;       // guarded by mutex_
+  std::atomic<std::size_t> listed_{0};  // written under mutex_
 };
 
 /// Tasks of other than default priority: highest first, equal ones in order. `best` is a hint that

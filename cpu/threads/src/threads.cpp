@@ -2,9 +2,9 @@
 #include <fronta/cpu/threads.hpp>
 
 #include <fronta/cpus.hpp>
-#include <fronta/detail/state.hpp>
 #include <fronta/detail/futex.hpp>
 #include <fronta/detail/pause.hpp>
+#include <fronta/detail/state.hpp>
 #include <fronta/errors.hpp>
 #include <fronta/trace.hpp>
 
@@ -212,8 +212,8 @@ void pool::thread_main(pool_thread& self) {
       }
     }
   }
-  // A forced unwind out of a task (pthread_exit) must leave the pool in order: the slot goes on to a
-  // new thread.
+  // A forced unwind out of a task (pthread_exit) must leave the pool in order: the slot goes on to
+  // a new thread.
   struct at_end {
     pool& owner;
     pool_thread& self;
@@ -235,8 +235,9 @@ void pool::thread_main(pool_thread& self) {
           owner.create_thread(nullptr);
         }
       } catch (...) {
-        detail::report_current("cpu::threads: a task ended its thread and no new one could be "
-                               "made; return from tasks instead of calling pthread_exit");
+        detail::report_current(
+            "cpu::threads: a task ended its thread and no new one could be "
+            "made; return from tasks instead of calling pthread_exit");
       }
       if (forced && owner.has_work()) woken.add(owner.give_slot_to_sleeper());
       owner.tasks_->worker_left(self);
@@ -282,8 +283,9 @@ void pool_thread::wait_for_signal() noexcept {
 }
 
 bool pool_thread::may_nest() const noexcept {
-  return !starting_ && block_depth_ == 0 && nesting < deepest_nesting &&
-         static_cast<const char*>(__builtin_frame_address(0)) > stack_limit_;
+  return !starting_ && block_depth_ == 0 &&
+         nesting<deepest_nesting&& static_cast<const char*>(__builtin_frame_address(0))>
+             stack_limit_;
 }
 
 // ---- Queues.
@@ -569,8 +571,8 @@ bool pool_thread::sleep() noexcept {
         pool_.searching_.fetch_sub(1, std::memory_order_seq_cst);
       }
     }
-    // Announced; whoever adds work from now on sees a free slot. What was added before shows now, and
-    // so does what found no sleeper to take a slot that tasks of odd amounts gave back.
+    // Announced; whoever adds work from now on sees a free slot. What was added before shows now,
+    // and so does what found no sleeper to take a slot that tasks of odd amounts gave back.
     if (!pool_.free_slots_.empty() && pool_.has_work()) {
       slot_ = pool_.free_slots_.back();
       pool_.free_slots_.pop_back();
@@ -719,8 +721,8 @@ node* pool_thread::search() noexcept {
   }
   const auto look = [&]() -> node* {
     if (auto* n = pick_shared(0)) return n;
-    if (auto* n = slot_->next != nullptr ? std::exchange(slot_->next, nullptr)
-                                         : slot_->tasks.pop()) {
+    if (auto* n =
+            slot_->next != nullptr ? std::exchange(slot_->next, nullptr) : slot_->tasks.pop()) {
       return n;
     }
     if (auto* n = from_inbox(false)) return n;
@@ -811,8 +813,8 @@ bool pool::ordinary_turn() const noexcept {
 }
 
 // Withholds free slots and starts what fits, strictly in order: a large request is not starved by
-// small ones behind it. Ordinary tasks that go on, and now and then one that starts, come before odd
-// ones that start.
+// small ones behind it. Ordinary tasks that go on, and now and then one that starts, come before
+// odd ones that start.
 void pool::serve_odd(wake_list& woken) noexcept {
   while (!odd_.empty()) {
     const auto request = odd_.front();
@@ -910,7 +912,8 @@ void pool::compute_cores() {
     const bool limited = ::sched_getaffinity(0, sizeof allowed, &allowed) == 0;
     const int count = ::hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_CORE);
     for (int i = 0; i < count; ++i) {
-      const auto* core = ::hwloc_get_obj_by_type(topology, HWLOC_OBJ_CORE, static_cast<unsigned>(i));
+      const auto* core =
+          ::hwloc_get_obj_by_type(topology, HWLOC_OBJ_CORE, static_cast<unsigned>(i));
       std::vector<unsigned> cpus;
       for (int c = ::hwloc_bitmap_first(core->cpuset); c >= 0;
            c = ::hwloc_bitmap_next(core->cpuset, c)) {

@@ -55,8 +55,8 @@ struct shutdown_options {
 /// What `shutdown_for` found when it returned.
 struct shutdown_report {
   bool drained = false;
-  std::size_t unfinished = 0;         ///< tasks
-  std::vector<std::string> running;   ///< names of running tasks that have one
+  std::size_t unfinished = 0;        ///< tasks
+  std::vector<std::string> running;  ///< names of running tasks that have one
   explicit operator bool() const noexcept { return drained; }
 };
 
@@ -91,20 +91,22 @@ concept backend_config = requires(Config c) {
 }  // namespace detail
 
 /// Submits to an executor without owning it: what tasks get from `this_task::executor()` and what
-/// can be stored anywhere. Copyable, cheap, thread-safe; every verb throws `shutdown_error` once the
-/// executor is shut down or gone.
+/// can be stored anywhere. Copyable, cheap, thread-safe; every verb throws `shutdown_error` once
+/// the executor is shut down or gone.
 class executor_ref {
  public:
   executor_ref() noexcept = default;
 
-  /// Runs `fn(args...)` as a task and returns the future of its result. A future among the arguments
-  /// is an edge: the task starts when it is done and receives its value, `const T&` from an lvalue
-  /// handle and `T&&` from an rvalue; containers of futures arrive as containers of values; the task
-  /// ends without a run when an input fails. Other arguments are copied or moved into the task, as by
-  /// `std::thread`; a callable may take them by value or by rvalue or const reference.
+  /// Runs `fn(args...)` as a task and returns the future of its result. A future among the
+  /// arguments is an edge: the task starts when it is done and receives its value, `const T&` from
+  /// an lvalue handle and `T&&` from an rvalue; containers of futures arrive as containers of
+  /// values; the task ends without a run when an input fails. Other arguments are copied or moved
+  /// into the task, as by `std::thread`; a callable may take them by value or by rvalue or const
+  /// reference.
   ///
   /// Does not block. Strong guarantee: when it throws (`shutdown_error`, `queue_full_error`,
-  /// `unsatisfiable_error`, `std::invalid_argument`, a copy, `std::bad_alloc`) nothing was submitted.
+  /// `unsatisfiable_error`, `std::invalid_argument`, a copy, `std::bad_alloc`) nothing was
+  /// submitted.
   template <class F, class... Args>
     requires(!detail::is_options<F, task_options>)
   auto submit(F&& fn, Args&&... args) const {
@@ -120,12 +122,12 @@ class executor_ref {
     requires(!detail::is_options<F, task_options>)
   auto try_submit(F&& fn, Args&&... args) const {
     return start<false, F, Args...>(nullptr, detail::admission::when_full::refuse, "try_submit",
-                             std::forward<F>(fn), std::forward<Args>(args)...);
+                                    std::forward<F>(fn), std::forward<Args>(args)...);
   }
   template <class F, class... Args>
   auto try_submit(const task_options& options, F&& fn, Args&&... args) const {
     return start<true, F, Args...>(&options, detail::admission::when_full::refuse, "try_submit",
-                             std::forward<F>(fn), std::forward<Args>(args)...);
+                                   std::forward<F>(fn), std::forward<Args>(args)...);
   }
 
   /// `submit` without a future; exceptions go to the error hook. The option `key` has no meaning.
@@ -152,8 +154,8 @@ class executor_ref {
     requires(sizeof...(Ranges) > 0)
   auto map(map_options options, F fn, Ranges&&... inputs) const;
 
-  /// A ready future of the value, for use as a shared argument. The value is moved in once and never
-  /// copied. `place` names where it counts as lying (tasks follow their bytes); throws
+  /// A ready future of the value, for use as a shared argument. The value is moved in once and
+  /// never copied. `place` names where it counts as lying (tasks follow their bytes); throws
   /// `unsatisfiable_error` for an unknown one.
   template <class T>
   future<std::decay_t<T>> scatter(T&& value, const std::string& place = {}) const;
@@ -228,14 +230,13 @@ namespace this_task {
 /// auto b = ex.submit([](int x) { return x + 1; }, a);
 /// ```
 /// Thread-safe, but for move, `shutdown` against itself and the destructor. The destructor is
-/// `shutdown()`: it blocks until everything submitted has ended. On a worker of the executor itself,
-/// or in a callback of its tasks, it does not block: the rest is waited for elsewhere.
+/// `shutdown()`: it blocks until everything submitted has ended. On a worker of the executor
+/// itself, or in a callback of its tasks, it does not block: the rest is waited for elsewhere.
 class executor : public executor_ref {
  public:
   template <detail::backend_config... Backends>
     requires(sizeof...(Backends) > 0)
-  explicit executor(Backends... backends)
-      : executor(executor_options{}, std::move(backends)...) {}
+  explicit executor(Backends... backends) : executor(executor_options{}, std::move(backends)...) {}
   /// Throws `std::invalid_argument` for options out of range and places of equal name, and
   /// `std::system_error` when threads cannot be made.
   template <detail::backend_config... Backends>
@@ -254,8 +255,8 @@ class executor : public executor_ref {
 
   /// Refuses further submissions; what was submitted still runs, and so does what it submits. With
   /// `wait` blocks until all of it has ended, callbacks included. May be called again. Throws
-  /// `std::system_error` (resource_deadlock_would_occur) when waiting inside an own task or a callback
-  /// of one.
+  /// `std::system_error` (resource_deadlock_would_occur) when waiting inside an own task or a
+  /// callback of one.
   void shutdown(shutdown_options options = {});
   /// The same with a bound on the wait.
   shutdown_report shutdown_for(time_limit limit, shutdown_options options = {});
@@ -278,8 +279,8 @@ void executor_ref::prepare(detail::admission& admitted,
                            const task_options* options) {
   using body = typename detail::task_for<F, Args...>::node_type::body_type;
   admitted.set_up(n);
-  if (options != nullptr || admitted.control().always_cold.load(std::memory_order_relaxed) || detail::this_annotation != nullptr)
-      [[unlikely]] {
+  if (options != nullptr || admitted.control().always_cold.load(std::memory_order_relaxed) ||
+      detail::this_annotation != nullptr) [[unlikely]] {
     constexpr detail::body_traits traits{body::can_repeat, body::can_repeat && body::can_keep};
     detail::prepare_cold(n, admitted.control(), options, traits);
     const auto& merged = n.extra()->options;
@@ -307,8 +308,7 @@ auto executor_ref::start(const task_options* options, detail::admission::when_fu
   using node_type = typename detail::task_for<F, Args...>::node_type;
   detail::admission admitted(checked(verb), generation_, verb, full, node_type::known != 0);
   if (!admitted.admitted()) return std::nullopt;
-  detail::unsubmitted made(
-      node_type::make(1, std::forward<F>(fn), std::forward<Args>(args)...));
+  detail::unsubmitted made(node_type::make(1, std::forward<F>(fn), std::forward<Args>(args)...));
   auto result = detail::future_access::adopt<typename node_type::result>(made.node);
   prepare<Options, F, Args...>(admitted, *made.node, options);
   auto* const extra = made.node->extra();
@@ -335,8 +335,7 @@ void executor_ref::start_post(const task_options* options, F&& fn, Args&&... arg
   using node_type = typename detail::task_for<F, Args...>::node_type;
   detail::admission admitted(checked("post"), generation_, "post",
                              detail::admission::when_full::fail, node_type::known != 0);
-  detail::unsubmitted made(
-      node_type::make(0, std::forward<F>(fn), std::forward<Args>(args)...));
+  detail::unsubmitted made(node_type::make(0, std::forward<F>(fn), std::forward<Args>(args)...));
   made.node->has_future = false;
   prepare<Options, F, Args...>(admitted, *made.node, options);
   admitted.commit();

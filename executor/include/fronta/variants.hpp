@@ -19,8 +19,8 @@ class variant_set {
 
   template <class... Args>
     requires(std::invocable<Cpu&, Args...> && std::invocable<Gpu&, Args...>)
-  auto operator()(Args&&... args)
-      -> std::common_type_t<std::invoke_result_t<Cpu&, Args...>, std::invoke_result_t<Gpu&, Args...>> {
+  auto operator()(Args&&... args) -> std::common_type_t<std::invoke_result_t<Cpu&, Args...>,
+                                                        std::invoke_result_t<Gpu&, Args...>> {
     if (this_task::holds("gpu")) return std::invoke(gpu_, std::forward<Args>(args)...);
     return std::invoke(cpu_, std::forward<Args>(args)...);
   }

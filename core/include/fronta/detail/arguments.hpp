@@ -51,8 +51,8 @@ class values {
 
 /// How an argument that contains futures is unwrapped. Known: future, vector, array, optional,
 /// pair, tuple and map of such, nested to any depth. Specialise it for an own type with
-/// `has_futures = true`, `type` (what the callable receives), `each(const A&, visit)` (calls `visit`
-/// with every future) and `take(A&)` (makes a `type`; all futures are done).
+/// `has_futures = true`, `type` (what the callable receives), `each(const A&, visit)` (calls
+/// `visit` with every future) and `take(A&)` (makes a `type`; all futures are done).
 template <class A>
 struct resolve {
   static constexpr bool has_futures = false;
@@ -118,9 +118,7 @@ struct resolve<std::optional<A>> {
   static void each(const std::optional<A>& o, Visit&& visit) {
     if (o) resolve<A>::each(*o, visit);
   }
-  static type take(std::optional<A>& o) {
-    return o ? type(resolve<A>::take(*o)) : type();
-  }
+  static type take(std::optional<A>& o) { return o ? type(resolve<A>::take(*o)) : type(); }
 };
 
 template <class K, class A, class Compare, class Allocator>
@@ -179,8 +177,8 @@ inline void require_input(const any_future& f) {
 }
 
 // One argument as a task keeps it. `passed` is what the callable receives; `pass` yields a tuple of
-// references to it, none for a future<void>; `each` visits the nodes that it depends on. A task that
-// may run again passes from a copy, so `pass` may use everything up.
+// references to it, none for a future<void>; `each` visits the nodes that it depends on. A task
+// that may run again passes from a copy, so `pass` may use everything up.
 template <class A>
 struct plain_argument {
   static constexpr std::ptrdiff_t sources = 0;
@@ -394,8 +392,8 @@ template <class F, class Collected, class... Rest>
 struct call_with;
 // What a result is kept as: an object that is about to go is moved into the outcome.
 template <class R>
-using kept_result =
-    std::conditional_t<std::is_lvalue_reference_v<R> || std::is_void_v<R>, R, std::remove_cvref_t<R>>;
+using kept_result = std::conditional_t<std::is_lvalue_reference_v<R> || std::is_void_v<R>, R,
+                                       std::remove_cvref_t<R>>;
 template <class F, class... Ps>
 struct call_with<F, types<Ps...>> {
   static constexpr bool as_lvalue = std::is_invocable_v<F&, Ps...>;
@@ -411,17 +409,19 @@ struct call_with<F, types<Ps...>> {
   }
 };
 template <class F, class... Ps, class... Qs, class... Rest>
-struct call_with<F, types<Ps...>, types<Qs...>, Rest...> : call_with<F, types<Ps..., Qs...>, Rest...> {
-};
+struct call_with<F, types<Ps...>, types<Qs...>, Rest...>
+    : call_with<F, types<Ps..., Qs...>, Rest...> {};
 
 template <class F, bool View, class... Args>
-using signature = call_with<std::decay_t<F>, types<>, typename argument_for_t<Args, View>::passed...>;
+using signature =
+    call_with<std::decay_t<F>, types<>, typename argument_for_t<Args, View>::passed...>;
 
 // The plain signature decides: unwrapped values, then values<T> for vectors of futures.
 template <class F, class... Args>
 inline constexpr bool plain_callable = signature<F, false, Args...>::ok;
 template <class F, class... Args>
-inline constexpr bool viewing_callable = !plain_callable<F, Args...> && signature<F, true, Args...>::ok;
+inline constexpr bool viewing_callable =
+    !plain_callable<F, Args...> && signature<F, true, Args...>::ok;
 
 }  // namespace detail
 }  // namespace fronta

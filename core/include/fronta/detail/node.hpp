@@ -253,10 +253,10 @@ struct task_extra {
 
   // What ends with the task: set up after its submission, when it may have ended already.
   std::mutex links;
-  bool ended = false;                      // guarded by links, like the three below
-  std::uint64_t timer = 0;                 // the timeout's id, 0 for none
-  std::uint64_t no_worker_timer = 0;       // runs while no place could take it; likewise
-  std::shared_ptr<void> stop_link;         // connects options.stop
+  bool ended = false;                 // guarded by links, like the three below
+  std::uint64_t timer = 0;            // the timeout's id, 0 for none
+  std::uint64_t no_worker_timer = 0;  // runs while no place could take it; likewise
+  std::shared_ptr<void> stop_link;    // connects options.stop
   deadline::time_point due = deadline::time_point::max();
   std::shared_ptr<void> key_entry;
 };

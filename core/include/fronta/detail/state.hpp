@@ -46,7 +46,10 @@ template <class T>
 std::size_t size_in_bytes(const T& value) noexcept {
   if constexpr (requires { value.size_bytes(); }) {
     return static_cast<std::size_t>(value.size_bytes());
-  } else if constexpr (requires { typename T::value_type; value.size(); }) {
+  } else if constexpr (requires {
+                         typename T::value_type;
+                         value.size();
+                       }) {
     return sizeof(T) + value.size() * sizeof(typename T::value_type);
   } else {
     return sizeof(T);

@@ -15,8 +15,8 @@ namespace fronta::detail {
 // The executor as a task sees it.
 class worker;
 
-// Keeps an executor while a thread that is not one of its workers makes one of its tasks ready: enter
-// while that task is certainly unfinished, leave when the executor is not touched any more.
+// Keeps an executor while a thread that is not one of its workers makes one of its tasks ready:
+// enter while that task is certainly unfinished, leave when the executor is not touched any more.
 class host_gate {
  public:
   virtual void enter() noexcept = 0;
@@ -45,8 +45,8 @@ class task_host {
   virtual void started(node& n) noexcept = 0;
   // Cuts timers, stop tokens and keys loose from a task that ends.
   virtual void forget(node& n) noexcept = 0;
-  // A task that counts against max_pending ends: before anybody can know, so that whoever saw it end
-  // may submit another.
+  // A task that counts against max_pending ends: before anybody can know, so that whoever saw it
+  // end may submit another.
   virtual void no_longer_pending() noexcept = 0;
   // Counts the end of one task; the last thing done for it.
   virtual void count_finished() noexcept = 0;
@@ -97,7 +97,7 @@ class worker {
 
   task_host* host = nullptr;
   std::int32_t place = 0;  // of its pool, as the host counts
-  unsigned nesting = 0;  // tasks running on this stack
+  unsigned nesting = 0;    // tasks running on this stack
   // Written by the owner alone, read by the executor's drain.
   std::atomic<std::uint64_t> submitted{0};
   std::atomic<std::uint64_t> finished{0};
@@ -130,8 +130,8 @@ inline ending::~ending() { this_ending = outer; }
 
 // Runs a claimed node to its end (or to its next attempt). The caller passes its keeper on.
 void execute(node& n);
-// Ends a claimed node like a failed input of it, if there is one. Only edges of less than `done` let
-// a node come so far.
+// Ends a claimed node like a failed input of it, if there is one. Only edges of less than `done`
+// let a node come so far.
 bool end_with_failed_input(node& n);
 // Claims a pending node for an end without a run. False when it is running or done.
 bool cancel(node& n, const char* reason);

@@ -26,7 +26,7 @@ struct executor_control final : host_gate {
 
   std::atomic<std::uint64_t> generation{0};
   std::atomic<mode> admits{mode::gone};
-  executor_core* core = nullptr;    // valid while a submission is counted, see admission
+  executor_core* core = nullptr;  // valid while a submission is counted, see admission
   std::atomic<task_host*> host{nullptr};
   // Every task takes the slow path: a default timeout, a router, a broken backend.
   std::atomic<bool> always_cold{false};
@@ -117,7 +117,8 @@ constexpr std::uint64_t mix(std::uint64_t z) noexcept {
   return z ^ (z >> 31);
 }
 inline std::uint64_t child_path(std::uint64_t parent, int attempt, std::uint64_t index) noexcept {
-  return mix(parent ^ mix(index ^ (static_cast<std::uint64_t>(static_cast<unsigned>(attempt)) << 40)));
+  return mix(parent ^
+             mix(index ^ (static_cast<std::uint64_t>(static_cast<unsigned>(attempt)) << 40)));
 }
 
 inline admission::admission(executor_control& c, std::uint64_t generation, const char* verb,
@@ -160,8 +161,8 @@ struct unsubmitted {
 
 // What the slow path must know of a callable's type.
 struct body_traits {
-  bool can_repeat;      // callable and arguments allow another run
-  bool can_keep;        // … and a copy of both can be kept
+  bool can_repeat;  // callable and arguments allow another run
+  bool can_keep;    // … and a copy of both can be kept
 };
 
 // Options, tags and annotations; before the node is shared. Throws invalid_argument and
