@@ -260,7 +260,12 @@ bool node::visit_pending_inputs(void (*visit)(void*, node&), void* context) {
 bool node::visit_waiting_inputs(void (*visit)(void*, node&), void* context) {
   const auto state = lock();
   const bool waiting = static_cast<phase>(state & phase_mask) == phase::pending && !inputs_done();
-  if (waiting) visit_inputs(visit, context);
+  try {
+    if (waiting) visit_inputs(visit, context);
+  } catch (...) {
+    unlock(state);
+    throw;
+  }
   unlock(state);
   return waiting;
 }

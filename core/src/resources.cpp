@@ -52,8 +52,7 @@ std::string amount::to_string() const {
 }
 
 resources::resources(std::vector<entry> entries) : entries_(std::move(entries)), given_(true) {
-  std::sort(entries_.begin(), entries_.end(),
-            [](const entry& a, const entry& b) { return a.tag < b.tag; });
+  std::ranges::sort(entries_, {}, &entry::tag);
   const entry* before = nullptr;
   for (const auto& e : entries_) {
     if (e.tag.empty()) {
@@ -72,8 +71,7 @@ resources::resources(std::vector<entry> entries) : entries_(std::move(entries)),
 }
 
 const amount* resources::find(std::string_view tag) const noexcept {
-  const auto at = std::lower_bound(entries_.begin(), entries_.end(), tag,
-                                   [](const entry& e, std::string_view t) { return e.tag < t; });
+  const auto at = std::ranges::lower_bound(entries_, tag, {}, &entry::tag);
   return at != entries_.end() && at->tag == tag ? &at->value : nullptr;
 }
 

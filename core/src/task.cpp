@@ -136,6 +136,19 @@ bool failed(const node& n) noexcept {
   return node::is_done(p) && p != phase::value;
 }
 
+node* first_failed_input(node& n) {
+  struct search {
+    node* found = nullptr;
+  } first;
+  n.visit_inputs(
+      [](void* context, node& input) {
+        auto& s = *static_cast<search*>(context);
+        if (s.found == nullptr && failed(input)) s.found = &input;
+      },
+      &first);
+  return first.found;
+}
+
 void input_arrived(edge& self, node& source) noexcept {
   node& n = *static_cast<dependency&>(self).dependent;
   const bool bad = failed(source);
@@ -206,13 +219,7 @@ void finish_dropped(node& n, phase end) noexcept {
 }
 
 bool end_with_failed_input(node& n) {
-  node* bad = nullptr;
-  n.visit_inputs(
-      [](void* context, node& input) {
-        auto& slot = *static_cast<node**>(context);
-        if (slot == nullptr && failed(input)) slot = &input;
-      },
-      &bad);
+  auto* const bad = first_failed_input(n);
   if (bad == nullptr) return false;
   const bool cancelled = bad->current() == phase::cancelled;
   take_failure(n, *bad, cancelled);
@@ -298,14 +305,7 @@ void input_registration::end() noexcept {
       n.host->watch(n);
     }
   } else {
-    if (failed_ == nullptr) {
-      n.visit_inputs(
-          [](void* context, node& input) {
-            auto& slot = *static_cast<node**>(context);
-            if (slot == nullptr && failed(input)) slot = &input;
-          },
-          &failed_);
-    }
+    if (failed_ == nullptr) failed_ = first_failed_input(n);
     assert(failed_ != nullptr);
     fail_from(n, *failed_);
   }

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <ranges>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -46,10 +47,10 @@ bool holds(std::span<node* const> nodes, return_when mode) {
     const auto p = n->current();
     return p == phase::error || p == phase::aborted;
   };
-  if (std::all_of(nodes.begin(), nodes.end(), done)) return true;
+  if (std::ranges::all_of(nodes, done)) return true;
   if (mode == return_when::all_completed) return false;
-  return mode == return_when::first_completed ? std::any_of(nodes.begin(), nodes.end(), done)
-                                              : std::any_of(nodes.begin(), nodes.end(), failed);
+  return mode == return_when::first_completed ? std::ranges::any_of(nodes, done)
+                                              : std::ranges::any_of(nodes, failed);
 }
 
 }  // namespace
@@ -71,8 +72,8 @@ void wait_many(std::span<node* const> nodes, return_when mode, deadline until) {
   if (nodes.empty() || holds(nodes, mode)) return;
   if (auto* w = this_worker; w != nullptr && until.never() && mode == return_when::all_completed) {
     // Newest first: that is the order in which they lie on top of the worker's own queue.
-    for (auto at = nodes.rbegin(); at != nodes.rend(); ++at) {
-      if (!(*at)->done()) try_run_inline(*w, **at);
+    for (auto* n : std::views::reverse(nodes)) {
+      if (!n->done()) try_run_inline(*w, *n);
     }
   }
   if (holds(nodes, mode) || until.passed()) return;

@@ -21,6 +21,14 @@ struct graph {
   // Guarded by mutex. The nodes are alive: tasks are running, awaited ones are held by the waiter.
   std::vector<std::unique_ptr<wait_entry>> entries;
   std::unordered_map<const node*, wait_entry*> blocked;
+
+  // With mutex held; ends the entry.
+  void remove(wait_entry& entry) noexcept {
+    for (const auto* n : entry.tasks) blocked.erase(n);
+    const auto at = std::ranges::find(entries, &entry, &std::unique_ptr<wait_entry>::get);
+    std::swap(*at, entries.back());
+    entries.pop_back();
+  }
 };
 
 graph& waits() {
@@ -46,7 +54,7 @@ class checker {
         if (ending_.contains(entry.get()) || !satisfiable(*entry)) continue;
         ending_.insert(entry.get());
         std::erase_if(stuck_, [&](node* n) {
-          return std::find(entry->tasks.begin(), entry->tasks.end(), n) != entry->tasks.end();
+          return std::ranges::find(entry->tasks, n) != entry->tasks.end();
         });
         if (entry.get() == &wanted) return true;
         grown = true;
@@ -60,9 +68,8 @@ class checker {
  private:
   bool satisfiable(const wait_entry& entry) {
     const auto ends = [&](node* n) { return task_can_end(*n, 0); };
-    return entry.mode == wait_mode::all
-               ? std::all_of(entry.awaited.begin(), entry.awaited.end(), ends)
-               : std::any_of(entry.awaited.begin(), entry.awaited.end(), ends);
+    return entry.mode == wait_mode::all ? std::ranges::all_of(entry.awaited, ends)
+                                        : std::ranges::any_of(entry.awaited, ends);
   }
 
   // Each node once a pass: graphs of tasks share inputs.
@@ -84,22 +91,20 @@ class checker {
       }
       case phase::pending: {
         // Collected first: looking at them takes locks that must not be taken under the node's.
-        std::vector<node*> inputs;
+        const auto first = kept_.size();
         n.visit_waiting_inputs(
             [](void* context, node& input) {
-              input.add_keeper();
               static_cast<std::vector<node*>*>(context)->push_back(&input);
+              input.add_keeper();
             },
-            &inputs);
+            &kept_);
+        const auto last = kept_.size();  // it grows below
         bool all = true;
-        for (auto* input : inputs) {
-          kept_.push_back(input);
-          all = all && task_can_end(*input, depth + 1);
-        }
+        for (auto i = first; i < last && all; ++i) all = task_can_end(*kept_[i], depth + 1);
         if (!all || !n.routed) return all;
         // An executor without a stuck task holds nothing back, and may be gone by now.
-        const bool involved = std::any_of(stuck_.begin(), stuck_.end(),
-                                          [&](const node* s) { return s->host == n.host; });
+        const bool involved =
+            std::ranges::any_of(stuck_, [&](const node* s) { return s->host == n.host; });
         return !involved || n.host->could_start(n, stuck_, missing_tag_);
       }
       default:
@@ -162,28 +167,30 @@ wait_entry* enter_wait(std::span<node* const> awaited, wait_mode mode) {
   } kept;
   const std::lock_guard lock(g.mutex);
   g.entries.push_back(std::move(entry));
+  // A deadlock, or no memory to look for one: the wait does not begin.
+  struct entered {
+    graph& g;
+    wait_entry* entry;
+    ~entered() {
+      if (entry != nullptr) g.remove(*entry);
+    }
+  } undo{g, raw};
   for (const auto* n : raw->tasks) g.blocked.emplace(n, raw);
   const auto ends = [&](const node* n) { return obviously_ends(g, *n); };
-  const bool fine = mode == wait_mode::all
-                        ? std::all_of(raw->awaited.begin(), raw->awaited.end(), ends)
-                        : std::any_of(raw->awaited.begin(), raw->awaited.end(), ends);
-  if (fine) return raw;
-  checker check(g, kept.nodes);
-  if (check.can_end(*raw)) return raw;
-  auto removed = std::move(g.entries.back());
-  g.entries.pop_back();
-  for (const auto* n : removed->tasks) g.blocked.erase(n);
-  throw_deadlock(*removed, check.missing_tag());
+  const bool fine = mode == wait_mode::all ? std::ranges::all_of(raw->awaited, ends)
+                                           : std::ranges::any_of(raw->awaited, ends);
+  if (!fine) {
+    checker check(g, kept.nodes);
+    if (!check.can_end(*raw)) throw_deadlock(*raw, check.missing_tag());
+  }
+  undo.entry = nullptr;
+  return raw;
 }
 
 void leave_wait(wait_entry* entry) noexcept {
   auto& g = waits();
   const std::lock_guard lock(g.mutex);
-  for (const auto* n : entry->tasks) g.blocked.erase(n);
-  const auto at = std::find_if(g.entries.begin(), g.entries.end(),
-                               [&](const auto& e) { return e.get() == entry; });
-  std::swap(*at, g.entries.back());
-  g.entries.pop_back();
+  g.remove(*entry);
 }
 
 }  // namespace fronta::detail

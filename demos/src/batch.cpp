@@ -129,9 +129,9 @@ void each_row(const fs::path& file, std::string_view text, Use&& use) {
 
 template <class Number>
 bool read_number(std::string_view text, Number& value) {
-  const auto* const end = text.data() + text.size();
-  const auto [at, error] = std::from_chars(text.data(), end, value);
-  return error == std::errc() && at == end;
+  // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): from_chars gets the end too
+  const auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && at == text.data() + text.size();
 }
 bool read_sensor(std::string_view text, int& sensor) {
   return read_number(text, sensor) && sensor >= 0 && sensor < sensor_count;

@@ -326,8 +326,8 @@ void executor_core::note_input_bytes(node& n) {
       &inputs);
   std::vector<std::pair<std::int32_t, std::size_t>> known;
   for (auto* input : inputs) {
-    const auto at = std::find_if(known.begin(), known.end(),
-                                 [&](const auto& k) { return k.first == input->made_at; });
+    const auto at =
+        std::ranges::find_if(known, [&](const auto& k) { return k.first == input->made_at; });
     if (at != known.end()) {
       at->second += input->value_bytes();
     } else {
@@ -410,7 +410,7 @@ bool executor_core::retry(node& n) noexcept {
   try {
     if (!wants_retry(x.options, attempt, n.stored_error())) return false;
     x.attempt.store(attempt + 1, std::memory_order_relaxed);
-    trace::detail::emit(trace::event_kind::retry, n.path, static_cast<std::uint64_t>(attempt + 1));
+    trace::detail::emit(trace::event_kind::retry, n.path, static_cast<std::uint64_t>(attempt) + 1);
     if (pause.zero()) return requeue(n);
   } catch (...) {
     report(std::current_exception(), "retry: retry_if threw, so the task was not tried again");
@@ -480,8 +480,7 @@ void executor_core::report(std::exception_ptr error, const char* context) noexce
   }
 }
 
-edge_level executor_core::needed_level(const node& dependent, const node& source) noexcept {
-  auto& n = const_cast<node&>(dependent);
+edge_level executor_core::needed_level(node& n, const node& source) noexcept {
   if (source.host != this && !source.done()) n.watched = true;
   if (!orders_edges_ || source.host != this || !n.routed) return edge_level::done;
   const auto& where = n.extra()->options.place_on;
@@ -598,7 +597,7 @@ std::vector<std::string> executor_core::running_names() {
   for (const auto* n : running_) {
     if (!n->extra()->options.name.empty()) names.push_back(n->extra()->options.name);
   }
-  std::sort(names.begin(), names.end());
+  std::ranges::sort(names);
   return names;
 }
 

@@ -26,8 +26,8 @@ struct key_table {
   std::mutex mutex;
   std::condition_variable connected;
   struct entry {
-    node* task;
-    const std::type_info* type;
+    node* task = nullptr;
+    const std::type_info* type = nullptr;
     // The thread that still registers it with its inputs: until then nobody else may touch it.
     std::thread::id connecting;
   };
@@ -67,7 +67,7 @@ class executor_core final : public task_host {
   void no_longer_pending() noexcept override;
   void count_finished() noexcept override;
   void report(std::exception_ptr error, const char* context) noexcept override;
-  edge_level needed_level(const node& dependent, const node& source) noexcept override;
+  edge_level needed_level(node& n, const node& source) noexcept override;
   void watch(node& n) noexcept override;
   void fetch(node& n) override;
   bool could_start(node& n, std::span<node* const> stuck, std::string& tag) override;

@@ -25,6 +25,12 @@ router::router(const resources& executor_wide) {
 
 // ---- Places.
 
+template <class Tags>
+auto* router::find(Tags& tags, const std::string& name) {
+  const auto at = std::ranges::find(tags, name, &tag::name);
+  return at != tags.end() ? &*at : nullptr;
+}
+
 std::int32_t router::add_place(const place_info& info, backend& owner, std::size_t local_place) {
   const std::lock_guard lock(mutex_);
   for (const auto& p : places_) {
@@ -122,36 +128,27 @@ std::string router::place_of(const node& n, std::int32_t default_place) const {
 
 // ---- Which places could do it.
 
-const router::tag* router::find(const std::vector<tag>& tags, const std::string& name) {
-  const auto at =
-      std::find_if(tags.begin(), tags.end(), [&](const tag& t) { return t.name == name; });
-  return at != tags.end() ? &*at : nullptr;
-}
-router::tag* router::find(std::vector<tag>& tags, const std::string& name) {
-  return const_cast<tag*>(find(std::as_const(tags), name));
-}
-
 // Calls `use(owner, tag, units)` for each tag of the task, from the device's place before the
 // host's before the executor's. False when a tag is nowhere, or the device gives none.
-template <class Use>
-bool router::split(const node& n, candidate c, Use&& use) const {
-  const auto& host = places_[static_cast<std::size_t>(c.host)];
-  const auto* device = c.device >= 0 ? &places_[static_cast<std::size_t>(c.device)] : nullptr;
+template <class Self, class Use>
+bool router::split(Self& self, const node& n, candidate c, Use&& use) {
+  auto& host = self.places_[static_cast<std::size_t>(c.host)];
+  auto* const device = c.device >= 0 ? &self.places_[static_cast<std::size_t>(c.device)] : nullptr;
   const auto& needs = options_of(n).needs;
   bool device_used = false;
   for (const auto& e : needs.entries()) {
     const auto units = e.value.units();
     if (e.tag == "cpu") continue;
-    const tag* t = device != nullptr ? find(device->tags, e.tag) : nullptr;
+    auto* t = device != nullptr ? find(device->tags, e.tag) : nullptr;
     if (t != nullptr) {
       device_used = true;
     } else if (t = find(host.tags, e.tag); t == nullptr) {
-      t = find(executor_wide_, e.tag);
+      t = find(self.executor_wide_, e.tag);
     }
     if (t == nullptr || !use(*t, units)) return false;
   }
   // A pool counts its cpu shares itself, when a worker picks the task.
-  if (const auto* cpu = find(host.tags, "cpu")) {
+  if (auto* const cpu = find(host.tags, "cpu")) {
     const auto units = n.extra()->cpu_units;
     if (host.pool ? cpu->total < units : !use(*cpu, units)) return false;
   }
@@ -175,11 +172,12 @@ void router::candidates(const node& n, Each&& each) const {
 }
 
 bool router::feasible(const node& n, candidate c) const {
-  return split(n, c, [](const tag& t, std::int64_t units) { return t.total >= units; });
+  return split(*this, n, c, [](const tag& t, std::int64_t units) { return t.total >= units; });
 }
 
 bool router::available(const node& n, candidate c) const {
-  return split(n, c, [](const tag& t, std::int64_t units) { return t.available() >= units; }) &&
+  return split(*this, n, c,
+               [](const tag& t, std::int64_t units) { return t.available() >= units; }) &&
          !yields(n, c);
 }
 
@@ -226,8 +224,7 @@ std::vector<node*> router::waiting() const {
 
 std::string router::restrictions(const node& n) const {
   const std::lock_guard lock(mutex_);
-  if (std::none_of(places_.begin(), places_.end(),
-                   [](const place& p) { return p.owner != nullptr && p.hosts; })) {
+  if (std::ranges::none_of(places_, [](const place& p) { return p.owner != nullptr && p.hosts; })) {
     return {};
   }
   const auto& o = options_of(n);
@@ -242,8 +239,8 @@ void router::check(const node& n) const {
   if (possible) return;
   if (elastic_) return;  // it may appear
   const std::string task = "submit: task \"" + n.name() + "\" ";
-  const bool hosted = std::any_of(places_.begin(), places_.end(),
-                                  [](const place& p) { return p.hosts && p.owner != nullptr; });
+  const bool hosted =
+      std::ranges::any_of(places_, [](const place& p) { return p.hosts && p.owner != nullptr; });
   if (!hosted) {
     throw unsatisfiable_error(task +
                                   "finds no place that runs tasks; give the executor a "
@@ -251,9 +248,8 @@ void router::check(const node& n) const {
                               "cpu", amount::from_units(n.extra()->cpu_units), {});
   }
   if (!o.place_on.empty()) {
-    const bool known = std::any_of(places_.begin(), places_.end(), [&](const place& p) {
-      return p.owner != nullptr && p.name == o.place_on;
-    });
+    const bool known = std::ranges::any_of(
+        places_, [&](const place& p) { return p.owner != nullptr && p.name == o.place_on; });
     if (!known) {
       throw unsatisfiable_error(task + "is to run on \"" + o.place_on +
                                     "\", which is no place of this executor; see "
@@ -349,7 +345,7 @@ void router::reserve(node& n, candidate c) {
   held.taken.clear();
   held.taken.reserve(options_of(n).needs.entries().size() + 1);
   held.held = true;  // if a name cannot be copied, what was taken goes back with the task
-  static_cast<void>(split(n, c, [&](const tag& t, std::int64_t units) {
+  static_cast<void>(split(*this, n, c, [&](tag& t, std::int64_t units) {
     const auto owned_by = [&](std::int32_t p) {
       const auto& tags = places_[static_cast<std::size_t>(p)].tags;
       return !tags.empty() && &t >= tags.data() && &t < tags.data() + tags.size();
@@ -361,7 +357,7 @@ void router::reserve(node& n, candidate c) {
       owner = c.host;
     }
     held.taken.push_back({owner, t.name, units});
-    const_cast<tag&>(t).used += units;
+    t.used += units;
     return true;
   }));
   trace::detail::emit(trace::event_kind::route, n.path, static_cast<std::uint64_t>(c.host));
@@ -414,9 +410,8 @@ void router::passed_over(const node& n) {
     auto& first = *q.tasks.begin()->second;
     if (first.extra()->sequence > sequence || first.priority < n.priority || q.claims) continue;
     const auto& theirs = options_of(first).needs.entries();
-    if (std::none_of(theirs.begin(), theirs.end(), [&](const auto& e) {
-          return e.tag != "cpu" && mine.find(e.tag) != nullptr;
-        })) {
+    if (std::ranges::none_of(
+            theirs, [&](const auto& e) { return e.tag != "cpu" && mine.find(e.tag) != nullptr; })) {
       continue;
     }
     if (++first.extra()->passed_over < patience) continue;
@@ -426,7 +421,7 @@ void router::passed_over(const node& n) {
     candidates(first, [&](candidate c) {
       if (!feasible(first, c)) return;
       std::int64_t missing = 0;
-      static_cast<void>(split(first, c, [&](const tag& t, std::int64_t units) {
+      static_cast<void>(split(*this, first, c, [&](const tag& t, std::int64_t units) {
         missing += std::max<std::int64_t>(0, units - t.available());
         return true;
       }));
@@ -561,7 +556,7 @@ bool router::could_start(const node& n, std::span<node* const> stuck, std::strin
   const std::lock_guard lock(mutex_);
   bool possible = false;
   candidates(n, [&](candidate c) {
-    possible = possible || split(n, c, [&](const tag& t, std::int64_t units) {
+    possible = possible || split(*this, n, c, [&](const tag& t, std::int64_t units) {
                  std::int64_t kept = 0;
                  for (const auto* other : stuck) {
                    if (other->host != n.host || !other->routed) continue;

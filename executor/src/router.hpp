@@ -52,8 +52,8 @@ class router {
   void expect_places() noexcept { elastic_ = true; }
   /// The place's number. Throws std::invalid_argument for a name that is taken.
   std::int32_t add_place(const place_info& info, backend& owner, std::size_t local_place);
-  void change_place(std::int32_t place, const resources& offers);
-  void remove_place(std::int32_t place);
+  void change_place(std::int32_t index, const resources& offers);
+  void remove_place(std::int32_t index);
 
   /// Throws unsatisfiable_error when no place can ever run it.
   void check(const node& n) const;
@@ -65,7 +65,7 @@ class router {
   /// A ready task: where to launch it now, or nothing when it waits (its keeper went along).
   std::optional<target> route(node& n);
   /// A pool's worker picked it: reserves and claims.
-  task_host::claim_result claim(node& n, std::int32_t place, bool inline_waiter);
+  task_host::claim_result claim(node& n, std::int32_t at, bool inline_waiter);
   /// Gives back what it holds; the waiting tasks that may go now, holding their reservations.
   std::vector<target> release(node& n);
   /// Waiting tasks that may go after places or offers changed.
@@ -80,12 +80,12 @@ class router {
   std::vector<node*> take_waiting();
 
   [[nodiscard]] bool could_start(const node& n, std::span<node* const> stuck,
-                                 std::string& tag) const;
+                                 std::string& missing) const;
   [[nodiscard]] std::string place_of(const node& n, std::int32_t default_place) const;
   [[nodiscard]] std::vector<place_status> places() const;
   [[nodiscard]] std::optional<std::int32_t> find_place(const std::string& name) const;
   /// Null for an unknown or removed place.
-  [[nodiscard]] backend* owner_of(std::int32_t place) const;
+  [[nodiscard]] backend* owner_of(std::int32_t index) const;
   [[nodiscard]] backend* backend_of(const std::string& place_name) const;
 
  private:
@@ -115,10 +115,10 @@ class router {
   };
 
   // All with mutex_ held.
-  [[nodiscard]] static const tag* find(const std::vector<tag>& tags, const std::string& name);
-  [[nodiscard]] static tag* find(std::vector<tag>& tags, const std::string& name);
-  template <class Use>
-  bool split(const node& n, candidate c, Use&& use) const;
+  template <class Tags>
+  [[nodiscard]] static auto* find(Tags& tags, const std::string& name);
+  template <class Self, class Use>
+  static bool split(Self& self, const node& n, candidate c, Use&& use);
   template <class Each>
   void candidates(const node& n, Each&& each) const;
   [[nodiscard]] bool feasible(const node& n, candidate c) const;

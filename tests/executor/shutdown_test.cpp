@@ -761,7 +761,6 @@ TEST(Shutdown, WithABoundReturnsInTimeAndSaysWhoRuns) {
 
 // S-12
 TEST(Shutdown, WithABoundMayCancel) {
-  gate go;
   auto ex = pool(1);
   occupied_worker busy(ex);
   auto pending = ex.submit([] {});

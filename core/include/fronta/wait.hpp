@@ -68,8 +68,9 @@ concept future_like = std::derived_from<std::remove_cvref_t<T>, any_future>;
 template <class R>
 concept future_range = std::ranges::input_range<R> && future_like<std::ranges::range_value_t<R>>;
 
-// Until the mode's condition holds for the distinct nodes, or the deadline. Never throws for time.
-void wait_many(std::span<node* const> distinct, return_when mode, deadline until);
+// Until the mode's condition holds for the nodes, all distinct, or the deadline. Never throws for
+// time.
+void wait_many(std::span<node* const> nodes, return_when mode, deadline until);
 // Order kept, repetitions and empty handles removed (empty ones throw).
 std::vector<node*> distinct_nodes(std::span<const any_future* const> futures);
 
@@ -113,6 +114,7 @@ auto wait(Range&& futures, return_when when = all_completed,
   using future_type = std::ranges::range_value_t<Range>;
   const deadline until(limit);
   std::vector<future_type> held;
+  if constexpr (std::ranges::sized_range<Range>) held.reserve(std::ranges::size(futures));
   for (auto&& f : futures) held.push_back(std::forward<decltype(f)>(f));
   std::vector<const any_future*> erased(held.size());
   for (std::size_t i = 0; i < held.size(); ++i) erased[i] = &held[i];

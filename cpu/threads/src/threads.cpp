@@ -160,7 +160,7 @@ void pool::create_thread(slot* s) {
                             "cpu::threads: no further thread could be made; use fewer workers or "
                             "raise the process's thread limit");
   }
-  static_cast<void>(info.release());
+  info.release();  // NOLINT(bugprone-unused-return-value): the thread owns it now
   ++alive_;
   // Sleeping until told otherwise: it will find itself among the sleepers.
   if (s == nullptr) sleepers_.push_back(made.get());
@@ -369,7 +369,6 @@ void pool::cancel_pending() noexcept {
   refuses_.compare_exchange_strong(open, refusal::cancelling);
   // Cancelling may make no further task ready here: whatever depends on one is cancelled with it.
   for (bool again = true; again;) {
-    again = false;
     // Callbacks run in `refuse`: not under the inbox's lock.
     node* batch[inbox::most];
     std::size_t count = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <fronta/executor.hpp>
+#include <fronta/executor.hpp>  // NOLINT(misc-header-include-cycle): each is whole on its own
 
 #include <algorithm>
 #include <atomic>
@@ -334,9 +334,8 @@ struct map_submitter final : map_state<Result> {
         options(std::move(given)),
         call(std::move(f)),
         map_path(below),
-        inputs(std::move(views)...) {
-    plain = !has_task_options(options.task);
-  }
+        inputs(std::move(views)...),
+        plain(!has_task_options(options.task)) {}
   static bool has_task_options(const task_options& o) {
     return !o.name.empty() || o.needs.given() || o.retries || o.retry_if || o.backoff ||
            o.priority || o.timeout || o.stop.stop_possible() || !o.key.empty() ||
@@ -475,7 +474,7 @@ struct map_submitter final : map_state<Result> {
   std::tuple<Views...> inputs;
   std::optional<std::tuple<std::ranges::iterator_t<Views>...>> at;
   std::size_t index = 0;
-  bool plain = true;
+  bool plain;
 };
 
 }  // namespace detail

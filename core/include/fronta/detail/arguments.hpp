@@ -185,6 +185,7 @@ struct plain_argument {
   using passed = types<A&&>;
   explicit plain_argument(A&& a) : value(std::move(a)) {}
   template <class U>
+    requires(!std::same_as<std::remove_cvref_t<U>, plain_argument>)
   explicit plain_argument(U&& a) : value(std::forward<U>(a)) {}
   static constexpr bool can_repeat = copyable_v<A>;
   auto pass() { return std::forward_as_tuple(std::move(value)); }

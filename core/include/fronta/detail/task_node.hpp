@@ -125,7 +125,7 @@ struct edge_store<-1> {
 
 template <class... Arguments>
 inline constexpr std::ptrdiff_t known_sources =
-    ((Arguments::sources < 0) || ...) ? -1 : (Arguments::sources + ... + 0);
+    ((Arguments::sources < 0) || ...) ? -1 : (std::ptrdiff_t{0} + ... + Arguments::sources);
 
 template <class F, class... Arguments>
 class task_node final : public state<typename body<F, Arguments...>::result> {

@@ -52,7 +52,7 @@ class task_host {
   virtual void count_finished() noexcept = 0;
   virtual void report(std::exception_ptr error, const char* context) noexcept = 0;
   // Which level the edge from `source` needs before `dependent` may be launched.
-  virtual edge_level needed_level(const node& dependent, const node& source) noexcept = 0;
+  virtual edge_level needed_level(node& dependent, const node& source) noexcept = 0;
   // The registration of a node with `watched` is over and inputs are missing.
   virtual void watch(node& n) noexcept = 0;
   // Brings a remote value here; sets an error in the node when that fails.
