@@ -211,8 +211,20 @@ TEST_P(OutOfMemory, InScatter) {
 TEST_P(OutOfMemory, InMap) {
   executor wide{threads{.workers = 1}};
   survives([&]() -> any_future {
-    auto range =
-        wide.map({.chunk_size = 2}, [c = counted()](int i) { return i; }, std::vector{1, 2, 3});
+    const auto start = [&] {
+      return wide.map(
+          {.chunk_size = 2}, [c = counted()](int i) { return i; }, std::vector{1, 2, 3});
+    };
+    std::optional<decltype(start())> started;
+    try {
+      started.emplace(start());
+    } catch (const std::bad_alloc&) {
+      allocations_left = -1;
+      wide.submit([] {}).wait();  // behind the items that were submitted
+      throw;
+    }
+    auto range = *std::move(started);
+    started.reset();
     allocations_left = -1;
     int sum = 0;
     for (const int i : range) sum += i;

@@ -24,8 +24,8 @@ enum class event_kind : std::uint8_t {
   release,  ///< tags were given back
   route,    ///< argument: the place
   worker_start,
-  worker_park,
-  worker_unpark,
+  worker_park,    ///< the slot is the one that the worker leaves, -1 for none
+  worker_unpark,  ///< the slot is the one that it got
   worker_exit,
 };
 
@@ -54,6 +54,13 @@ sink* set_sink(sink* next) noexcept;
 namespace detail {
 inline std::atomic<sink*> active{nullptr};
 [[nodiscard]] std::int32_t current_slot() noexcept;
+
+// For who has just given its slot away.
+inline void emit_in(std::int32_t slot, event_kind kind, std::uint64_t task) noexcept {
+  if (active.load(std::memory_order_relaxed) != nullptr) [[unlikely]] {
+    if (auto* to = active.load(std::memory_order_acquire)) to->record({kind, slot, task, 0});
+  }
+}
 
 inline void emit(event_kind kind, std::uint64_t task, std::uint64_t argument = 0) noexcept {
   // Relaxed suffices to see whether tracing is on; the acquire is paid only then.

@@ -28,6 +28,7 @@ using detail::node;
 using detail::task_host;
 using trace::event_kind;
 using trace::detail::emit;
+using trace::detail::emit_in;
 
 constexpr auto spin_time = std::chrono::microseconds(20);
 constexpr std::size_t stack_bytes = std::size_t{64} << 20;
@@ -563,6 +564,7 @@ bool pool_thread::sleep() noexcept {
   {
     wake_list woken;
     const std::lock_guard lock(pool_.mutex_);
+    const auto left = slot();
     if (slot_ != nullptr) {
       pool_.release_slot(*std::exchange(slot_, nullptr), woken);
       if (searching_) {
@@ -584,8 +586,9 @@ bool pool_thread::sleep() noexcept {
     // Substitutes beyond what the slots need end.
     if (pool_.stopping_ || pool_.sleepers_.size() > pool_.workers_) return false;
     pool_.sleepers_.push_back(this);
+    // Under the lock: nobody can take the slot before, and `slot()` is not ours to read after.
+    emit_in(left, event_kind::worker_park, 0);
   }
-  emit(event_kind::worker_park, 0);
   pool_.tasks_->worker_idle();
   wait_for_signal();
   emit(event_kind::worker_unpark, 0);
