@@ -23,6 +23,7 @@ bool launched_task::run() && {
 void launched_task::fail(std::exception_ptr error) && {
   auto& n = *std::exchange(node_, nullptr);
   detail::abort(n, std::move(error));
+  detail::end_code(n);  // it ran elsewhere, and nobody will say so
   n.drop_keeper();
 }
 

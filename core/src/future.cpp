@@ -51,13 +51,6 @@ void report_current(const char* context) noexcept {
 }
 
 void add_callback(node& n, std::unique_ptr<callback_edge> callback) noexcept {
-  const auto call = [](callback_edge& c, node& source) noexcept {
-    try {
-      c.call(source);
-    } catch (...) {
-      report_current("a done callback threw; let it catch what it calls");
-    }
-  };
   callback->kind = edge_kind::callback;
   callback->fire = [](edge& self, node& source) noexcept {
     const std::unique_ptr<callback_edge> owned(static_cast<callback_edge*>(&self));
@@ -68,9 +61,7 @@ void add_callback(node& n, std::unique_ptr<callback_edge> callback) noexcept {
     }
   };
   auto* const raw = callback.release();
-  if (n.add_edge(*raw)) return;
-  callback.reset(raw);
-  call(*callback, n);
+  if (!n.add_edge(*raw)) raw->fire(*raw, n);
 }
 
 }  // namespace detail

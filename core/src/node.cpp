@@ -249,25 +249,18 @@ std::stop_token node::stop_token() {
 
 void node::visit_inputs(void (*)(void*, node&), void*) {}
 
-bool node::visit_pending_inputs(void (*visit)(void*, node&), void* context) {
+bool node::visit_pending_inputs(void (*visit)(void*, node&), void* context, bool even_if_ready) {
   const auto state = lock();
-  const bool pending = static_cast<phase>(state & phase_mask) == phase::pending;
-  if (pending) visit_inputs(visit, context);
-  unlock(state);
-  return pending;
-}
-
-bool node::visit_waiting_inputs(void (*visit)(void*, node&), void* context) {
-  const auto state = lock();
-  const bool waiting = static_cast<phase>(state & phase_mask) == phase::pending && !inputs_done();
+  const bool wanted =
+      static_cast<phase>(state & phase_mask) == phase::pending && (even_if_ready || !inputs_done());
   try {
-    if (waiting) visit_inputs(visit, context);
+    if (wanted) visit_inputs(visit, context);
   } catch (...) {
     unlock(state);
     throw;
   }
   unlock(state);
-  return waiting;
+  return wanted;
 }
 
 std::exception_ptr node::error() const {

@@ -23,6 +23,7 @@ namespace {
 
 using trace::event_kind;
 using trace::detail::emit;
+using trace::detail::emit_in;
 
 constexpr auto posted_failed = "post: the task failed; catch inside it or use submit";
 
@@ -76,7 +77,10 @@ void finish_run(node& n, run_result result) noexcept {
   if (!n.has_future && result == run_result::error && !n.done()) {
     host.report(n.stored_error(), posted_failed);
   }
-  if (!n.publish(result == run_result::value ? phase::value : phase::error)) n.clear_outcome();
+  if (!n.publish(result == run_result::value ? phase::value : phase::error)) {
+    n.clear_outcome();
+    end_code(n);
+  }
   n.drop_keeper();
   count_finished(host);
 }
@@ -104,8 +108,9 @@ void take_failure(node& n, node& source, bool cancelled) noexcept {
                          : source.name();
   try {
     if (cancelled) {
-      n.require_extra().cancel_reason =
-          "future: task \"" + n.name() + "\" was cancelled with its input \"" + input + "\"";
+      n.require_extra().cancel_reason = "future: task \"" + n.name() +
+                                        "\" was cancelled with its input \"" + input +
+                                        "\"; submit it again with an input that runs";
     } else {
       n.store_error(source.error());
     }
@@ -243,6 +248,7 @@ bool cancel(node& n, const char* reason) {
 }
 
 void abort(node& n, std::exception_ptr error) {
+  bool mine = false;  // of several, the first one's error counts
   // Between two runs of a retry it may go from running to pending and back.
   while (!n.done()) {
     if (n.try_claim(phase::settling)) {
@@ -250,7 +256,12 @@ void abort(node& n, std::exception_ptr error) {
       finish_dropped(n, phase::error);
       return;
     }
-    n.require_extra().abort_error = error;
+    auto& x = n.require_extra();
+    if (!mine) {
+      if (x.aborting.exchange(true, std::memory_order_relaxed)) return;
+      x.abort_error = error;
+      mine = true;
+    }
     n.request_stop();
     const ending scope(n.host);
     if (n.publish(phase::aborted)) {
@@ -364,25 +375,27 @@ bool wait_until(node& n, deadline until) {
 
 blocking_section::blocking_section() : worker_(this_worker) {
   if (worker_ == nullptr) return;
-  if (this_context != nullptr && this_context->task != nullptr) {
-    emit(event_kind::block, this_context->task->path, 0);
-  }
+  const auto slot = worker_->slot();
   worker_->begin_block();
+  if (this_context != nullptr && this_context->task != nullptr) {
+    emit_in(slot, event_kind::block, this_context->task->path, 0);
+  }
 }
 
 blocking_section::blocking_section(std::span<node* const> awaited, wait_mode mode)
     : worker_(this_worker) {
   if (worker_ == nullptr) return;
   entry_ = enter_wait(awaited, mode);
-  if (this_context != nullptr && this_context->task != nullptr) {
-    emit(event_kind::block, this_context->task->path,
-         awaited.size() == 1 ? awaited.front()->path : 0);
-  }
+  const auto slot = worker_->slot();
   try {
     worker_->begin_block();
   } catch (...) {
     leave_wait(static_cast<wait_entry*>(entry_));
     throw;
+  }
+  if (this_context != nullptr && this_context->task != nullptr) {
+    emit_in(slot, event_kind::block, this_context->task->path,
+            awaited.size() == 1 ? awaited.front()->path : 0);
   }
 }
 

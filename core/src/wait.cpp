@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <deque>
+#include <list>
 #include <mutex>
 #include <ranges>
 #include <unordered_map>
@@ -66,6 +66,24 @@ std::vector<node*> distinct_nodes(std::span<const any_future* const> futures) {
     if (seen.insert(n).second) nodes.push_back(n);
   }
   return nodes;
+}
+
+bool code_over(const node& n) noexcept {
+  // Acquire: what the code did is over for whoever reads it.
+  return n.current() != phase::aborted || n.extra()->code_over.load(std::memory_order_acquire) != 0;
+}
+
+void end_code(node& n) noexcept {
+  if (n.current() != phase::aborted) return;
+  n.extra()->code_over.store(1, std::memory_order_release);
+  futex_wake_all(n.extra()->code_over);
+}
+
+void wait_for_code(node& n) {
+  if (code_over(n)) return;
+  node* const awaited = &n;
+  const blocking_section lent({&awaited, 1}, wait_mode::all);
+  while (!code_over(n)) futex_wait(n.extra()->code_over, 0);
 }
 
 void wait_many(std::span<node* const> nodes, return_when mode, deadline until) {
@@ -133,21 +151,21 @@ void throw_unfinished(std::size_t pending, std::size_t total) {
 struct completion_list::shared {
   struct entry : edge {
     std::shared_ptr<shared> list;
-    any_future future;
+    std::list<any_future> future;  // one; its cell moves on to `ready` without an allocation
     std::uint64_t generation = 0;
   };
 
   std::mutex mutex;
   std::condition_variable changed;
   // Guarded by mutex.
-  std::deque<any_future> ready;
+  std::list<any_future> ready;
   std::unordered_map<entry*, node*> waiting;
   std::uint64_t generation = 0;  // of clear(): entries from before it deliver nothing
 
   void arrived(std::unique_ptr<entry> e) {
     const std::lock_guard lock(mutex);
     waiting.erase(e.get());
-    if (e->generation == generation) ready.push_back(std::move(e->future));
+    if (e->generation == generation) ready.splice(ready.end(), e->future);
     changed.notify_all();
   }
 };
@@ -160,7 +178,7 @@ void completion_list::add(any_future f) {
   if (n == nullptr) throw_empty("as_completed");
   auto e = std::make_unique<shared::entry>();
   e->list = shared_;
-  e->future = std::move(f);
+  e->future.push_back(std::move(f));
   e->kind = edge_kind::waiter;
   e->fire = [](edge& self, node&) noexcept {
     auto* const raw = static_cast<shared::entry*>(&self);
@@ -200,7 +218,7 @@ std::optional<any_future> completion_list::take(deadline until) {
     std::vector<node*> awaited;
     if (this_worker != nullptr && until.never()) {
       for (const auto& [e, n] : shared_->waiting) {
-        held.push_back(e->future);
+        held.push_back(e->future.front());
         awaited.push_back(n);
       }
     }
@@ -227,7 +245,7 @@ std::optional<any_future> completion_list::take(deadline until) {
 
 void completion_list::clear() {
   std::vector<std::unique_ptr<shared::entry>> removed;
-  std::deque<any_future> dropped;
+  std::list<any_future> dropped;
   {
     const std::lock_guard lock(shared_->mutex);
     ++shared_->generation;

@@ -76,8 +76,8 @@ class checker {
   bool task_can_end(node& n, int depth) {
     if (depth > max_depth || n.host == nullptr) return true;  // a promise counts as able to end
     if (const auto at = known_.find(&n); at != known_.end()) return at->second;
-    n.add_keeper();
     kept_.push_back(&n);
+    n.add_keeper();
     const bool result = look_at(n, depth);
     known_.emplace(&n, result);
     return result;
@@ -85,6 +85,9 @@ class checker {
 
   bool look_at(node& n, int depth) {
     switch (n.current()) {
+      case phase::aborted:
+        if (code_over(n)) return true;
+        [[fallthrough]];
       case phase::running: {
         const auto at = graph_.blocked.find(&n);
         return at == graph_.blocked.end() || ending_.contains(at->second);
@@ -92,12 +95,12 @@ class checker {
       case phase::pending: {
         // Collected first: looking at them takes locks that must not be taken under the node's.
         const auto first = kept_.size();
-        n.visit_waiting_inputs(
+        n.visit_pending_inputs(
             [](void* context, node& input) {
               static_cast<std::vector<node*>*>(context)->push_back(&input);
               input.add_keeper();
             },
-            &kept_);
+            &kept_, false);
         const auto last = kept_.size();  // it grows below
         bool all = true;
         for (auto i = first; i < last && all; ++i) all = task_can_end(*kept_[i], depth + 1);
@@ -125,6 +128,8 @@ bool obviously_ends(const graph& g, const node& n) {
   switch (n.current()) {
     case phase::pending:
       return n.host == nullptr || (!n.routed && n.inputs_done());
+    case phase::aborted:
+      return code_over(n) || !g.blocked.contains(&n);
     case phase::running:
       return !g.blocked.contains(&n);
     default:

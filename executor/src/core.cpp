@@ -14,9 +14,6 @@
 namespace fronta::detail {
 namespace {
 
-constexpr auto cancelled_by_shutdown =
-    "shutdown: the executor was told to cancel what had not started";
-
 std::uint64_t random_seed() {
   std::random_device device;
   return (std::uint64_t{device()} << 32) | device();
@@ -280,18 +277,17 @@ void executor_core::make_ready(node& n, bool next) noexcept {
 void executor_core::places_changed() {
   launch(router_.look_again());
   if (options_.no_worker_timeout.infinite()) return;
-  for (auto* n : router_.waiting()) {
-    watch_for_place(*n);
-    n->drop_keeper();
-  }
+  const auto waiting = router_.waiting();
+  for (auto* n : waiting.nodes) watch_for_place(*n);
 }
 
 void executor_core::watch_for_place(node& n) {
   auto& x = *n.extra();
-  const bool hopeless = !router_.has_place(n);
   std::uint64_t stopped = 0;
   {
     const std::lock_guard lock(x.links);
+    // Under the lock: of two that look, the later one has seen more.
+    const bool hopeless = !router_.has_place(n);
     if (hopeless == (x.no_worker_timer != 0) || x.ended) return;
     if (hopeless) {
       const auto at = deadline(options_.no_worker_timeout, timers_.now()).when();
@@ -305,7 +301,11 @@ void executor_core::watch_for_place(node& n) {
 
 void executor_core::no_place_came(node& n) {
   auto& core = static_cast<executor_core&>(*n.host);
-  if (n.done() || core.router_.has_place(n)) return;
+  {
+    const std::lock_guard lock(n.extra()->links);
+    n.extra()->no_worker_timer = 0;
+    if (n.done() || core.router_.has_place(n)) return;
+  }
   const auto restrictions = core.router_.restrictions(n);
   abort(n, std::make_exception_ptr(no_worker_error(
                "task \"" + n.name() + "\": within no_worker_timeout there was no place " +
@@ -316,16 +316,16 @@ void executor_core::no_place_came(node& n) {
 
 void executor_core::note_input_bytes(node& n) {
   // Collected first: it may be cancelled meanwhile, and sizes are asked of the values' own types.
-  std::vector<node*> inputs;
+  late_keepers inputs;
   n.visit_pending_inputs(
       [](void* context, node& input) {
         if (!input.done() || input.made_at < 0) return;
-        input.add_keeper();
         static_cast<std::vector<node*>*>(context)->push_back(&input);
+        input.add_keeper();
       },
-      &inputs);
+      &inputs.nodes, true);
   std::vector<std::pair<std::int32_t, std::size_t>> known;
-  for (auto* input : inputs) {
+  for (auto* input : inputs.nodes) {
     const auto at =
         std::ranges::find_if(known, [&](const auto& k) { return k.first == input->made_at; });
     if (at != known.end()) {
@@ -333,7 +333,6 @@ void executor_core::note_input_bytes(node& n) {
     } else {
       known.emplace_back(input->made_at, input->value_bytes());
     }
-    input->drop_keeper();
   }
   router_.note_input_bytes(n, std::move(known));
 }
@@ -358,6 +357,7 @@ void executor_core::release(node& n) noexcept {
   try {
     launch(router_.release(n));
   } catch (...) {
+    tags_unserved_.store(true, std::memory_order_seq_cst);
     report_error(std::current_exception(),
                  "executor: no memory to start tasks that wait for tags; they start later");
   }
@@ -450,6 +450,25 @@ bool executor_core::requeue(node& n) noexcept {
   if (!make_pending(n)) return false;
   make_ready(n, false);
   return true;
+}
+
+void executor_core::pause(time_limit limit, const std::stop_token& a, const std::stop_token& b) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  const auto wake = [&] {
+    {
+      const std::lock_guard lock(mutex);
+    }
+    changed.notify_all();
+  };
+  const std::stop_callback on_a(a, wake);
+  const std::stop_callback on_b(b, wake);
+  auto& clock = timers_.time();
+  const auto at = deadline(limit, clock.now()).when();
+  std::unique_lock lock(mutex);
+  while (!a.stop_requested() && !b.stop_requested() && clock.now() < at) {
+    clock.wait_until(lock, changed, at);
+  }
 }
 
 bool executor_core::run_again(node& n) noexcept { return requeue(n); }
@@ -546,6 +565,14 @@ void executor_core::worker_left(worker& w) noexcept {
 }
 
 void executor_core::worker_idle() noexcept {
+  if (tags_unserved_.load(std::memory_order_relaxed)) [[unlikely]] {
+    try {
+      tags_unserved_.store(false, std::memory_order_relaxed);
+      launch(router_.look_again());
+    } catch (...) {
+      tags_unserved_.store(true, std::memory_order_relaxed);
+    }
+  }
   // The lock orders the worker's counts before the reader's look, or the look before the notify.
   const std::lock_guard lock(control_.mutex);
   if (control_.watched.load(std::memory_order_relaxed)) control_.changed.notify_all();
@@ -561,31 +588,25 @@ void executor_core::cancel_everything() noexcept {
       cancel(*n, cancelled_by_shutdown);
       n->drop_keeper();
     }
-    std::vector<node*> others;
+    late_keepers others;
     timers_.for_each(&pause_over, [&](node& n) {
+      others.nodes.push_back(&n);
       n.add_keeper();
-      others.push_back(&n);
     });
-    std::vector<node*> running;
+    late_keepers running;
     {
       const std::lock_guard lock(tasks_mutex_);
       for (auto* n : watched_) {
+        others.nodes.push_back(n);
         n->add_keeper();
-        others.push_back(n);
       }
       for (auto* n : running_) {
+        running.nodes.push_back(n);
         n->add_keeper();
-        running.push_back(n);
       }
     }
-    for (auto* n : others) {
-      cancel(*n, cancelled_by_shutdown);
-      n->drop_keeper();
-    }
-    for (auto* n : running) {
-      n->request_stop();
-      n->drop_keeper();
-    }
+    for (auto* n : others.nodes) cancel(*n, cancelled_by_shutdown);
+    for (auto* n : running.nodes) n->request_stop();
   } catch (const std::bad_alloc&) {
     report_error(std::current_exception(), "shutdown: no memory to cancel all; the rest runs");
   }

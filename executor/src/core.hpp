@@ -61,6 +61,8 @@ class executor_core final : public task_host {
   claim_result claim_routed(node& n, std::int32_t place, bool inline_waiter) noexcept override;
   void release(node& n) noexcept override;
   bool retry(node& n) noexcept override;
+  // Blocks the calling thread for that long by the executor's clock, or until one is stopped.
+  void pause(time_limit limit, const std::stop_token& a, const std::stop_token& b);
   bool run_again(node& n) noexcept override;
   void started(node& n) noexcept override;
   void forget(node& n) noexcept override;
@@ -121,6 +123,7 @@ class executor_core final : public task_host {
   bool orders_edges_ = false;  // some backend needs less than `done`
   std::shared_ptr<key_table> keys_ = std::make_shared<key_table>();
   std::atomic<bool> cancelling_{false};
+  std::atomic<bool> tags_unserved_{false};  // a release had no memory to start the next
 
   mutable std::mutex tasks_mutex_;
   // Guarded by tasks_mutex_. Running tasks with cold data; pending ones with inputs from elsewhere,

@@ -146,11 +146,19 @@ std::uint64_t next_map_path(executor_control& c) noexcept {
 bool wants_retry(const task_options& options, int attempt, const std::exception_ptr& error) {
   return attempt < options.retries.value_or(0) && (!options.retry_if || options.retry_if(error));
 }
-void pause_before_retry(const task_options& options, int retry) {
+bool pause_before_retry(const task_options& options, int retry, const std::stop_token& task,
+                        const std::stop_token& range) {
   const auto pause = options.backoff.value_or(backoff()).pause(retry);
-  if (pause.zero()) return;
-  const this_task::blocking lent;
-  std::this_thread::sleep_for(pause.value());
+  if (!pause.zero() && !task.stop_requested() && !range.stop_requested()) {
+    const this_task::blocking lent;
+    static_cast<executor_core&>(*this_context->task->host).pause(pause, task, range);
+  }
+  return !task.stop_requested() && !range.stop_requested();
+}
+std::exception_ptr cancelled_item() {
+  return std::make_exception_ptr(cancelled_error(
+      "map: the item was cancelled before it ran, with its range or its executor; keep the range "
+      "and do not cancel at shutdown to have every item run"));
 }
 
 }  // namespace detail

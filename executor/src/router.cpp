@@ -210,13 +210,13 @@ bool router::has_place(const node& n) const {
   return possible;
 }
 
-std::vector<node*> router::waiting() const {
+late_keepers router::waiting() const {
+  late_keepers all;
   const std::lock_guard lock(mutex_);
-  std::vector<node*> all;
   for (const auto& [key, q] : waiting_) {
     for (const auto& [order, n] : q.tasks) {
+      all.nodes.push_back(n);
       n->add_keeper();
-      all.push_back(n);
     }
   }
   return all;
@@ -506,6 +506,11 @@ std::vector<router::target> router::look_again() {
 
 std::vector<router::target> router::serve(late_keepers& ended) {
   std::vector<target> ready;
+  // All memory first: a task that has left its queue must not be lost.
+  std::size_t count = 0;
+  for (const auto& [key, q] : waiting_) count += q.tasks.size();
+  ended.nodes.reserve(count);
+  ready.reserve(count);
   for (;;) {
     // Of the queues' first tasks that fit, the one of highest priority, then the oldest.
     queue* from = nullptr;
@@ -525,9 +530,15 @@ std::vector<router::target> router::serve(late_keepers& ended) {
     }
     if (from == nullptr) break;
     auto& n = *from->tasks.begin()->second;
+    try {
+      reserve(n, to);
+    } catch (...) {
+      give_back(n);
+      if (ready.empty()) throw;
+      break;  // those first; it is looked at again when they end
+    }
     from->tasks.erase(from->tasks.begin());
     drop_claim(*from);
-    reserve(n, to);
     passed_over(n);
     // Cancelled in between: its canceller may have looked for the reservation before it was made.
     if (n.current() != phase::pending) {

@@ -21,8 +21,8 @@ namespace fronta::detail {
 struct late_keepers {
   std::vector<node*> nodes;
   late_keepers() = default;
-  late_keepers(const late_keepers&) = delete;
-  late_keepers& operator=(const late_keepers&) = delete;
+  late_keepers(late_keepers&&) = default;
+  late_keepers& operator=(late_keepers&&) = delete;
   ~late_keepers() {
     for (auto* n : nodes) n->drop_keeper();
   }
@@ -73,7 +73,7 @@ class router {
   /// Whether some place could run it if nothing else ran.
   [[nodiscard]] bool has_place(const node& n) const;
   /// Waiting tasks, with a keeper added to each.
-  [[nodiscard]] std::vector<node*> waiting() const;
+  [[nodiscard]] late_keepers waiting() const;
   /// Why no place will do: tags and place, or nothing when there are no places.
   [[nodiscard]] std::string restrictions(const node& n) const;
   /// All waiting tasks; they keep their keepers.

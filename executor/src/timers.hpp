@@ -25,6 +25,7 @@ class timers {
   timers(const timers&) = delete;
   timers& operator=(const timers&) = delete;
 
+  [[nodiscard]] clock& time() const noexcept { return *clock_; }
   [[nodiscard]] clock::time_point now() const noexcept { return clock_->now(); }
   /// Calls `what(n)` on the timer's thread at that time, unless cancelled; keeps the node until
   /// then. Never 0. Throws std::bad_alloc and std::system_error.

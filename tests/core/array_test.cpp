@@ -6,8 +6,10 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <numeric>
 #include <span>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -78,6 +80,22 @@ TEST(Array, GoesWhereASpanIsTakenAlsoOutOfAFuture) {
   EXPECT_EQ(ex.submit(sum, a).get(), 6);
   const auto made = ex.submit([] { return array<int>{4, 5}; });
   EXPECT_EQ(ex.submit(sum, made).get(), 9);
+}
+
+TEST(Array, IsTakenOnlyWhenOtherThreadsHaveReadIt) {
+  for (int round = 0; round < 200; ++round) {
+    array<int> a(100, 1);
+    std::atomic<int> sum = 0;
+    std::thread reader([b = a, &sum]() mutable {
+      sum = std::accumulate(b.begin(), b.end(), 0);
+      b = {};
+    });
+    // In place as soon as the reader has let go, else in a copy.
+    auto mine = std::move(a).take();
+    for (auto& x : mine) x = 2;
+    reader.join();
+    EXPECT_EQ(sum, 100);
+  }
 }
 
 }  // namespace

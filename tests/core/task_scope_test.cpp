@@ -2,15 +2,19 @@
 #include <fronta/task_scope.hpp>
 
 #include <fronta/cpu/threads.hpp>
+#include <fronta/errors.hpp>
 #include <fronta/executor.hpp>
 #include <fronta/this_task.hpp>
 
 #include <gmock/gmock.h>
 
 #include <support/gate.hpp>
+#include <support/manual_clock.hpp>
 #include <support/running_task.hpp>
 
 #include <atomic>
+#include <chrono>
+#include <memory>
 #include <stdexcept>
 #include <thread>
 
@@ -140,6 +144,36 @@ TEST(TaskScope, CancelLeavesTheScopeUsable) {
   busy.release();
   EXPECT_NO_THROW(scope.wait()) << "a cancellation is no failure";
   EXPECT_EQ(g.get(), 2);
+}
+
+TEST(TaskScope, WaitsForTheCodeOfATaskWhoseTimeoutHasPassed) {
+  for (const bool by_wait : {false, true}) {
+    const auto clock = std::make_shared<fronta::test::manual_clock>();
+    fronta::executor ex{fronta::executor_options{.clock = clock},
+                        fronta::cpu::threads{.workers = 1}};
+    gate started;
+    gate go;
+    std::atomic<bool> over = false;
+    {
+      task_scope scope(ex);
+      const auto late = scope.submit({.timeout = std::chrono::seconds(1)}, [&] {
+        started.open();
+        go.wait();
+        for (int i = 0; i < 10'000; ++i) std::this_thread::yield();
+        over = true;
+      });
+      started.wait();
+      clock->advance(std::chrono::seconds(1));
+      EXPECT_THROW(late.get(), fronta::timeout_error);
+      EXPECT_FALSE(over);
+      go.open();
+      if (by_wait) {
+        EXPECT_THROW(scope.wait(), fronta::timeout_error);
+        EXPECT_TRUE(over);
+      }
+    }
+    EXPECT_TRUE(over);
+  }
 }
 
 TEST(TaskScope, InsideATaskLendsItsCpuShare) {

@@ -2,6 +2,7 @@
 #include <fronta/fronta.hpp>
 
 #include <support/gate.hpp>
+#include <support/manual_clock.hpp>
 #include <support/occupied.hpp>
 
 #include <gmock/gmock.h>
@@ -598,6 +599,87 @@ TEST(Map, RetriesArePerItem) {
         numbers(6)));
     EXPECT_EQ(results, numbers(6));
     EXPECT_EQ(runs.load(), 3 + 3 * 3);
+  }
+}
+
+TEST(Map, ACancellingShutdownEndsAChunkBetweenItsItems) {
+  auto ex = pool(1);
+  gate started;
+  gate go;
+  std::atomic<int> ran = 0;
+  auto results = ex.map(
+      map_options{.chunk_size = 4},
+      [&](int x) {
+        ++ran;
+        started.open();
+        go.wait();
+        return x;
+      },
+      numbers(4));
+  started.wait();
+  ex.shutdown({.wait = false, .cancel_futures = true});
+  go.open();
+  std::vector<bool> cancelled;
+  for (auto&& o : std::move(results).outcomes()) {
+    cancelled.push_back(!o);
+    if (!o) {
+      EXPECT_THROW(o.value(), fronta::cancelled_error);
+    }
+  }
+  EXPECT_THAT(cancelled, ElementsAre(false, true, true, true));
+  EXPECT_EQ(ran.load(), 1);
+}
+
+TEST(Map, AChunkPausesBeforeARetryByTheExecutorsClock) {
+  const auto clock = std::make_shared<fronta::test::manual_clock>();
+  fronta::executor ex{fronta::executor_options{.clock = clock}, fronta::cpu::threads{.workers = 1}};
+  const map_options hourly{.chunk_size = 2, .task = {.retries = 1, .backoff = 1h}};
+  auto results = ex.map(
+      hourly,
+      [](int x) {
+        if (fronta::this_task::attempt() == 0) throw failed_item(x);
+        return x;
+      },
+      numbers(2));
+  for (int i = 0; i < 2; ++i) {
+    clock->wait_for_waiter(1h);
+    clock->advance(1h);
+  }
+  EXPECT_THAT(collect(results), ElementsAre(0, 1));
+}
+
+TEST(Map, ACancellingShutdownEndsThePauseOfAChunk) {
+  const auto clock = std::make_shared<fronta::test::manual_clock>();
+  fronta::executor ex{fronta::executor_options{.clock = clock}, fronta::cpu::threads{.workers = 1}};
+  auto results = ex.map(
+      map_options{.chunk_size = 2, .task = {.retries = 1, .backoff = 1h}},
+      [](int x) -> int { throw failed_item(x); }, numbers(2));
+  clock->wait_for_waiter(1h);
+  ex.shutdown({.cancel_futures = true});
+  auto outcomes = std::move(results).outcomes();
+  auto at = outcomes.begin();
+  EXPECT_THROW((*at).value(), failed_item);
+  ++at;
+  EXPECT_THROW((*at).value(), fronta::cancelled_error);
+}
+
+TEST(Map, AnAnnotationHoldsForTheItemsOfChunksToo) {
+  auto ex = pool(1);
+  for (const std::ptrdiff_t chunk : {1, 2}) {
+    const auto first_try_fails = [](int x) {
+      if (fronta::this_task::attempt() == 0) throw failed_item(x);
+      return x;
+    };
+    std::vector<int> values;
+    {
+      std::optional<fronta::annotate> scope;
+      scope.emplace(fronta::task_options{.retries = 1});
+      auto results =
+          ex.map(map_options{.chunk_size = chunk, .window = 2}, first_try_fails, numbers(6));
+      scope.reset();  // later items are submitted outside it
+      values = collect(results);
+    }
+    EXPECT_EQ(values, numbers(6));
   }
 }
 

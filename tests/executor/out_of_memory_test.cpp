@@ -3,6 +3,7 @@
 // allocation fails, and every later one where that is asked for too.
 #include <fronta/annotate.hpp>
 #include <fronta/cpu/threads.hpp>
+#include <fronta/errors.hpp>
 #include <fronta/executor.hpp>
 #include <fronta/this_task.hpp>
 
@@ -155,6 +156,17 @@ TEST_P(OutOfMemory, InSubmitWithArgumentsAndInputs) {
   });
 }
 
+TEST_P(OutOfMemory, InSubmitOfATaggedTaskWithInputs) {
+  const auto input = ex.submit([] { return std::string(50, 'y'); });
+  const auto first = ex.submit([] { return 0; });
+  fronta::wait(input, first);
+  survives([&] {
+    return ex.submit(
+        {.needs = {{"tag", 1}}}, [c = counted()](const std::string& s, int) { return s.size(); },
+        input, first);
+  });
+}
+
 TEST_P(OutOfMemory, InSubmitWithEveryOption) {
   std::stop_source source;
   const fronta::task_options options{.name = "a name that does not fit into a small string",
@@ -233,6 +245,29 @@ TEST_P(OutOfMemory, InMap) {
     wide.submit([] {}).wait();
     return {};
   });
+}
+
+// The end of a task gives its tags to those that wait for them.
+TEST(OutOfMemoryInARelease, LosesNoTask) {
+  const auto previous = fronta::set_error_hook([](std::exception_ptr, const std::string&) {});
+  for (long n = 0; n < 12; ++n) {
+    executor ex{threads{.workers = 1, .offers = {{"tag", 1}}}};
+    std::vector<future<int>> waiting;
+    const auto holder = ex.submit({.needs = {{"tag", 1}}}, [&] {
+      auto ref = fronta::this_task::executor();
+      for (int i = 0; i < 3; ++i) {
+        waiting.push_back(ref.submit({.needs = {{"tag", 1}}}, [] {
+          allocations_left = -1;
+          return 1;
+        }));
+      }
+      how_long = failing::once;
+      allocations_left = n;
+    });
+    holder.wait();
+    for (const auto& f : waiting) EXPECT_EQ(f.get(), 1);
+  }
+  fronta::set_error_hook(previous);
 }
 
 TEST_P(OutOfMemory, InANestedSubmit) {

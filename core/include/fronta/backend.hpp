@@ -56,7 +56,7 @@ class launched_task {
   void report_remote() noexcept { node_->remote.store(true, std::memory_order_release); }
   /// Claims the task and runs it here to its end, retries apart. False when it was cancelled.
   bool run() &&;
-  /// Ends the task with an error that is not its own (its place was lost).
+  /// Ends the task with an error that is not its own (its place was lost). Its code is over.
   void fail(std::exception_ptr error) &&;
 
  private:

@@ -428,8 +428,9 @@ class promise {
 
 namespace detail {
 
-// The awaiter's edge lies in the coroutine frame: nothing is allocated, and destroying a suspended
-// coroutine takes it back.
+// The awaiter's edge lies in the coroutine frame: nothing is allocated. Destroying a suspended
+// coroutine takes the edge back; as with every awaiter, whoever destroys it must know that it is
+// not being resumed at that moment.
 template <class T, class Resume>
 class future_awaiter : private edge {
  public:

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <fronta/future.hpp>
+#include <fronta/task_options.hpp>
 #include <fronta/wait.hpp>
 
+#include <cstddef>
 #include <exception>
+#include <list>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -12,8 +15,8 @@
 namespace fronta {
 
 /// Tasks that do not outlive a block of code: the destructor cancels those that have not started,
-/// requests the stop of those that run, and waits for all. So a task may refer to locals declared
-/// before the scope.
+/// requests the stop of those that run, and waits for all, also for the code of one whose `timeout`
+/// has passed. So a task may refer to locals declared before the scope.
 /// ```
 /// std::vector<int> local = …;
 /// fronta::task_scope scope(ex);
@@ -34,23 +37,23 @@ class task_scope {
       cancel();
       // A wait that could never end cannot be allowed to end: what the tasks refer to would be
       // gone.
-      for (const auto& f : open) f.wait();
+      for (const auto& f : open) {
+        f.wait();
+        detail::wait_for_code(*detail::future_access::get(f));
+      }
       const std::lock_guard lock(mutex_);
-      std::erase_if(members_, [](const any_future& m) { return m.done(); });
+      std::erase_if(members_, over);
     }
   }
 
   /// As the executor's.
   template <class... Args>
   auto submit(Args&&... args) {
-    auto f = executor_.submit(std::forward<Args>(args)...);
-    const std::lock_guard lock(mutex_);
-    if (members_.size() == members_.capacity()) {
-      // Ended ones leave before the list grows, so that it stays as long as what is unfinished.
-      std::erase_if(members_, [](const any_future& m) { return m.done() && !failed(m); });
-    }
-    members_.push_back(f);
-    return f;
+    return start([&] { return executor_.submit(std::forward<Args>(args)...); });
+  }
+  template <class... Args>
+  auto submit(const task_options& options, Args&&... args) {
+    return start([&] { return executor_.submit(options, std::forward<Args>(args)...); });
   }
 
   /// Waits for all, including those submitted meanwhile. At the first failure the others are
@@ -59,15 +62,16 @@ class task_scope {
     std::exception_ptr first;
     for (auto open = members(); !open.empty(); open = members()) {
       fronta::wait(open, first ? all_completed : first_exception);
-      {
-        const std::lock_guard lock(mutex_);
-        std::erase_if(members_, [&](const any_future& m) {
-          if (!m.done()) return false;
-          if (!first && failed(m)) first = m.exception();
-          return true;
-        });
+      for (const auto& f : open) {
+        if (!first && f.done() && failed(f)) first = f.exception();
       }
       if (first) cancel();
+      for (const auto& f : open) {
+        if (f.done()) detail::wait_for_code(*detail::future_access::get(f));
+      }
+      const std::lock_guard lock(mutex_);
+      std::erase_if(members_,
+                    [&](const any_future& m) { return over(m) && (first || !failed(m)); });
     }
     if (first) std::rethrow_exception(first);
   }
@@ -82,15 +86,35 @@ class task_scope {
  private:
   using reference = decltype(std::declval<Executor&>().ref());
 
+  template <class Submit>
+  auto start(Submit&& submit_one) {
+    std::list<any_future> place(1);  // before the task exists: from then on nothing may throw
+    auto f = submit_one();
+    place.front() = f;
+    const std::lock_guard lock(mutex_);
+    // Ended ones leave now and then, so that the list stays as long as what is unfinished.
+    if (++submitted_ >= 2 * members_.size()) {
+      submitted_ = 0;
+      std::erase_if(members_, [](const any_future& m) { return over(m) && !failed(m); });
+    }
+    members_.splice(members_.end(), place);
+    return f;
+  }
+
   [[nodiscard]] std::vector<any_future> members() {
     const std::lock_guard lock(mutex_);
-    return members_;
+    return {members_.begin(), members_.end()};
+  }
+  static bool over(const any_future& m) {
+    return m.done() && detail::code_over(*detail::future_access::get(m));
   }
   static bool failed(const any_future& m) { return !m.cancelled() && m.exception() != nullptr; }
 
   reference executor_;
   std::mutex mutex_;
-  std::vector<any_future> members_;  // guarded by mutex_
+  // Guarded by mutex_.
+  std::list<any_future> members_;
+  std::size_t submitted_ = 0;  // since ended ones were taken out
 };
 
 }  // namespace fronta

@@ -352,7 +352,7 @@ void pool::push_first(node& n) noexcept {
 void pool::refuse(node& n) noexcept {
   if (n.routed) routed_.fetch_sub(1, std::memory_order_relaxed);
   if (refuses_.load(std::memory_order_acquire) == refusal::cancelling) {
-    detail::cancel(n, "shutdown: the executor was told to cancel what had not started");
+    detail::cancel(n, detail::cancelled_by_shutdown);
   } else if (n.try_claim(detail::phase::settling)) {
     std::exception_ptr error;
     {
@@ -612,6 +612,7 @@ void pool_thread::work() {
     pool_.tasks_->worker_idle();
     wait_for_signal();
     if (slot_ == nullptr && odd_task_ == nullptr) return;
+    emit(event_kind::worker_unpark, 0);
   }
   starting_ = false;
   if (slot_ != nullptr) pool_.bind_to_core(*slot_);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <fronta/annotate.hpp>
 #include <fronta/executor.hpp>  // NOLINT(misc-header-include-cycle): each is whole on its own
+#include <fronta/this_task.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -12,6 +14,8 @@
 #include <memory>
 #include <optional>
 #include <ranges>
+#include <stop_token>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -24,7 +28,10 @@ namespace detail {
 // The path below which a map's items lie.
 std::uint64_t next_map_path(executor_control& c) noexcept;
 // Sleeps in an item of a chunk that is tried again; the cpu share is lent meanwhile.
-void pause_before_retry(const task_options& options, int retry);
+// Lends the cpu share meanwhile. False when the retry is not wanted any more.
+bool pause_before_retry(const task_options& options, int retry, const std::stop_token& task,
+                        const std::stop_token& range);
+std::exception_ptr cancelled_item();
 // Whether options allow a further attempt after `error`.
 bool wants_retry(const task_options& options, int attempt, const std::exception_ptr& error);
 
@@ -104,7 +111,7 @@ struct map_state {
   deadline until;
   std::exception_ptr refused;  // why nothing more could be submitted
   bool input_ended = false;
-  std::shared_ptr<std::atomic<bool>> abandoned = std::make_shared<std::atomic<bool>>(false);
+  std::stop_source abandoned;  // stopped when nobody wants what has not started
 
   // Up to the window.
   void refill() {
@@ -115,7 +122,7 @@ struct map_state {
     }
   }
   void cancel_all() noexcept {
-    abandoned->store(true, std::memory_order_relaxed);
+    abandoned.request_stop();
     for (auto& f : singles) f.cancel();
     for (auto& f : chunks) f.cancel();
     singles.clear();
@@ -393,22 +400,20 @@ struct map_submitter final : map_state<Result> {
       auto per_chunk = options.task;
       per_chunk.retries.reset();
       auto body = [call = call, map_path = map_path, first = index, batch = std::move(batch),
-                   stop = this->abandoned, task = options.task]() mutable {
+                   abandoned = this->abandoned.get_token(), task = options.task]() mutable {
         chunk results;
         results.reserve(batch.size());
+        const auto stop = this_task::stop_token();
         for (std::size_t i = 0; i < batch.size(); ++i) {
-          if (stop->load(std::memory_order_relaxed)) {
-            results.emplace_back(std::make_exception_ptr(
-                cancelled_error("map: the item was cancelled before it ran, with its range")));
-            continue;
-          }
-          results.push_back(run_item(call, batch[i], child_path(map_path, 0, first + i), task));
+          results.push_back(stop.stop_requested() || abandoned.stop_requested()
+                                ? outcome<result>(cancelled_item())
+                                : run_item(call, batch[i], child_path(map_path, 0, first + i), task,
+                                           stop, abandoned));
         }
         return results;
       };
       index += got;
-      this->chunks.push_back(plain ? ex.submit(std::move(body))
-                                   : ex.submit(per_chunk, std::move(body)));
+      this->chunks.push_back(ex.submit(per_chunk, std::move(body)));
       this->chunk_sizes.push_back(got);
       return got;
     } catch (const shutdown_error&) {
@@ -434,7 +439,8 @@ struct map_submitter final : map_state<Result> {
     return x != nullptr && x->options.retries.value_or(0) > 0;
   }
   static outcome<result> run_item(function& call, items& item, std::uint64_t path,
-                                  const task_options& task) {
+                                  const task_options& task, const std::stop_token& stop,
+                                  const std::stop_token& abandoned) {
     for (int attempt = 0;; ++attempt) {
       try {
         const item_scope scope(path, attempt);
@@ -456,14 +462,20 @@ struct map_submitter final : map_state<Result> {
             },
             item);
       } catch (const reschedule_request&) {
+        if (stop.stop_requested() || abandoned.stop_requested()) {
+          return outcome<result>(cancelled_item());
+        }
         --attempt;  // no failure; the item has no other place to go
+        std::this_thread::yield();
         continue;
       } catch (...) {
         const auto error = std::current_exception();
         if (!error) throw;  // no C++ exception: pthread_exit or a cancelled thread
-        if (!wants_retry(task, attempt, error)) return outcome<result>(error);
+        if (!wants_retry(task, attempt, error) ||
+            !pause_before_retry(task, attempt + 1, stop, abandoned)) {
+          return outcome<result>(error);
+        }
       }
-      pause_before_retry(task, attempt + 1);
     }
   }
 
@@ -488,6 +500,8 @@ auto executor_ref::map(map_options options, F fn, Ranges&&... inputs) const {
                                         std::ranges::range_value_t<Ranges>...>>;
   using range = map_range<result>;
 
+  // Once, for all items: also those that a window submits when the scope has ended.
+  if (const auto* outer = current_annotation()) detail::merge_options(options.task, *outer);
   if (options.chunk_size < 1) detail::throw_bad_map_option("chunk_size", options.chunk_size);
   if (options.window.value_or(1) < 1) detail::throw_bad_map_option("window", *options.window);
 

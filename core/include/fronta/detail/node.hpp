@@ -145,10 +145,10 @@ class node {
   // The outcome's exception; null for a value. Only when done.
   [[nodiscard]] std::exception_ptr error() const;
 
-  // Visits inputs of a pending node, holding off its start and its end; false if it is not pending.
-  bool visit_pending_inputs(void (*visit)(void* context, node& input), void* context);
-  // Visits inputs of a node that is waiting for them, holding off its start; false if it is not.
-  bool visit_waiting_inputs(void (*visit)(void* context, node& input), void* context);
+  // Visits inputs of a pending node, holding off its start and its end; false if it is not pending,
+  // or is ready and that is not wanted. Lets through what `visit` throws.
+  bool visit_pending_inputs(void (*visit)(void* context, node& input), void* context,
+                            bool even_if_ready);
 
   // ---- Set before the node is shared, constant afterwards.
   task_host* host = nullptr;  // not to be touched once the node is done
@@ -233,7 +233,9 @@ struct task_extra {
   task_options options;
   std::atomic<int> attempt{0};
   std::stop_source stop{std::nostopstate};  // guarded by the node's lock bit
+  std::atomic<bool> aborting{false};        // who sets it writes the next
   std::exception_ptr abort_error;           // written before the phase becomes `aborted`
+  std::atomic<std::uint32_t> code_over{0};  // 1 once an aborted task's code and captures are gone
   std::string cancel_reason;                // written before the phase becomes `cancelled`
   std::string failed_input;                 // the task whose failure this is
   std::shared_ptr<recipe> again;

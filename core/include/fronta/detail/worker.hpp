@@ -133,6 +133,9 @@ void execute(node& n);
 // Ends a claimed node like a failed input of it, if there is one. Only edges of less than `done`
 // let a node come so far.
 bool end_with_failed_input(node& n);
+inline constexpr auto cancelled_by_shutdown =
+    "shutdown: the executor was told to cancel what had not started; leave .cancel_futures off to "
+    "let it run";
 // Claims a pending node for an end without a run. False when it is running or done.
 bool cancel(node& n, const char* reason);
 // Ends a node that was claimed as `dropping` or `settling`, with the outcome stored in it.
@@ -173,6 +176,11 @@ class input_registration {
 // std::system_error.
 void wait_for(node& n);
 bool wait_until(node& n, deadline until);
+// Of a task that is done: whether its code has ended too, and a wait for that. Only after a timeout
+// the one comes before the other.
+bool code_over(const node& n) noexcept;
+void end_code(node& n) noexcept;
+void wait_for_code(node& n);
 // Set by a submit that had to wake a worker, for the wait that follows: see wait_for.
 inline constinit thread_local bool submit_woke_worker = false;
 
