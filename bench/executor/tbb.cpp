@@ -158,7 +158,7 @@ long fib(int n) {
   return left + right;
 }
 
-// The same with a future per task.
+// The same with a future for each task.
 long fib_promise(int n) {
   if (n < 2) return n;
   std::promise<long> left;
@@ -168,6 +168,32 @@ long fib_promise(int n) {
   const long right = fib_promise(n - 2);
   group.wait();
   return f.get() + right;
+}
+
+// A task for each call.
+long fib_every(int n) {
+  if (n < 2) return n;
+  long left = 0;
+  long right = 0;
+  tbb::task_group group;
+  group.run([&left, n] { left = fib_every(n - 1); });
+  group.run([&right, n] { right = fib_every(n - 2); });
+  group.wait();
+  return left + right;
+}
+
+// A task and a future for each call.
+long fib_every_promise(int n) {
+  if (n < 2) return n;
+  std::promise<long> left;
+  std::promise<long> right;
+  auto f = left.get_future();
+  auto g = right.get_future();
+  tbb::task_group group;
+  group.run([&left, n] { left.set_value(fib_every_promise(n - 1)); });
+  group.run([&right, n] { right.set_value(fib_every_promise(n - 2)); });
+  group.wait();
+  return f.get() + g.get();
 }
 
 template <long (*Fib)(int)>
@@ -359,6 +385,8 @@ int main(int argc, char** argv) {
       {"parked", parked},
       {"fib", fork_join<fib>},
       {"fib_promise", fork_join<fib_promise>},
+      {"fib_every", fork_join<fib_every>},
+      {"fib_every_promise", fork_join<fib_every_promise>},
       {"chain", chain},
       {"map", map<1>},
       {"map_100", map<100>},

@@ -71,7 +71,7 @@ TEST_F(CgroupQuota, OfMaxIsNone) {
 // T-01
 TEST_F(CgroupQuota, ThatIsMalformedIsNone) {
   for (const char* text : {"", "\n", "abc", "100000", "100000 abc", "100000 0", "0 100000",
-                           "-1 100000", "100000 -1", "nan 1", "1e999 100000"}) {
+                           "-1 100000", "100000 -1", "nan 1", "1e999 100000", "max", "\xff\xfe"}) {
     v2("", text);
     EXPECT_EQ(quota(), std::nullopt) << '"' << text << '"';
   }

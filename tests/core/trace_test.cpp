@@ -11,9 +11,15 @@
 #include <support/running_task.hpp>
 
 #include <algorithm>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <latch>
+#include <map>
 #include <mutex>
 #include <stdexcept>
+#include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -24,9 +30,13 @@ using fronta::cpu::threads;
 using fronta::test::gate;
 using fronta::trace::event;
 using fronta::trace::event_kind;
-using testing::Contains;
+using testing::AnyOf;
+using testing::Each;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::IsSupersetOf;
+using testing::Pair;
+using testing::UnorderedElementsAre;
 
 // Records everything while it lives.
 class recorder final : public fronta::trace::sink {
@@ -54,6 +64,9 @@ class recorder final : public fronta::trace::sink {
     std::erase_if(all, [=](const event& e) { return e.kind != kind; });
     return all;
   }
+  void wait_for(event_kind kind, std::size_t times) const {
+    while (of(kind).size() < times) std::this_thread::yield();
+  }
 
  private:
   mutable std::mutex mutex_;
@@ -66,6 +79,12 @@ std::vector<event_kind> kinds(const std::vector<event>& events, std::vector<even
   for (const auto& e : events) {
     if (std::find(wanted.begin(), wanted.end(), e.kind) != wanted.end()) result.push_back(e.kind);
   }
+  return result;
+}
+
+std::vector<std::int32_t> slots(const std::vector<event>& events) {
+  std::vector<std::int32_t> result;
+  for (const auto& e : events) result.push_back(e.slot);
   return result;
 }
 
@@ -211,6 +230,41 @@ TEST(Trace, AWaitBlocksAndUnblocksTheTask) {
       ElementsAre(event_kind::start, event_kind::block, event_kind::unblock, event_kind::finish));
 }
 
+TEST(Trace, EveryBlockOfATaskHasAnUnblock) {
+  using namespace std::chrono_literals;
+  recorder trace;
+  fronta::promise<int> made;
+  const std::vector never{made.get_future()};
+  {
+    executor ex{threads{.workers = 2}};
+    ex.submit([&] {
+        EXPECT_EQ(never[0].wait_for(1ms), fronta::future_status::timeout);
+        fronta::wait(never, 1ms);
+        fronta::wait(never, fronta::first_completed, 1ms);
+        auto completed = fronta::as_completed(never, 1ms);
+        EXPECT_THROW(static_cast<void>(completed.begin()), fronta::timeout_error);
+        const fronta::this_task::blocking outer;
+        const fronta::this_task::blocking inner;
+      }).get();
+    executor no_substitutes{threads{.workers = 1, .max_substitutes = 0}};
+    no_substitutes
+        .submit([&] {
+          EXPECT_THROW(never[0].wait(), std::system_error);
+          EXPECT_THROW(never[0].wait_for(1h), std::system_error);
+        })
+        .get();
+  }
+  std::map<std::uint64_t, int> depth;
+  for (const auto& e : trace.events()) {
+    if (e.kind == event_kind::block) ++depth[e.task];
+    if (e.kind == event_kind::unblock) --depth[e.task];
+    EXPECT_GE(depth[e.task], 0);
+  }
+  EXPECT_THAT(depth, Each(Pair(testing::_, 0)));
+  // A wait whose millisecond is over before it could block has none.
+  EXPECT_GE(trace.of(event_kind::block).size(), 2U);
+}
+
 TEST(Trace, TagsAreAcquiredAndReleased) {
   recorder trace;
   executor ex{threads{.workers = 1, .offers = {{"lens", 1}}}};
@@ -229,6 +283,19 @@ TEST(Trace, WorkersStartAndExit) {
   }
   EXPECT_EQ(trace.of(event_kind::worker_start).size(), 2U);
   EXPECT_EQ(trace.of(event_kind::worker_exit).size(), 2U);
+}
+
+TEST(Trace, AParkingWorkerNamesTheSlotThatItLeavesAndAWokenOneThatItGets) {
+  recorder trace;
+  executor ex{threads{.workers = 2}};
+  trace.wait_for(event_kind::worker_park, 2);  // with nothing to do, each once
+  EXPECT_THAT(slots(trace.of(event_kind::worker_park)), UnorderedElementsAre(0, 1));
+  std::latch both{2};
+  const auto meet = [&] { both.arrive_and_wait(); };
+  fronta::wait(ex.submit(meet), ex.submit(meet));
+  const auto got = slots(trace.of(event_kind::worker_unpark));
+  EXPECT_THAT(got, IsSupersetOf({0, 1}));
+  EXPECT_THAT(got, Each(AnyOf(0, 1)));
 }
 
 }  // namespace

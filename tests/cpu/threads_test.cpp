@@ -13,12 +13,10 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <barrier>
-#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <mutex>
@@ -31,7 +29,6 @@
 
 namespace {
 
-namespace fs = std::filesystem;
 using fronta::broken_pool_error;
 using fronta::future;
 using fronta::cpu::threads;
@@ -95,73 +92,6 @@ TEST(Threads, HonourTheAffinityOfTheProcess) {
   EXPECT_EQ(fronta::usable_cpus(), 1U);
   const fronta::executor ex{threads{}};
   EXPECT_EQ(*ex.places()[0].offers.find("cpu"), fronta::amount(1));
-}
-
-// T-01
-TEST(UsableCpus, AreLimitedByTheQuotaRoundedUp) {
-  using fronta::detail::cpus_within;
-  EXPECT_EQ(cpus_within(4, std::nullopt), 4U);
-  EXPECT_EQ(cpus_within(4, 0.5), 1U);
-  EXPECT_EQ(cpus_within(4, 0.001), 1U);
-  EXPECT_EQ(cpus_within(4, 1.0), 1U);
-  EXPECT_EQ(cpus_within(4, 1.5), 2U);
-  EXPECT_EQ(cpus_within(4, 1e300), 4U);
-}
-
-struct CgroupQuota : testing::Test {
-  fs::path root = fs::path(testing::TempDir()) / ("fronta-cgroup-" + std::to_string(::getpid()));
-  fs::path membership = root / "self";
-  CgroupQuota() { fs::create_directories(root); }
-  ~CgroupQuota() override { fs::remove_all(root); }
-  static void write(const fs::path& file, const std::string& text) {
-    fs::create_directories(file.parent_path());
-    std::ofstream(file) << text;
-  }
-  [[nodiscard]] std::optional<double> quota() const {
-    return fronta::cgroup_cpu_quota(root, membership);
-  }
-};
-
-// T-01
-TEST_F(CgroupQuota, IsReadFromCpuMax) {
-  write(root / "cpu.max", "150000 100000\n");
-  EXPECT_EQ(quota(), 1.5);
-  write(root / "cpu.max", "50000 100000\n");
-  EXPECT_EQ(quota(), 0.5);
-}
-
-// T-01
-TEST_F(CgroupQuota, IsNoneWhenUnlimitedAbsentOrMalformed) {
-  EXPECT_EQ(quota(), std::nullopt);
-  for (const auto* text : {"max 100000\n", "", "\n", "max", "12", "a b", "0 100000", "-1 100000",
-                           "100000 0", "\xff\xfe"}) {
-    write(root / "cpu.max", text);
-    EXPECT_EQ(quota(), std::nullopt) << text;
-  }
-  write(membership, "nonsense\n::\n0::\n");
-  EXPECT_EQ(quota(), std::nullopt);
-}
-
-// T-01
-TEST_F(CgroupQuota, IsTheLeastOfTheGroupAndItsAncestors) {
-  write(membership, "0::/a/b\n");
-  write(root / "a" / "cpu.max", "200000 100000\n");
-  write(root / "a/b" / "cpu.max", "max 100000\n");
-  EXPECT_EQ(quota(), 2.0);
-  write(root / "a/b" / "cpu.max", "300000 100000\n");
-  EXPECT_EQ(quota(), 2.0);
-  write(root / "a/b" / "cpu.max", "100000 100000\n");
-  EXPECT_EQ(quota(), 1.0);
-}
-
-// T-01
-TEST_F(CgroupQuota, IsReadFromVersionOneToo) {
-  write(membership, "7:memory:/x\n4:cpu,cpuacct:/job\n");
-  write(root / "cpu,cpuacct/job/cpu.cfs_quota_us", "250000\n");
-  write(root / "cpu,cpuacct/job/cpu.cfs_period_us", "100000\n");
-  EXPECT_EQ(quota(), 2.5);
-  write(root / "cpu,cpuacct/job/cpu.cfs_quota_us", "-1\n");
-  EXPECT_EQ(quota(), std::nullopt);
 }
 
 // T-02

@@ -292,7 +292,7 @@ TEST(Gather, ThrowsAtTheFirstFailureWithoutWaitingAndCancelsNothing) {
 }
 
 // D-10
-TEST(Gather, OfAWholeGraphAbandonsWhatIsNotNeeded) {
+TEST(Gather, OfADependentThrowsWithItsFirstFailedInputAndCancelsNoOther) {
   gate go;
   executor ex{threads{.workers = 2}};
   const auto slow = ex.submit([&] {

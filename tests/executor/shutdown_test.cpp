@@ -331,12 +331,20 @@ TEST(Shutdown, CallbacksOfWhatItCancelsMayUseTheExecutor) {
 
 // S-05
 TEST(Shutdown, LeavingTheScopeByAnExceptionFinishesTheWork) {
+  gate go;
   future<int> f;
+  std::jthread opener;
   try {
     auto ex = pool();
-    f = ex.submit([] {
-      std::this_thread::yield();
+    f = ex.submit([&] {
+      go.wait();
       return 1;
+    });
+    // Opens once the destructor has begun, and late enough for one that does not wait to be over.
+    opener = std::jthread([&, ref = ex.ref()] {
+      while (ref.open()) std::this_thread::yield();
+      for (int turn = 0; turn < 1'000; ++turn) std::this_thread::yield();
+      go.open();
     });
     throw std::runtime_error("body");
   } catch (const std::runtime_error& e) {
