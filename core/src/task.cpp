@@ -23,7 +23,6 @@ namespace {
 
 using trace::event_kind;
 using trace::detail::emit;
-using trace::detail::emit_in;
 
 constexpr auto posted_failed = "post: the task failed; catch inside it or use submit";
 
@@ -374,28 +373,33 @@ bool wait_until(node& n, deadline until) {
 }
 
 blocking_section::blocking_section() : worker_(this_worker) {
-  if (worker_ == nullptr) return;
-  const auto slot = worker_->slot();
-  worker_->begin_block();
-  if (this_context != nullptr && this_context->task != nullptr) {
-    emit_in(slot, event_kind::block, this_context->task->path, 0);
-  }
+  if (worker_ != nullptr) lend_share(0);
 }
 
 blocking_section::blocking_section(std::span<node* const> awaited, wait_mode mode)
     : worker_(this_worker) {
   if (worker_ == nullptr) return;
   entry_ = enter_wait(awaited, mode);
-  const auto slot = worker_->slot();
   try {
-    worker_->begin_block();
+    lend_share(awaited.size() == 1 ? awaited.front()->path : 0);
   } catch (...) {
     leave_wait(static_cast<wait_entry*>(entry_));
     throw;
   }
-  if (this_context != nullptr && this_context->task != nullptr) {
-    emit_in(slot, event_kind::block, this_context->task->path,
-            awaited.size() == 1 ? awaited.front()->path : 0);
+}
+
+// Told before the share goes: a task that starts in the slot comes later.
+void blocking_section::lend_share(std::uint64_t awaited) {
+  const bool in_task = this_context != nullptr && this_context->task != nullptr;
+  if (in_task) emit(event_kind::block, this_context->task->path, awaited);
+  try {
+    worker_->begin_block();
+  } catch (...) {
+    if (in_task) {
+      emit(event_kind::unblock, this_context->task->path,
+           static_cast<std::uint64_t>(worker_->slot()));
+    }
+    throw;
   }
 }
 

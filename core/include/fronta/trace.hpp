@@ -15,7 +15,7 @@ enum class event_kind : std::uint8_t {
   enqueue,     ///< argument: the queue (see `queue`)
   steal,       ///< argument: the slot stolen from
   start,       ///< argument: attempt, from 0
-  block,       ///< argument: the id waited for, 0 for several or none; the slot is the one left
+  block,       ///< argument: the id waited for, 0 for several or none
   unblock,     ///< argument: the slot in which the task goes on
   finish,      ///< argument: 0 value, 1 error
   cancel,
@@ -56,11 +56,10 @@ inline std::atomic<sink*> active{nullptr};
 [[nodiscard]] std::int32_t current_slot() noexcept;
 
 // For who has given its slot away, so that it is not its own to read.
-inline void emit_in(std::int32_t slot, event_kind kind, std::uint64_t task,
-                    std::uint64_t argument = 0) noexcept {
+inline void emit_in(std::int32_t slot, event_kind kind, std::uint64_t task) noexcept {
   if (active.load(std::memory_order_relaxed) != nullptr) [[unlikely]] {
     if (auto* to = active.load(std::memory_order_acquire)) {
-      to->record({kind, slot, task, argument});
+      to->record({kind, slot, task, 0});
     }
   }
 }

@@ -196,6 +196,8 @@ class blocking_section {
   blocking_section& operator=(const blocking_section&) = delete;
 
  private:
+  void lend_share(std::uint64_t awaited);
+
   worker* worker_ = nullptr;
   void* entry_ = nullptr;  // in the wait graph
 };
