@@ -3,7 +3,7 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-install(TARGETS fronta_core fronta_threads fronta_executor fronta_local EXPORT frontaTargets FILE_SET HEADERS)
+install(TARGETS fronta_core fronta_threads fronta_gpu fronta_executor fronta_local EXPORT frontaTargets FILE_SET HEADERS)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/fronta)
 install(EXPORT frontaTargets NAMESPACE fronta:: DESTINATION ${package_dir})

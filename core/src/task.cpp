@@ -84,8 +84,8 @@ void finish_run(node& n, run_result result) noexcept {
   count_finished(host);
 }
 
-run_result run_in_context(node& n) {
-  run_context context{&n, this_context, n.path, 0, 0};
+run_result run_in_context(node& n, gpu::stream* stream = nullptr) {
+  run_context context{&n, this_context, n.path, 0, 0, stream};
   if (const auto* x = n.extra()) {
     context.attempt = x->attempt.load(std::memory_order_relaxed);
     n.host->started(n);
@@ -176,7 +176,79 @@ void input_arrived(edge& self, node& source) noexcept {
 
 }  // namespace
 
+namespace {
+
+void end_run(node& n, run_result result) {
+  if (result != run_result::value) [[unlikely]] {
+    if (result == run_result::error) {
+      if (n.extra() != nullptr && n.host->retry(n)) return;
+    } else if (n.host->run_again(n)) {
+      return;
+    }
+  }
+  finish_run(n, result);
+}
+
+// Whatever the host part gave, callable and arguments may be in use until the device has ended.
+void run_host_part(node& n) {
+  auto& x = *n.extra();
+  gpu::stream* stream = nullptr;
+  device_host* device = nullptr;
+  try {
+    device = &n.host->device_of(n);
+    stream = &device->open_stream(n);
+  } catch (...) {
+    n.store_error(std::current_exception());
+    end_run(n, run_result::error);
+    return;
+  }
+  try {
+    x.device_result = run_in_context(n, stream);
+  } catch (...) {
+    n.store_error(std::make_exception_ptr(broken_pool_error(
+        "task \"" + n.name() +
+        "\": it ended its own thread; return from the task instead of calling pthread_exit")));
+    x.device_result = run_result::error;
+    device->close_stream(*stream, n);
+    throw;
+  }
+  device->close_stream(*stream, n);
+}
+
+}  // namespace
+
+void end_device_run(node& n, std::exception_ptr error) noexcept {
+  n.extra()->device_error = std::move(error);
+  n.device_ended = true;
+  // Once it is in a queue it may end, and its executor go, but for the gate.
+  auto* const gate = n.gate;
+  if (gate != nullptr) gate->enter();
+  n.host->device_ended(n);
+  if (gate != nullptr) gate->leave();
+}
+
+void finish_device_run(node& n) {
+  const ending scope(n.host);
+  n.device_ended = false;
+  auto& x = *n.extra();
+  // Here and not where the device told of it: the value's end is user code.
+  if (auto error = std::exchange(x.device_error, nullptr);
+      error && x.device_result != run_result::error) {
+    n.clear_outcome();
+    n.store_error(std::move(error));
+    x.device_result = run_result::error;
+  }
+  if (const auto last = std::move(x.at_device_end)) {
+    if (x.device_result == run_result::value && !n.done()) last->ended();
+  }
+  end_run(n, x.device_result);
+}
+
 void execute(node& n) {
+  if (n.extra() != nullptr && n.extra()->on_gpu) [[unlikely]] {
+    run_host_part(n);
+    return;
+  }
   run_result result{};
   try {
     result = run_in_context(n);
@@ -189,14 +261,7 @@ void execute(node& n) {
     finish_run(n, run_result::error);
     throw;
   }
-  if (result != run_result::value) [[unlikely]] {
-    if (result == run_result::error) {
-      if (n.extra() != nullptr && n.host->retry(n)) return;
-    } else if (n.host->run_again(n)) {
-      return;
-    }
-  }
-  finish_run(n, result);
+  end_run(n, result);
 }
 
 void finish_dropped(node& n, phase end) noexcept {
@@ -322,9 +387,17 @@ void input_registration::end() noexcept {
   n.drop_keepers(done + (watched ? 1 : 0));
 }
 
+namespace {
+
+bool in_host_part() noexcept { return this_context != nullptr && this_context->stream != nullptr; }
+
+}  // namespace
+
 bool try_run_inline(worker& w, node& n) {
-  // Amounts and deques of another executor are not this thread's to use.
-  if (n.host == nullptr || n.host != w.host || !w.may_nest()) return false;
+  // Amounts and deques of another executor are not this thread's to use. And a GPU task comes to a
+  // queue twice: no stale entry of it may be left there.
+  if (n.host == nullptr || n.host != w.host || !w.may_nest() || in_host_part()) return false;
+  if (n.extra() != nullptr && n.extra()->on_gpu) return false;
   if (n.routed) {
     if (!n.inputs_done() ||
         n.host->claim_routed(n, w.place, true) != task_host::claim_result::claimed) {
@@ -373,12 +446,15 @@ bool wait_until(node& n, deadline until) {
 }
 
 blocking_section::blocking_section() : worker_(this_worker) {
-  if (worker_ != nullptr) lend_share(0);
+  if (worker_ == nullptr) return;
+  refuse_in_host_part();
+  lend_share(0);
 }
 
 blocking_section::blocking_section(std::span<node* const> awaited, wait_mode mode)
     : worker_(this_worker) {
   if (worker_ == nullptr) return;
+  refuse_in_host_part();
   entry_ = enter_wait(awaited, mode);
   try {
     lend_share(awaited.size() == 1 ? awaited.front()->path : 0);
@@ -386,6 +462,14 @@ blocking_section::blocking_section(std::span<node* const> awaited, wait_mode mod
     leave_wait(static_cast<wait_entry*>(entry_));
     throw;
   }
+}
+
+// It holds a stream that others wait for.
+void blocking_section::refuse_in_host_part() {
+  if (!in_host_part()) return;
+  throw invalid_state_error("wait in GPU task \"" + this_context->task->name() +
+                            "\": its host part must not block; take what it waits for as an "
+                            "argument, or wait in a plain task");
 }
 
 // Told before the share goes: a task that starts in the slot comes later.

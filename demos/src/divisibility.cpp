@@ -18,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <numeric>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -44,6 +45,13 @@ std::size_t task_count(const divisibility& settings) {
 }
 
 /// One run of the demo: what its tasks share. It lives longer than the executor that runs them.
+// 1 where the divisor divides.
+void mask_on_host(gpu::view<const int> all, gpu::view<unsigned char> flags, int divisor) {
+  std::ranges::transform(all, flags.begin(), [=](int n) { return n % divisor == 0; });
+}
+constexpr gpu::kernel<std::nullptr_t, decltype(&mask_on_host)> mask_kernel{nullptr, &mask_on_host,
+                                                                           "divisible"};
+
 class pipeline {
  public:
   pipeline(const divisibility& settings, progress::style style)
@@ -129,10 +137,21 @@ class pipeline {
     return result;
   }
 
-  /// The kernel. A bare place has no processor of its own: the hosting worker computes.
+  /// The kernel, on the gpu that the task holds. The worker is free until it has ended.
   static mask mask_on_place(const numbers& chunk, int divisor) {
     mask result(chunk.size());
-    std::ranges::transform(chunk, result.begin(), [=](int n) { return n % divisor == 0; });
+    if (chunk.empty()) return result;
+    const auto launch = [&](gpu::stream& s) {
+      const auto all = s.to_device(std::span(chunk));
+      auto flags = s.allocate<unsigned char>(chunk.size());
+      const auto blocks = static_cast<unsigned>((chunk.size() + block_size - 1) / block_size);
+      s.launch(mask_kernel, {blocks}, {block_size}, s.read(all), s.write(flags), divisor);
+      s.to_host(std::span(result), flags);
+    };
+    this_task::executor()
+        .submit({.name = this_task::name() + ", kernel", .place_on = gpu_of(this_task::place())},
+                launch)
+        .get();
     return result;
   }
 
@@ -168,10 +187,14 @@ class pipeline {
     return divisor * seconds_per_divisor / 2 / at_once / std::max(1 - settings_.failure_rate, 0.01);
   }
 
+  static constexpr unsigned block_size = 256;
   // `places` is the host's and then the gpu's: "cpu gpu:1".
+  static std::string gpu_of(const std::string& places) {
+    return places.substr(places.find(' ') + 1);
+  }
   void count_mask(const std::string& places) {
     const std::lock_guard lock(mutex_);
-    ++masks_[places.substr(places.find(' ') + 1)];
+    ++masks_[gpu_of(places)];
   }
 
   const divisibility& settings_;
@@ -191,9 +214,7 @@ std::vector<std::string> gpu_names(const divisibility& settings) {
 executor make_executor(const divisibility& settings) {
   std::vector<std::unique_ptr<backend>> backends;
   backends.push_back(make_backend(cpu::threads{.workers = settings.workers}));
-  for (const auto& name : gpu_names(settings)) {
-    backends.push_back(make_backend(bare_place{.name = name, .offers = {{"gpu", 1}}}));
-  }
+  backends.push_back(make_backend(gpu::simulated{.devices = settings.gpus}));
   return executor({.seed = settings.seed}, std::move(backends));
 }
 
@@ -257,8 +278,9 @@ void print_heading(const divisibility& settings) {
   print_row("places",
             fmt::format("{}; {}, {} {{\"gpu\", 1}}", counted(count(settings.workers), "CPU worker"),
                         listed(gpus, 4), one ? "with" : "each with"));
-  print_row("", one ? "the gpu is a bare place without workers: CPU workers host its tasks"
-                    : "the gpus are bare places without workers: CPU workers host their tasks");
+  print_row("",
+            one ? "the gpu is simulated: it computes on the CPU, at a pace of no real device"
+                : "the gpus are simulated: they compute on the CPU, at a pace of no real device");
   print_row("failures", fmt::format("{:g} % of the mask runs, at random; up to {} a mask",
                                     settings.failure_rate * 100,
                                     counted(count(settings.retries), "retry", "retries")));
@@ -302,7 +324,7 @@ void print_as_json(const divisibility& settings, const findings& found) {
   object["devices"] = json::array();
   for (const auto& name : gpu_names(settings)) {
     object["devices"].push_back(
-        {{"name", name}, {"kind", "bare"}, {"masks", masks_on(found, name)}});
+        {{"name", name}, {"kind", "simulated"}, {"masks", masks_on(found, name)}});
   }
   object["workers"] = settings.workers;
   object["size"] = settings.size;

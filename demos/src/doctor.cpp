@@ -127,6 +127,25 @@ exit_code doctor() {
   print_fact("CPU limit", quota());
   print_fact("memory", memory());
 
+  print_heading("GPU");
+  const auto& cuda = gpu::cuda_probe();
+  print_fact("CUDA",
+             cuda.built ? "built in; the driver is looked for at run time" : "not built in");
+  print_fact("driver", !cuda.loaded ? "none"
+                       : cuda.driver_version == 0
+                           ? "of unknown version"
+                           : fmt::format("for CUDA {}.{}", cuda.driver_version / 1'000,
+                                         cuda.driver_version % 1'000 / 10));
+  for (const auto& d : cuda.devices) {
+    print_fact(fmt::format("device {}", d.index),
+               fmt::format("{}, {:.1f} GB, {} multiprocessors, {}, compute capability {}.{}",
+                           d.name, static_cast<double>(d.memory_bytes) / 1e9, d.multiprocessors,
+                           counted(static_cast<std::uint64_t>(d.copy_engines), "copy engine"),
+                           d.compute_major, d.compute_minor));
+  }
+  print_fact("simulated", "always there: gpu::simulated");
+  if (cuda.devices.empty()) missing.push_back({cuda.reason, cuda.remedy});
+
   print_heading("This build");
   const std::string_view type = FRONTA_BUILD_TYPE;
   print_fact("compiler", compiler());
@@ -158,7 +177,7 @@ exit_code doctor() {
   for (const auto& m : missing) fmt::print("  {}: {}\n", m.lack, m.what_to_do);
 
   print_heading("Not built yet");
-  fmt::print("  GPUs (CUDA and simulated), worker processes, Dask and Ray, the visualizer\n");
+  fmt::print("  kernels for CUDA devices, worker processes, Dask and Ray, the visualizer\n");
   flush_output();
   return code;
 }

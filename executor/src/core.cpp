@@ -147,7 +147,9 @@ void executor_core::prepare_cold(node& n, const task_options* given, body_traits
   if (const auto* cpu = o.needs.find("cpu")) x.cpu_units = cpu->units();
   const auto tags = o.needs.entries().size() - (o.needs.find("cpu") != nullptr ? 1 : 0);
   n.weakly_known = !o.key.empty();
-  n.routed = pool_ == nullptr || tags != 0 || x.cpu_units != amount::scale || !o.place_on.empty();
+  x.on_gpu = traits.on_gpu;
+  n.routed = x.on_gpu || pool_ == nullptr || tags != 0 || x.cpu_units != amount::scale ||
+             !o.place_on.empty();
   if (n.routed) router_.check(n);
   if (o.timeout && !o.timeout->infinite()) {
     const auto now = timers_.now();
@@ -361,6 +363,16 @@ void executor_core::release(node& n) noexcept {
     report_error(std::current_exception(),
                  "executor: no memory to start tasks that wait for tags; they start later");
   }
+}
+
+device_host& executor_core::device_of(node& n) {
+  return *router_.owner_of(n.extra()->held.device_place)->devices();
+}
+
+void executor_core::device_ended(node& n) noexcept {
+  // Where its host part ran. Nothing goes before it: others wait for what it holds.
+  const auto [to, place] = router_.launching_place(n.extra()->held.host_place);
+  to->launch(launched_task(n), place, backend::launch_as::first);
 }
 
 void executor_core::started(node& n) noexcept {

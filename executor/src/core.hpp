@@ -64,6 +64,8 @@ class executor_core final : public task_host {
   // Blocks the calling thread for that long by the executor's clock, or until one is stopped.
   void pause(time_limit limit, const std::stop_token& a, const std::stop_token& b);
   bool run_again(node& n) noexcept override;
+  device_host& device_of(node& n) override;
+  void device_ended(node& n) noexcept override;
   void started(node& n) noexcept override;
   void forget(node& n) noexcept override;
   void no_longer_pending() noexcept override;

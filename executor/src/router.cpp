@@ -39,7 +39,13 @@ std::int32_t router::add_place(const place_info& info, backend& owner, std::size
                                   "\"; give each backend a name of its own");
     }
   }
-  place p{info.name, {}, &owner, local_place, owner.hosts_plain_tasks(), owner.reserves_at_start()};
+  place p;
+  p.name = info.name;
+  p.owner = p.made_by = &owner;
+  p.local = local_place;
+  p.hosts = owner.hosts_plain_tasks();
+  p.devices = owner.devices() != nullptr;
+  p.pool = owner.reserves_at_start();
   for (const auto& e : info.offers.entries()) p.tags.push_back({e.tag, e.value.units(), 0});
   places_.push_back(std::move(p));
   return static_cast<std::int32_t>(places_.size() - 1);
@@ -91,6 +97,12 @@ backend* router::owner_of(std::int32_t index) const {
   const std::lock_guard lock(mutex_);
   if (index < 0 || static_cast<std::size_t>(index) >= places_.size()) return nullptr;
   return places_[static_cast<std::size_t>(index)].owner;
+}
+
+std::pair<backend*, std::size_t> router::launching_place(std::int32_t index) const {
+  const std::lock_guard lock(mutex_);
+  const auto& p = places_[static_cast<std::size_t>(index)];
+  return {p.made_by, p.local};
 }
 
 backend* router::backend_of(const std::string& place_name) const {
@@ -152,20 +164,21 @@ bool router::split(Self& self, const node& n, candidate c, Use&& use) {
     const auto units = n.extra()->cpu_units;
     if (host.pool ? cpu->total < units : !use(*cpu, units)) return false;
   }
-  return device == nullptr || device_used;
+  return device == nullptr || device_used || n.extra()->on_gpu;
 }
 
 template <class Each>
 void router::candidates(const node& n, Each&& each) const {
   const auto& only = options_of(n).place_on;
+  const bool on_gpu = n.extra()->on_gpu;
   const auto count = static_cast<std::int32_t>(places_.size());
   for (std::int32_t h = 0; h < count; ++h) {
     const auto& host = places_[static_cast<std::size_t>(h)];
-    if (!host.hosts || host.owner == nullptr) continue;
-    if (only.empty() || only == host.name) each(candidate{h, -1});
+    if (!host.hosts || host.owner == nullptr || (on_gpu && !host.pool)) continue;
+    if (!on_gpu && (only.empty() || only == host.name)) each(candidate{h, -1});
     for (std::int32_t d = 0; d < count; ++d) {
       const auto& device = places_[static_cast<std::size_t>(d)];
-      if (device.hosts || device.owner == nullptr) continue;
+      if (device.hosts || device.owner == nullptr || (on_gpu && !device.devices)) continue;
       if (only.empty() || only == host.name || only == device.name) each(candidate{h, d});
     }
   }
@@ -239,6 +252,13 @@ void router::check(const node& n) const {
   if (possible) return;
   if (elastic_) return;  // it may appear
   const std::string task = "submit: task \"" + n.name() + "\" ";
+  if (n.extra()->on_gpu &&
+      std::ranges::none_of(places_, [](const place& p) { return p.devices && p.owner; })) {
+    throw unsatisfiable_error(task +
+                                  "takes a gpu::stream, and no place of this executor has streams; "
+                                  "give it gpu::simulated, or gpu::cuda where there is a GPU",
+                              "gpu", amount(1), {});
+  }
   const bool hosted =
       std::ranges::any_of(places_, [](const place& p) { return p.hosts && p.owner != nullptr; });
   if (!hosted) {
@@ -314,6 +334,11 @@ double router::score(const node& n, candidate c) const {
       }
     }
   }
+  if (n.extra()->on_gpu) {
+    // Device memory is of use on its own device alone.
+    if (n.extra()->bytes_at(c.device) != 0) result += 1e12;
+    result -= static_cast<double>(device->owner->load_at(device->local));
+  }
   if (load > shares) result -= bytes_for_a_turn * (load - shares) / shares;
   return result - 1e-3 * load;
 }
@@ -341,7 +366,8 @@ void router::reserve(node& n, candidate c) {
   auto& held = n.extra()->held;
   held.host_place = c.host;
   held.device_place = c.device;
-  n.made_at = static_cast<std::int16_t>(c.host);
+  // Where the value will lie.
+  n.made_at = static_cast<std::int16_t>(n.extra()->on_gpu ? c.device : c.host);
   held.taken.clear();
   held.taken.reserve(options_of(n).needs.entries().size() + 1);
   held.held = true;  // if a name cannot be copied, what was taken goes back with the task

@@ -86,6 +86,8 @@ class router {
   [[nodiscard]] std::optional<std::int32_t> find_place(const std::string& name) const;
   /// Null for an unknown or removed place.
   [[nodiscard]] backend* owner_of(std::int32_t index) const;
+  /// The backend of a hosting place, also of a removed one, and the place's number there.
+  [[nodiscard]] std::pair<backend*, std::size_t> launching_place(std::int32_t index) const;
   [[nodiscard]] backend* backend_of(const std::string& place_name) const;
 
  private:
@@ -99,9 +101,11 @@ class router {
     std::string name;
     std::vector<tag> tags;
     backend* owner = nullptr;  // null once removed
+    backend* made_by = nullptr;
     std::size_t local = 0;
     bool hosts = false;
-    bool pool = false;  // reserves at start; its "cpu" is the pool's own business
+    bool devices = false;  // GPU tasks go there
+    bool pool = false;     // reserves at start; its "cpu" is the pool's own business
   };
   struct candidate {
     std::int32_t host = -1;

@@ -132,14 +132,14 @@ class Divisibility(Case):
         self.assertEqual({k: type(v) for k, v in found.items()}, types)
         self.assertEqual((found["demo"], found["schema_version"]), ("divisibility", 1))
         self.assertEqual((found["backend"], found["seed"], found["complete"]), ("local", 11, True))
-        self.assertEqual([(d["name"], d["kind"]) for d in found["devices"]], [("gpu:0", "bare"), ("gpu:1", "bare")])
+        self.assertEqual([(d["name"], d["kind"]) for d in found["devices"]], [("gpu:0", "simulated"), ("gpu:1", "simulated")])
 
     def test_json_keeps_stderr_quiet_when_piped(self):
         self.assertEqual(self.succeed("run", "divisibility", "--speed", "0", "--json").stderr, "")
 
     def test_the_text_says_what_the_places_are(self):
         done = self.succeed("run", "divisibility", "--speed", "0", "--size", "50", "--divisors", "7")
-        self.assertIn("the gpus are bare places without workers", done.stdout)
+        self.assertIn("the gpus are simulated", done.stdout)
         self.assertIn("answer     8 integers: 0, 7, 14, 21, 28, 35, 42 and 49", done.stdout)
         self.assertIn("22 of 22 done", done.stdout)
 

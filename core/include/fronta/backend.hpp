@@ -119,6 +119,10 @@ class backend {
   virtual void fetch(std::uint64_t /*id*/) {}
   /// How many tasks are queued and running, to choose between places.
   [[nodiscard]] virtual std::size_t load() const noexcept { return 0; }
+  [[nodiscard]] virtual std::size_t load_at(std::size_t /*place*/) const noexcept { return load(); }
+  /// Of a backend whose places are devices: GPU tasks go there, their host parts to a pool. Null
+  /// for others.
+  [[nodiscard]] virtual detail::device_host* devices() noexcept { return nullptr; }
 };
 
 /// A place without workers: it only lends its tags to plain tasks, which run on a pool.

@@ -294,6 +294,10 @@ bool pool_thread::may_nest() const noexcept {
 void pool::launch(launched_task task, std::size_t, launch_as how) noexcept {
   auto& n = std::move(task).release();
   if (n.routed) routed_.fetch_add(1, std::memory_order_relaxed);
+  if (n.device_ended) {
+    push_first(n);  // whatever its share was: only its end is left
+    return;
+  }
   if (n.routed && n.extra()->cpu_units != amount::scale) {
     launch_odd(n);
     return;
@@ -340,8 +344,12 @@ void pool::push_first(node& n) noexcept {
     first_.push_back(&n);
     first_size_.store(first_.size(), std::memory_order_seq_cst);
   } catch (const std::bad_alloc&) {
-    detail::abort(n, std::current_exception());
     if (n.routed) routed_.fetch_sub(1, std::memory_order_relaxed);
+    if (n.device_ended) {
+      detail::finish_device_run(n);  // better in this thread than never
+      return;
+    }
+    detail::abort(n, std::current_exception());
     n.drop_keeper();
     return;
   }
@@ -351,6 +359,10 @@ void pool::push_first(node& n) noexcept {
 // Ends a queue's entry without a run.
 void pool::refuse(node& n) noexcept {
   if (n.routed) routed_.fetch_sub(1, std::memory_order_relaxed);
+  if (n.device_ended) {
+    detail::finish_device_run(n);  // it ran already
+    return;
+  }
   if (refuses_.load(std::memory_order_acquire) == refusal::cancelling) {
     detail::cancel(n, detail::cancelled_by_shutdown);
   } else if (n.try_claim(detail::phase::settling)) {
@@ -775,6 +787,10 @@ void pool_thread::claim_and_execute(node& n) {
     std::atomic<std::size_t>& load;
     ~leaves() { load.fetch_sub(1, std::memory_order_relaxed); }
   } const at_end{pool_.routed_};
+  if (n.device_ended) {
+    detail::finish_device_run(n);
+    return;
+  }
   switch (n.host->claim_routed(n, place, false)) {
     case task_host::claim_result::claimed:
       detail::execute(n);

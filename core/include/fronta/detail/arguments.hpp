@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -12,6 +13,10 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
+
+namespace fronta::gpu {
+class stream;
+}
 
 namespace fronta {
 
@@ -417,12 +422,48 @@ template <class F, bool View, class... Args>
 using signature =
     call_with<std::decay_t<F>, types<>, typename argument_for_t<Args, View>::passed...>;
 
-// The plain signature decides: unwrapped values, then values<T> for vectors of futures.
+// What gpu::task makes of a callable: a GPU task, whatever else it could be called with.
+template <class F>
+struct gpu_function {
+  F fn;
+};
+template <class F>
+struct is_gpu_function : std::false_type {};
+template <class F>
+struct is_gpu_function<gpu_function<F>> : std::true_type {};
+
+// What a callable is called with, besides its arguments.
+enum class call_form : std::uint8_t { plain, viewing, on_stream, viewing_on_stream, none };
+
+template <class F, bool View, class... Args>
+using stream_signature =
+    call_with<std::decay_t<F>, types<gpu::stream&>, typename argument_for_t<Args, View>::passed...>;
+
+// The plain signature decides: unwrapped values, then values<T> for vectors of futures. Only if
+// neither fits, the same with a stream in front: a generic callable is plain.
 template <class F, class... Args>
-inline constexpr bool plain_callable = signature<F, false, Args...>::ok;
-template <class F, class... Args>
-inline constexpr bool viewing_callable =
-    !plain_callable<F, Args...> && signature<F, true, Args...>::ok;
+constexpr call_form form_of() {
+  if constexpr (is_gpu_function<std::decay_t<F>>::value) {
+    using inner = decltype(std::decay_t<F>::fn);
+    if constexpr (stream_signature<inner, false, Args...>::ok) {
+      return call_form::on_stream;
+    } else if constexpr (stream_signature<inner, true, Args...>::ok) {
+      return call_form::viewing_on_stream;
+    } else {
+      return call_form::none;
+    }
+  } else if constexpr (signature<F, false, Args...>::ok) {
+    return call_form::plain;
+  } else if constexpr (signature<F, true, Args...>::ok) {
+    return call_form::viewing;
+  } else if constexpr (stream_signature<F, false, Args...>::ok) {
+    return call_form::on_stream;
+  } else if constexpr (stream_signature<F, true, Args...>::ok) {
+    return call_form::viewing_on_stream;
+  } else {
+    return call_form::none;
+  }
+}
 
 }  // namespace detail
 }  // namespace fronta

@@ -161,6 +161,9 @@ class node {
   bool own_priority = false;  // named by the task, not inherited from the one that submitted it
   bool linked_once = false;   // `next` has been used
   bool watched = false;       // waits for an input of another owner; the executor keeps a list
+  // Its host part and its work on the device are over, and a worker is to end the run. Written
+  // before it goes to that worker's queue.
+  bool device_ended = false;
   // Some table may revive it: its last reference must be seen to go.
   bool weakly_known = false;
 
@@ -229,6 +232,13 @@ struct reservation {
   std::vector<entry> taken;
 };
 
+// What is left to do, on a worker, when a GPU task's work has ended; then it is destroyed.
+class device_end {
+ public:
+  virtual ~device_end() = default;
+  virtual void ended() noexcept = 0;
+};
+
 struct task_extra {
   task_options options;
   std::atomic<int> attempt{0};
@@ -239,6 +249,12 @@ struct task_extra {
   std::string cancel_reason;                // written before the phase becomes `cancelled`
   std::string failed_input;                 // the task whose failure this is
   std::shared_ptr<recipe> again;
+
+  // Of a GPU task.
+  bool on_gpu = false;
+  run_result device_result{};       // of the host part, then of both
+  std::exception_ptr device_error;  // what the device said
+  std::unique_ptr<device_end> at_device_end;
 
   // Routing.
   std::int64_t cpu_units = amount::scale;  // the "cpu" amount

@@ -21,7 +21,20 @@ struct body {
   explicit body(std::in_place_t, G&& g, Args&&... args)
       : fn(std::forward<G>(g)), arguments(std::forward<Args>(args)...) {}
 
-  using call = call_with<F, types<>, typename Arguments::passed...>;
+  // A callable that takes what it is given is plain; else it is one for a stream.
+  static constexpr bool on_gpu =
+      is_gpu_function<F>::value || !call_with<F, types<>, typename Arguments::passed...>::ok;
+  template <class G>
+  struct unwrapped {
+    using type = G;
+  };
+  template <class G>
+  struct unwrapped<gpu_function<G>> {
+    using type = G;
+  };
+  using call = call_with<typename unwrapped<F>::type,
+                         std::conditional_t<on_gpu, types<gpu::stream&>, types<>>,
+                         typename Arguments::passed...>;
   using result = typename decltype(call::result())::type;
   static constexpr bool can_repeat = call::as_lvalue && (Arguments::can_repeat && ...);
   static constexpr bool can_keep = copyable_v<F>;
@@ -87,6 +100,16 @@ struct body {
   }
   template <class... Ps>
   static result invoke(F& f, Ps&&... ps) {
+    if constexpr (is_gpu_function<F>::value) {
+      return invoke_with(f.fn, *this_context->stream, std::forward<Ps>(ps)...);
+    } else if constexpr (on_gpu) {
+      return invoke_with(f, *this_context->stream, std::forward<Ps>(ps)...);
+    } else {
+      return invoke_with(f, std::forward<Ps>(ps)...);
+    }
+  }
+  template <class G, class... Ps>
+  static result invoke_with(G& f, Ps&&... ps) {
     if constexpr (call::as_lvalue) {
       return static_cast<result>(std::invoke(f, std::forward<Ps>(ps)...));
     } else {

@@ -10,9 +10,14 @@
 #include <string>
 
 // How a task's life meets the executor that it belongs to and the thread that runs it.
+namespace fronta::gpu {
+class stream;
+}
+
 namespace fronta::detail {
 
 // The executor as a task sees it.
+class device_host;
 class worker;
 
 // Keeps an executor while a thread that is not one of its workers makes one of its tasks ready:
@@ -41,6 +46,10 @@ class task_host {
   virtual bool retry(node& n) noexcept = 0;
   // A run asked to be repeated elsewhere; likewise.
   virtual bool run_again(node& n) noexcept = 0;
+  // The device whose place a claimed GPU task holds.
+  virtual device_host& device_of(node& n) = 0;
+  // Takes a task whose work on the device has ended, from any thread; a worker then ends its run.
+  virtual void device_ended(node& n) noexcept = 0;
   // A task with cold data starts a run.
   virtual void started(node& n) noexcept = 0;
   // Cuts timers, stop tokens and keys loose from a task that ends.
@@ -72,6 +81,19 @@ class task_host {
   ~task_host() = default;
 };
 
+// What a backend with devices does for a GPU task, around its host part.
+class device_host {
+ public:
+  // A stream for the task's host part, in the thread that will run it. Throws.
+  virtual gpu::stream& open_stream(node& n) = 0;
+  // The host part is over. Calls `end_device_run` once what it enqueued has ended, from any thread,
+  // also before this returns.
+  virtual void close_stream(gpu::stream& s, node& n) noexcept = 0;
+
+ protected:
+  ~device_host() = default;
+};
+
 // A task that is running on this thread; they nest when a waiting worker runs what it awaits.
 struct run_context {
   node* task = nullptr;
@@ -79,6 +101,7 @@ struct run_context {
   std::uint64_t path = 0;
   std::uint32_t children = 0;  // tasks submitted so far, for their paths
   int attempt = 0;
+  gpu::stream* stream = nullptr;  // of a GPU task
 };
 
 // The calling thread, if it is one of a pool. Only its own thread calls it, except for the counts.
@@ -128,8 +151,14 @@ inline constinit thread_local const ending* this_ending = nullptr;
 inline ending::ending(task_host* h) noexcept : host(h), outer(this_ending) { this_ending = this; }
 inline ending::~ending() { this_ending = outer; }
 
-// Runs a claimed node to its end (or to its next attempt). The caller passes its keeper on.
+// Runs a claimed node to its end (or to its next attempt). The caller passes its keeper on. Of a
+// GPU task it runs the host part; the rest follows once the device has ended.
 void execute(node& n);
+// The device has ended a task's work: with `error` the task failed there, whatever its host part
+// gave. From any thread, once.
+void end_device_run(node& n, std::exception_ptr error) noexcept;
+// On a worker that was handed a node with `device_ended`: ends the run, with the entry's keeper.
+void finish_device_run(node& n);
 // Ends a claimed node like a failed input of it, if there is one. Only edges of less than `done`
 // let a node come so far.
 bool end_with_failed_input(node& n);
@@ -196,6 +225,7 @@ class blocking_section {
   blocking_section& operator=(const blocking_section&) = delete;
 
  private:
+  static void refuse_in_host_part();
   void lend_share(std::uint64_t awaited);
 
   worker* worker_ = nullptr;

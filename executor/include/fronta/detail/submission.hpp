@@ -163,6 +163,7 @@ struct unsubmitted {
 struct body_traits {
   bool can_repeat;  // callable and arguments allow another run
   bool can_keep;    // … and a copy of both can be kept
+  bool on_gpu;      // takes a stream
 };
 
 // Options, tags and annotations; before the node is shared. Throws invalid_argument and

@@ -8,6 +8,8 @@
 #include <fronta/errors.hpp>
 #include <fronta/executor.hpp>
 #include <fronta/future.hpp>
+#include <fronta/gpu/backend.hpp>
+#include <fronta/gpu/cuda.hpp>
 #include <fronta/map.hpp>
 #include <fronta/resources.hpp>
 #include <fronta/rng.hpp>
@@ -20,7 +22,8 @@
 /// All of Fronta that was built.
 namespace fronta {
 
-/// An executor over everything this machine has: today its usable CPUs.
+/// An executor over everything this machine has: its usable CPUs, and the CUDA devices that the
+/// driver shows.
 [[nodiscard]] executor local_executor(executor_options options = {});
 
 }  // namespace fronta

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <fronta/detail/arguments.hpp>
+#include <fronta/gpu/device.hpp>
+#include <fronta/gpu/errors.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#if defined(__CUDACC__)
+#define FRONTA_HOST_DEVICE __host__ __device__
+#else
+#define FRONTA_HOST_DEVICE
+#endif
+
+namespace fronta::gpu {
+
+/// Device memory as a kernel sees it: a pointer and a number of elements. Owns nothing.
+template <class T>
+class view {
+ public:
+  using element_type = T;
+
+  view() = default;
+  FRONTA_HOST_DEVICE view(T* data, std::size_t size) noexcept : data_(data), size_(size) {}
+  template <class U>
+    requires(std::is_same_v<const U, T>)
+  FRONTA_HOST_DEVICE view(view<U> other) noexcept  // NOLINT(google-explicit-constructor): as span
+      : data_(other.data()), size_(other.size()) {}
+  [[nodiscard]] FRONTA_HOST_DEVICE T* data() const noexcept { return data_; }
+  [[nodiscard]] FRONTA_HOST_DEVICE std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] FRONTA_HOST_DEVICE bool empty() const noexcept { return size_ == 0; }
+  [[nodiscard]] FRONTA_HOST_DEVICE T* begin() const noexcept { return data_; }
+  [[nodiscard]] FRONTA_HOST_DEVICE T* end() const noexcept { return data_ + size_; }
+  FRONTA_HOST_DEVICE T& operator[](std::size_t i) const noexcept { return data_[i]; }
+
+ private:
+  T* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+namespace detail {
+
+// A device, for as long as the executor or memory of it exists.
+class device_context;
+
+class task_memory;
+
+// A piece of device memory. Shared by handles; the last one's thread frees it.
+class block {
+ public:
+  block(std::shared_ptr<device_context> on, void* data, std::size_t bytes) noexcept;
+  ~block();
+  block(const block&) = delete;
+  block& operator=(const block&) = delete;
+  [[nodiscard]] void* data() const noexcept { return data_; }
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+  [[nodiscard]] const device_context& on() const noexcept { return *on_; }
+
+ private:
+  std::shared_ptr<device_context> on_;
+  void* data_;
+  std::size_t bytes_;
+};
+
+[[noreturn]] void throw_wrong_device(const device_context& has, const device_context& wanted);
+[[noreturn]] void throw_sizes(const char* verb, std::size_t to, std::size_t from);
+
+}  // namespace detail
+
+/// Numbers in the memory of one device, shared by cheap handles: what GPU tasks give each other.
+/// The task that allocated it writes it; when that task is done it is only read. It goes with the
+/// last handle, and not before the device has ended every task that used it. May outlive the
+/// executor.
+template <class T>
+class buffer {
+  static_assert(std::is_trivially_copyable_v<T>, "buffer<T> holds plain numbers and structs");
+
+ public:
+  buffer() = default;
+  [[nodiscard]] std::size_t size() const noexcept {
+    return block_ != nullptr ? block_->bytes() / sizeof(T) : 0;
+  }
+  [[nodiscard]] std::size_t size_bytes() const noexcept { return size() * sizeof(T); }
+  [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+
+ private:
+  friend class stream;
+  explicit buffer(std::shared_ptr<detail::block> b) noexcept : block_(std::move(b)) {}
+  std::shared_ptr<detail::block> block_;
+};
+
+/// The size of a grid, or of its blocks.
+struct extent {
+  unsigned x = 1;
+  unsigned y = 1;
+  unsigned z = 1;
+};
+
+/// Work in two versions. `on_device(native_stream, grid, block, args...)` enqueues it on a CUDA
+/// stream and returns CUDA's error code; `nullptr` where there is none. `on_host(args...)` does it
+/// on a simulated device, whole.
+template <class OnDevice, class OnHost>
+struct kernel {
+  OnDevice on_device;
+  OnHost on_host;
+  const char* name = "kernel";
+  work_cost cost = {};
+};
+
+/// Where a GPU task enqueues its work: a task is one when its callable takes a `gpu::stream&` in
+/// front of its arguments. The callable, the host part, runs on a CPU worker and returns without
+/// waiting; the task is done when everything that it enqueued has ended. Callable and arguments
+/// live until then, so work may refer to them.
+/// ```
+/// auto sum = ex.submit([](fronta::gpu::stream& s, const std::vector<float>& v) {
+///   auto on_device = s.to_device(std::span(v));
+///   …
+/// }, values);
+/// ```
+/// Of one host part alone; it must not block. Errors are `launch_error` for a call that was wrong
+/// in itself, `device_lost_error` and `device_bad_alloc`.
+class stream {
+ public:
+  stream(std::shared_ptr<detail::device_context> on, stream_handle s) noexcept;
+  stream(const stream&) = delete;
+  stream& operator=(const stream&) = delete;
+
+  [[nodiscard]] device& on() const noexcept { return *device_; }
+  [[nodiscard]] bool simulated() const noexcept { return device_->properties().simulated; }
+  /// The CUstream (a cudaStream_t), for libraries that take one; null on a simulated device.
+  [[nodiscard]] void* native() const noexcept { return device_->native(handle_); }
+
+  /// Uninitialised memory on this device.
+  template <class T>
+  [[nodiscard]] buffer<T> allocate(std::size_t size) {
+    return buffer<T>(make_block(size, sizeof(T)));
+  }
+  /// A copy on this device. Of pageable memory the bytes are taken before it returns.
+  template <class T, std::size_t N>
+  [[nodiscard]] auto to_device(std::span<T, N> from) {
+    auto made = allocate<std::remove_const_t<T>>(from.size());
+    copy_bytes(data_of(made), from.data(), from.size_bytes(), copy_kind::to_device);
+    return made;
+  }
+  /// Copies back; the numbers are there when the task is done, and nothing waits for them before.
+  /// So `to` must live until then; with a `.timeout` until the device has ended the task all the
+  /// same.
+  template <class T, std::size_t N, class U>
+  void to_host(std::span<T, N> to, const buffer<U>& from) {
+    static_assert(std::is_same_v<T, U>, "to_host: the element types differ");
+    if (to.size() != from.size()) detail::throw_sizes("to_host", to.size(), from.size());
+    copy_back(to.data(), data_of(from), to.size_bytes());
+  }
+  /// The memory, to be read; to be written by the task that allocated it. `launch_error` for memory
+  /// of another device.
+  template <class T>
+  [[nodiscard]] view<const T> read(const buffer<T>& b) const {
+    return {static_cast<const T*>(data_of(b)), b.size()};
+  }
+  template <class T>
+  [[nodiscard]] view<T> write(buffer<T>& b) const {
+    return {static_cast<T*>(data_of(b)), b.size()};
+  }
+
+  /// Enqueues a kernel; `args` are copied. `launch_error` for an empty or too large grid or block,
+  /// and on a real device for a kernel without a device version.
+  template <class OnDevice, class OnHost, class... Args>
+  void launch(const kernel<OnDevice, OnHost>& k, extent grid, extent block, Args... args) {
+    check(k.name, grid, block);
+    enqueue(std::make_unique<launched<OnDevice, OnHost, Args...>>(k, grid, block, args...));
+  }
+  /// Enqueues anything.
+  void enqueue(std::unique_ptr<work> w);
+
+ private:
+  template <class OnDevice, class OnHost, class... Args>
+  class launched final : public work {
+   public:
+    launched(const kernel<OnDevice, OnHost>& k, extent grid, extent block, Args... args)
+        : kernel_(k), grid_(grid), block_(block), args_(args...) {}
+    int enqueue(void* native_stream) override {
+      if constexpr (std::is_null_pointer_v<OnDevice>) {
+        return no_device_version;
+      } else {
+        return std::apply(
+            [&](const Args&... a) { return kernel_.on_device(native_stream, grid_, block_, a...); },
+            args_);
+      }
+    }
+    void run_on_host() override { std::apply(kernel_.on_host, args_); }
+    [[nodiscard]] work_cost cost() const noexcept override { return kernel_.cost; }
+    [[nodiscard]] const char* name() const noexcept override { return kernel_.name; }
+
+   private:
+    kernel<OnDevice, OnHost> kernel_;
+    extent grid_;
+    extent block_;
+    std::tuple<Args...> args_;
+  };
+  static constexpr int no_device_version = 98;  // CUDA's invalid device function
+
+  template <class T>
+  [[nodiscard]] void* data_of(const buffer<T>& b) const {
+    if (b.block_ == nullptr) return nullptr;
+    use(b.block_);
+    return b.block_->data();
+  }
+  // Keeps it until the task's work has ended.
+  void use(const std::shared_ptr<detail::block>& b) const;
+  void check(const char* name, extent grid, extent block) const;
+  [[nodiscard]] std::shared_ptr<detail::block> make_block(std::size_t elements, std::size_t each);
+  void copy_bytes(void* to, const void* from, std::size_t bytes, copy_kind kind);
+  void copy_back(void* to, const void* from, std::size_t bytes);
+
+  std::shared_ptr<detail::device_context> context_;
+  device* device_;
+  stream_handle handle_;
+
+ protected:
+  // Of the task whose host part has the stream.
+  detail::task_memory* memory_ = nullptr;
+};
+
+/// Makes a GPU task of a callable that could be called without a stream as well, such as a generic
+/// one: `ex.submit(gpu::task([](auto& s, auto... args) { … }), …)`.
+template <class F>
+[[nodiscard]] fronta::detail::gpu_function<std::decay_t<F>> task(F&& fn) {
+  return {std::forward<F>(fn)};
+}
+
+}  // namespace fronta::gpu

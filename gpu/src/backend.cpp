@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fronta/gpu/backend.hpp>
+
+#include <fronta/gpu/cuda.hpp>
+
+#include "context.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace fronta::gpu {
+namespace {
+
+using fronta::detail::node;
+
+class lane;
+
+// A GPU task from the end of its host part to that of its work.
+class run final : public completion_entry {
+ public:
+  explicit run(lane& on, node& task) : lane_(on), task_(task), name_(task.name()) {}
+  void completed(completion_outcome outcome) noexcept override;
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+ private:
+  lane& lane_;
+  node& task_;  // kept by its own entry's keeper
+  std::string name_;
+};
+
+// A device as a place.
+class place {
+ public:
+  explicit place(std::shared_ptr<detail::device_context> on, completion& c, int streams);
+  ~place();
+  place(const place&) = delete;
+  place& operator=(const place&) = delete;
+
+  [[nodiscard]] detail::device_context& context() const noexcept { return *context_; }
+  [[nodiscard]] const std::shared_ptr<detail::device_context>& shared_context() const noexcept {
+    return context_;
+  }
+  [[nodiscard]] completion& done() const noexcept { return completion_; }
+  // A lane for a host part, held by it: of those that nobody holds the one with the least
+  // unfinished tasks.
+  lane& take();
+  [[nodiscard]] std::size_t unfinished() const noexcept;
+
+  void begin(run& r);
+  void end(run& r) noexcept;
+  // The exception of a task that was on the device when it went.
+  [[nodiscard]] std::exception_ptr fault() noexcept;
+
+ private:
+  std::shared_ptr<detail::device_context> context_;
+  completion& completion_;
+  std::vector<std::unique_ptr<lane>> lanes_;
+
+  std::mutex mutex_;
+  // Guarded by mutex_.
+  std::vector<run*> in_flight_;
+  std::exception_ptr fault_;  // once there is one
+};
+
+// What a host part sees of a lane.
+struct lane_stream final : stream {
+  lane_stream(std::shared_ptr<detail::device_context> on, stream_handle s, lane& l)
+      : stream(on, s), of_device(std::move(on)), of(l) {}
+  void begin(node& n) {
+    auto memory = std::make_unique<detail::task_memory>(of_device);
+    memory_ = memory.get();
+    n.extra()->at_device_end = std::move(memory);
+  }
+  std::shared_ptr<detail::device_context> of_device;
+  lane& of;
+};
+
+// A stream with what a host part needs of it.
+class lane {
+ public:
+  lane(place& of, stream_handle s, completion::watched_stream& watched)
+      : place_(of), handle_(s), watched_(watched), shown_(of.shared_context(), s, *this) {}
+  ~lane() {
+    place_.done().remove(watched_);
+    place_.context().on().destroy_stream(handle_);
+  }
+  lane(const lane&) = delete;
+  lane& operator=(const lane&) = delete;
+
+  [[nodiscard]] place& of() const noexcept { return place_; }
+  [[nodiscard]] lane_stream& shown() noexcept { return shown_; }
+
+  // Held from before a host part begins until its ticket is enqueued.
+  std::mutex host_part;
+  std::atomic<std::size_t> unfinished{0};
+  // Guarded by host_part.
+  std::unique_ptr<run> current;
+
+  void close() noexcept {
+    place_.done().notify(watched_, *current.release());
+    host_part.unlock();
+  }
+
+ private:
+  place& place_;
+  stream_handle handle_;
+  completion::watched_stream& watched_;
+  lane_stream shown_;
+};
+
+void run::completed(completion_outcome outcome) noexcept {
+  auto& of = lane_.of();
+  auto error = outcome == completion_outcome::fault ? of.fault() : nullptr;
+  auto& task = task_;
+  of.end(*this);
+  lane_.unfinished.fetch_sub(1, std::memory_order_relaxed);
+  delete this;
+  fronta::detail::end_device_run(task, std::move(error));
+}
+
+place::place(std::shared_ptr<detail::device_context> on, completion& c, int streams)
+    : context_(std::move(on)), completion_(c) {
+  for (int i = 0; i < streams; ++i) {
+    lanes_.reserve(lanes_.size() + 1);
+    auto* const made = context_->on().create_stream(0);
+    try {
+      auto& watched = completion_.add(context_->on(), made);
+      try {
+        lanes_.push_back(std::make_unique<lane>(*this, made, watched));
+      } catch (...) {
+        completion_.remove(watched);
+        throw;
+      }
+    } catch (...) {
+      context_->on().destroy_stream(made);
+      throw;
+    }
+  }
+}
+
+place::~place() = default;
+
+lane& place::take() {
+  std::vector<std::pair<std::size_t, lane*>> order;
+  order.reserve(lanes_.size());
+  for (const auto& l : lanes_) {
+    order.emplace_back(l->unfinished.load(std::memory_order_relaxed), l.get());
+  }
+  std::ranges::stable_sort(order, {}, &std::pair<std::size_t, lane*>::first);
+  for (const auto& [load, l] : order) {
+    if (l->host_part.try_lock()) return *l;
+  }
+  // Host parts do not block, so one of them is about to let go.
+  order.front().second->host_part.lock();
+  return *order.front().second;
+}
+
+std::size_t place::unfinished() const noexcept {
+  std::size_t sum = 0;
+  for (const auto& l : lanes_) sum += l->unfinished.load(std::memory_order_relaxed);
+  return sum;
+}
+
+void place::begin(run& r) {
+  const std::lock_guard lock(mutex_);
+  in_flight_.push_back(&r);
+}
+
+void place::end(run& r) noexcept {
+  const std::lock_guard lock(mutex_);
+  std::erase(in_flight_, &r);
+}
+
+std::exception_ptr place::fault() noexcept {
+  const auto& d = context_->on();
+  const std::lock_guard lock(mutex_);
+  if (fault_) return fault_;
+  try {
+    std::vector<std::string> suspects;
+    std::string names;
+    for (const auto* r : in_flight_) {
+      suspects.push_back(r->name());
+      names += (names.empty() ? "\"" : ", \"") + r->name() + '"';
+    }
+    fault_ = std::make_exception_ptr(device_fault(
+        context_->place() + ": the device is at fault (" + d.fault_text() +
+            ") and one of these tasks caused it: " + names +
+            "; it cannot be used again in this process, so mend the task and start anew",
+        d.fault_code(), context_->place(), std::move(suspects), false));
+  } catch (...) {
+    return std::current_exception();
+  }
+  return fault_;
+}
+
+class device_backend final : public backend, public fronta::detail::device_host {
+ public:
+  device_backend(std::vector<std::shared_ptr<device>> devices, int streams,
+                 completion_options options)
+      : completion_(options) {
+    for (std::size_t i = 0; i < devices.size(); ++i) {
+      auto context = std::make_shared<detail::device_context>(std::move(devices[i]),
+                                                              "gpu:" + std::to_string(i));
+      places_.push_back(std::make_unique<place>(std::move(context), completion_, streams));
+    }
+  }
+
+  std::vector<place_info> start(backend_host& host) override {
+    host_ = &host;
+    std::vector<place_info> infos;
+    for (const auto& p : places_) infos.push_back({p->context().place(), {{"gpu", 1}}});
+    return infos;
+  }
+  // The lanes go with this object: a worker may be about to let go of one.
+  void stop() noexcept override {}
+
+  [[nodiscard]] bool hosts_plain_tasks() const noexcept override { return false; }
+  // Tasks go to pools, which come here for streams.
+  void launch(launched_task, std::size_t, launch_as) noexcept override {}
+  [[nodiscard]] fronta::detail::device_host* devices() noexcept override { return this; }
+  [[nodiscard]] std::size_t load_at(std::size_t at) const noexcept override {
+    const auto& p = *places_[at];
+    return p.context().on().fault_code() != 0 ? lost : p.unfinished();
+  }
+
+  stream& open_stream(node& n) override {
+    auto& p = place_of(n);
+    auto& d = p.context().on();
+    if (d.fault_code() != 0) {
+      throw device_lost_error(p.context().place() + ": the device was lost (" + d.fault_text() +
+                                  ") before task \"" + n.name() +
+                                  "\" began; run it elsewhere, or start the program anew",
+                              d.fault_code(), p.context().place());
+    }
+    auto& l = p.take();
+    try {
+      d.make_current();
+      l.current = std::make_unique<run>(l, n);
+      l.shown().begin(n);
+      p.begin(*l.current);
+      l.unfinished.fetch_add(1, std::memory_order_relaxed);
+      return l.shown();
+    } catch (...) {
+      l.current.reset();
+      l.host_part.unlock();
+      throw;
+    }
+  }
+  void close_stream(stream& s, node&) noexcept override { static_cast<lane_stream&>(s).of.close(); }
+
+ private:
+  place& place_of(const node& n) const {
+    const auto number = n.extra()->held.device_place;
+    for (std::size_t i = 0; i < places_.size(); ++i) {
+      if (host_->place_number(i) == number) return *places_[i];
+    }
+    throw std::logic_error("gpu: task \"" + n.name() + "\" came to a place that is none of these");
+  }
+
+  static constexpr std::size_t lost = std::size_t{1} << 50;  // nobody wants to go there
+
+  completion completion_;
+  std::vector<std::unique_ptr<place>> places_;
+  backend_host* host_ = nullptr;
+};
+
+std::unique_ptr<backend> make(std::vector<std::shared_ptr<device>> devices, int streams,
+                              completion_options options, const char* who) {
+  if (streams < 1) {
+    throw std::invalid_argument(std::string(who) + ": streams is " + std::to_string(streams) +
+                                "; give at least 1");
+  }
+  return std::make_unique<device_backend>(std::move(devices), streams, options);
+}
+
+}  // namespace
+
+std::unique_ptr<backend> make_backend(cuda config) {
+  const auto& found = cuda_probe();
+  if (config.devices.empty()) {
+    for (std::size_t i = 0; i < found.devices.size(); ++i) {
+      config.devices.push_back(static_cast<int>(i));
+    }
+    if (config.devices.empty()) config.devices.push_back(0);  // says why there is none
+  }
+  std::vector<std::shared_ptr<device>> devices;
+  for (const int index : config.devices) devices.push_back(open_cuda_device(index));
+  return make(std::move(devices), config.streams, config.completion, "gpu::cuda");
+}
+
+std::unique_ptr<backend> make_backend(const simulated& config) {
+  if (config.time.mode == simulated_time::kind::virtual_) {
+    throw std::invalid_argument(
+        "gpu::simulated: virtual time stands still unless somebody steps it; give an executor real "
+        "or scaled time");
+  }
+  const auto all = std::make_shared<simulation>(config);
+  std::vector<std::shared_ptr<device>> devices;
+  for (int i = 0; i < all->count(); ++i) {
+    devices.emplace_back(all, &all->at(i));  // the simulation lives as long as one of its devices
+  }
+  return make(std::move(devices), config.streams, config.completion, "gpu::simulated");
+}
+
+}  // namespace fronta::gpu
