@@ -151,18 +151,19 @@ place::place(std::shared_ptr<detail::device_context> on, completion& c, int stre
 place::~place() = default;
 
 lane& place::take() {
-  std::vector<std::pair<std::size_t, lane*>> order;
+  std::vector<std::pair<std::size_t, std::size_t>> order;  // by load, then by number
   order.reserve(lanes_.size());
-  for (const auto& l : lanes_) {
-    order.emplace_back(l->unfinished.load(std::memory_order_relaxed), l.get());
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    order.emplace_back(lanes_[i]->unfinished.load(std::memory_order_relaxed), i);
   }
-  std::ranges::stable_sort(order, {}, &std::pair<std::size_t, lane*>::first);
-  for (const auto& [load, l] : order) {
-    if (l->host_part.try_lock()) return *l;
+  std::ranges::sort(order);
+  for (const auto& [load, i] : order) {
+    if (lanes_[i]->host_part.try_lock()) return *lanes_[i];
   }
   // Host parts do not block, so one of them is about to let go.
-  order.front().second->host_part.lock();
-  return *order.front().second;
+  auto& least = *lanes_[order.front().second];
+  least.host_part.lock();
+  return least;
 }
 
 std::size_t place::unfinished() const noexcept {
@@ -187,6 +188,7 @@ std::exception_ptr place::fault() noexcept {
   if (fault_) return fault_;
   try {
     std::vector<std::string> suspects;
+    suspects.reserve(in_flight_.size());
     std::string names;
     for (const auto* r : in_flight_) {
       suspects.push_back(r->name());
@@ -294,6 +296,7 @@ std::unique_ptr<backend> make_backend(cuda config) {
     if (config.devices.empty()) config.devices.push_back(0);  // says why there is none
   }
   std::vector<std::shared_ptr<device>> devices;
+  devices.reserve(config.devices.size());
   for (const int index : config.devices) devices.push_back(open_cuda_device(index));
   return make(std::move(devices), config.streams, config.completion, "gpu::cuda");
 }
@@ -306,6 +309,7 @@ std::unique_ptr<backend> make_backend(const simulated& config) {
   }
   const auto all = std::make_shared<simulation>(config);
   std::vector<std::shared_ptr<device>> devices;
+  devices.reserve(static_cast<std::size_t>(all->count()));
   for (int i = 0; i < all->count(); ++i) {
     devices.emplace_back(all, &all->at(i));  // the simulation lives as long as one of its devices
   }

@@ -43,7 +43,7 @@ class completion::watched_stream {
   watched_stream& operator=(const watched_stream&) = delete;
 
   device& owner;
-  const stream_handle stream;
+  stream_handle stream;
   std::atomic<std::uint64_t>* word = nullptr;
   std::atomic<std::size_t> waiting{0};
   std::atomic<std::uint64_t> called{0};  // by the driver, with host_callback
@@ -180,7 +180,7 @@ class completion::body {
 
  private:
   // Puts the mark behind what is on the stream; the stream's mutex is held.
-  void mark(watched_stream& s, completion_entry& e) {
+  void mark(watched_stream& s, completion_entry& e) const {
     switch (options_.mechanism) {
       case mechanism::frontier:
         s.owner.write_word(s.stream, *s.word, e.ticket_);
