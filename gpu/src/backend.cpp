@@ -12,7 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
-#include <optional>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -290,10 +290,9 @@ std::unique_ptr<backend> make(std::vector<std::shared_ptr<device>> devices, int 
 std::unique_ptr<backend> make_backend(cuda config) {
   const auto& found = cuda_probe();
   if (config.devices.empty()) {
-    for (std::size_t i = 0; i < found.devices.size(); ++i) {
-      config.devices.push_back(static_cast<int>(i));
-    }
-    if (config.devices.empty()) config.devices.push_back(0);  // says why there is none
+    config.devices.resize(
+        std::max<std::size_t>(found.devices.size(), 1));  // 0 says why there is none
+    std::iota(config.devices.begin(), config.devices.end(), 0);
   }
   std::vector<std::shared_ptr<device>> devices;
   devices.reserve(config.devices.size());

@@ -15,7 +15,7 @@ namespace fronta::test {
 class captured_errors {
  public:
   captured_errors()
-      : before_(set_error_hook([this](std::exception_ptr error, const std::string& context) {
+      : before_(set_error_hook([this](const std::exception_ptr& error, const std::string& context) {
           const std::lock_guard lock(mutex_);
           texts_.push_back(context + ": " + detail::describe(error));
         })) {}

@@ -54,8 +54,8 @@ class manual_clock final : public clock {
   void wait_for_waiter(std::chrono::nanoseconds from_now) {
     std::unique_lock lock(mutex_);
     some_wait_.wait(lock, [&] {
-      return std::any_of(waiters_.begin(), waiters_.end(),
-                         [&](const waiter& w) { return w.at == now_ + from_now; });
+      return std::ranges::any_of(waiters_,
+                                 [&](const waiter& w) { return w.at == now_ + from_now; });
     });
   }
 

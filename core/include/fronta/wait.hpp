@@ -212,6 +212,8 @@ auto as_completed(Range&& futures, time_limit limit = time_limit::none()) {
   const deadline until(limit);
   auto list = std::make_unique<detail::completion_list>();
   std::vector<future_type> held;
+  if constexpr (std::ranges::sized_range<Range>) held.reserve(std::ranges::size(futures));
+  // NOLINTNEXTLINE(performance-inefficient-vector-operation): reserved where that is possible
   for (auto&& f : futures) held.push_back(std::forward<decltype(f)>(f));
   std::vector<const any_future*> erased(held.size());
   for (std::size_t i = 0; i < held.size(); ++i) erased[i] = &held[i];
