@@ -245,7 +245,7 @@ void finish_device_run(node& n) {
 }
 
 void execute(node& n) {
-  if (n.extra() != nullptr && n.extra()->on_gpu) [[unlikely]] {
+  if (n.routed && n.extra()->on_gpu) [[unlikely]] {
     run_host_part(n);
     return;
   }
@@ -397,9 +397,8 @@ bool try_run_inline(worker& w, node& n) {
   // Amounts and deques of another executor are not this thread's to use. And a GPU task comes to a
   // queue twice: no stale entry of it may be left there.
   if (n.host == nullptr || n.host != w.host || !w.may_nest() || in_host_part()) return false;
-  if (n.extra() != nullptr && n.extra()->on_gpu) return false;
   if (n.routed) {
-    if (!n.inputs_done() ||
+    if (n.extra()->on_gpu || !n.inputs_done() ||
         n.host->claim_routed(n, w.place, true) != task_host::claim_result::claimed) {
       return false;
     }
