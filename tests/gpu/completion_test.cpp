@@ -26,7 +26,6 @@ namespace {
 using namespace std::chrono_literals;
 using fronta::gpu::completion;
 using fronta::gpu::completion_mechanism;
-using fronta::gpu::completion_options;
 using fronta::gpu::completion_outcome;
 using fronta::gpu::simulated_time;
 using fronta::gpu::simulation;

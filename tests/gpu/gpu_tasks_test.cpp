@@ -144,7 +144,7 @@ TEST(GpuTasks, MoveOnlyCallablesAndResults) {
   executor ex{threads{.workers = 1}, devices()};
   auto f =
       ex.submit([p = std::make_unique<int>(4)](stream&) { return std::make_unique<int>(*p + 1); });
-  EXPECT_EQ(*std::move(f).get(), 5);
+  EXPECT_EQ(*f.result(), 5);
 }
 
 TEST(GpuTasks, WithoutADeviceAreRefusedAtSubmit) {

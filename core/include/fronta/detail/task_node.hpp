@@ -148,6 +148,7 @@ struct edge_store<-1> {
 
 template <class... Arguments>
 inline constexpr std::ptrdiff_t known_sources =
+    // NOLINTNEXTLINE(misc-redundant-expression): a fold over two equal ones
     ((Arguments::sources < 0) || ...) ? -1 : (std::ptrdiff_t{0} + ... + Arguments::sources);
 
 template <class F, class... Arguments>
