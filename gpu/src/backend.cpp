@@ -220,6 +220,7 @@ class device_backend final : public backend, public fronta::detail::device_host 
   std::vector<place_info> start(backend_host& host) override {
     host_ = &host;
     std::vector<place_info> infos;
+    infos.reserve(places_.size());
     for (const auto& p : places_) infos.push_back({p->context().place(), {{"gpu", 1}}});
     return infos;
   }
