@@ -524,21 +524,27 @@ bool machine::step() {
 
 // ---- Blocking.
 
+// In virtual time nobody else moves it.
+template <class Decided>
+void machine::wait_for(std::unique_lock<std::mutex>& lock, const Decided& decided) {
+  if (!is_virtual()) {
+    settled_.wait(lock, decided);
+    return;
+  }
+  while (!decided()) {
+    lock.unlock();
+    const bool stepped = step();
+    lock.lock();
+    if (!stepped) return;
+  }
+}
+
 bool machine::await(parts& d, const std::shared_ptr<mark>& m) {
   std::unique_lock lock(mutex_);
   const auto decided = [&] { return m->passed || d.lost(); };
-  if (is_virtual()) {
-    while (!decided()) {
-      lock.unlock();
-      const bool stepped = step();
-      lock.lock();
-      if (!stepped) break;
-    }
-  } else {
-    ++m->watchers;
-    settled_.wait(lock, decided);
-    --m->watchers;
-  }
+  ++m->watchers;
+  wait_for(lock, decided);
+  --m->watchers;
   return m->passed && !d.lost();
 }
 
@@ -546,16 +552,7 @@ outcome machine::await(parts& d, const outcome& o) {
   std::unique_lock lock(mutex_);
   // One that was dropped because the device broke tells so when that shows.
   const auto decided = [&] { return o != outcome::pending && d.broken == d.lost(); };
-  if (is_virtual()) {
-    while (!decided()) {
-      lock.unlock();
-      const bool stepped = step();
-      lock.lock();
-      if (!stepped) break;
-    }
-  } else {
-    settled_.wait(lock, decided);
-  }
+  wait_for(lock, decided);
   return o;
 }
 

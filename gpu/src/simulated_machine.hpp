@@ -230,6 +230,8 @@ class machine {
   bool withdraw(stream& s, const outcome& o, aftermath& after) noexcept;
 
  private:
+  template <class Decided>
+  void wait_for(std::unique_lock<std::mutex>& lock, const Decided& decided);
   void list(stream& s) noexcept;
   void settle(aftermath& after) noexcept;
   int advance(stream& s, aftermath& after) noexcept;

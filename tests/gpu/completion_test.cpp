@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <support/gate.hpp>
+#include <support/gpu_work.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -30,24 +31,11 @@ using fronta::gpu::completion_outcome;
 using fronta::gpu::simulated_time;
 using fronta::gpu::simulation;
 using fronta::gpu::time_model;
+using fronta::test::doing;
 using fronta::test::gate;
 using testing::Each;
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-class host_work final : public fronta::gpu::work {
- public:
-  explicit host_work(std::function<void()> f) : f_(std::move(f)) {}
-  int enqueue(void*) override { return 0; }
-  void run_on_host() override { f_(); }
-
- private:
-  std::function<void()> f_;
-};
-
-std::unique_ptr<fronta::gpu::work> work(std::function<void()> f) {
-  return std::make_unique<host_work>(std::move(f));
-}
 
 // What was called, in order.
 class calls {
@@ -104,7 +92,7 @@ class watched {
   }
   watched(const watched&) = delete;
   watched& operator=(const watched&) = delete;
-  void run(std::function<void()> f) { device_.enqueue(stream_, work(std::move(f))); }
+  void run(std::function<void()> f) { device_.enqueue(stream_, doing(std::move(f))); }
   void notify(calls::entry& e) { completion_.notify(watch_, e); }
   [[nodiscard]] std::size_t waiting() const { return completion::waiting(watch_); }
 
@@ -326,7 +314,7 @@ TEST_F(ByHand, AHungKernelKeepsItsEntryWaiting) {
     auto& d = devices.at(0);
     auto* const stream = d.create_stream(0);
     auto& watch = done.add(d, stream);
-    d.enqueue(stream, work([] {}));
+    d.enqueue(stream, doing([] {}));
     done.notify(watch, called.make(1));
     for (int i = 0; i < 10; ++i) {
       devices.step();

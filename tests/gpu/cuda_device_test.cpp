@@ -34,6 +34,7 @@
 // CMake gives the path of the fake driver where there is a toolkit to build it with.
 #ifndef FRONTA_FAKE_DRIVER
 #define FRONTA_FAKE_DRIVER ""
+#define FRONTA_CUDA_STUB ""
 #endif
 
 namespace {
@@ -196,7 +197,7 @@ TEST_F(CudaSituation, ALibraryThatIsNoDriverIsSaid) {
 }
 
 TEST_F(CudaSituation, TheToolkitsStubIsTold) {
-  const std::string stub = "/usr/local/cuda/lib64/stubs/libcuda.so";
+  const std::string stub = FRONTA_CUDA_STUB;
   if (!std::filesystem::exists(stub)) GTEST_SKIP() << "no " << stub;
   const auto found = probe_with("FRONTA_CUDA_DRIVER=" + stub);
   EXPECT_THAT(found.at("reason"), HasSubstr("stub"));
