@@ -160,14 +160,17 @@ TEST(GpuTasks, WithoutADeviceAreRefusedAtSubmit) {
 
 TEST(GpuTasks, HoldTheirTagsUntilTheDeviceHasEnded) {
   executor ex{threads{.workers = 2}, devices()};
+  gate started;
   gate go;
   std::atomic<bool> over = false;
   const auto f = ex.submit({.needs = {{"gpu", 1}}}, [&](stream& s) {
     run_on(s, [&] {
+      started.open();
       go.wait();
       over = true;
     });
   });
+  started.wait();  // of two in a queue either worker may claim first
   const auto next = ex.submit({.needs = {{"gpu", 1}}}, [&](stream&) { return over.load(); });
   EXPECT_EQ(ex.submit([] { return 1; }).get(), 1);
   EXPECT_FALSE(next.done());
