@@ -18,6 +18,7 @@
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -46,10 +47,11 @@ executor pool(int workers = 2) { return executor{fronta::cpu::threads{.workers =
 // A pool that tells when it has been taken apart, threads and all.
 class watched_pool {
  public:
-  watched_pool() {
+  explicit watched_pool(fronta::executor_options options = {}) {
     const auto alive = std::make_shared<int>(0);
     alive_ = alive;
-    made_.emplace(fronta::cpu::threads{.workers = 1, .initializer = [alive] {}});
+    made_.emplace(std::move(options),
+                  fronta::cpu::threads{.workers = 1, .initializer = [alive] {}});
   }
   executor take() { return std::move(*made_); }
   void wait_until_gone() const {
@@ -660,12 +662,19 @@ TEST(Shutdown, TheLastHandleMayDieWithATaskThatTimesOut) {
 
 // S-10
 TEST(Shutdown, TheLastHandleMayDieInACallbackOfARunningTaskThatTimesOut) {
-  watched_pool watched;
+  const auto clock = std::make_shared<fronta::test::manual_clock>();
+  watched_pool watched({.clock = clock});
+  gate started;
   gate go;
   auto shared = std::make_shared<executor>(watched.take());
-  auto f = shared->submit({.timeout = 1ms}, [&] { go.wait(); });
+  auto f = shared->submit({.timeout = 1ms}, [&] {
+    started.open();
+    go.wait();
+  });
   f.add_done_callback([shared](const auto&) mutable { shared.reset(); });
   shared.reset();
+  started.wait();
+  clock->advance(1ms);
   EXPECT_THROW(f.get(), fronta::timeout_error);
   go.open();
   watched.wait_until_gone();
