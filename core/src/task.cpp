@@ -447,7 +447,7 @@ bool wait_until(node& n, deadline until) {
 blocking_section::blocking_section() : worker_(this_worker) {
   if (worker_ == nullptr) return;
   refuse_in_host_part();
-  lend_share(0);
+  lend_share(0, false);
 }
 
 blocking_section::blocking_section(std::span<node* const> awaited, wait_mode mode)
@@ -456,7 +456,7 @@ blocking_section::blocking_section(std::span<node* const> awaited, wait_mode mod
   refuse_in_host_part();
   entry_ = enter_wait(awaited, mode);
   try {
-    lend_share(awaited.size() == 1 ? awaited.front()->path : 0);
+    lend_share(awaited.size() == 1 ? awaited.front()->path : 0, true);
   } catch (...) {
     leave_wait(static_cast<wait_entry*>(entry_));
     throw;
@@ -472,11 +472,11 @@ void blocking_section::refuse_in_host_part() {
 }
 
 // Told before the share goes: a task that starts in the slot comes later.
-void blocking_section::lend_share(std::uint64_t awaited) {
+void blocking_section::lend_share(std::uint64_t awaited, bool sleeps) {
   const bool in_task = this_context != nullptr && this_context->task != nullptr;
   if (in_task) emit(event_kind::block, this_context->task->path, awaited);
   try {
-    worker_->begin_block();
+    worker_->begin_block(sleeps);
   } catch (...) {
     if (in_task) {
       emit(event_kind::unblock, this_context->task->path,

@@ -18,6 +18,7 @@
 #include <atomic>
 #include <barrier>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -456,6 +457,26 @@ TEST(Pinning, StaysWithinTheAffinityOfTheProcess) {
   auto ex = pinned_pool(2);
   if (!ex) GTEST_SKIP() << "built without hwloc";
   for (int i = 0; i < 10; ++i) EXPECT_EQ(ex->submit(affinity).get(), allowed);
+}
+
+// T-01
+TEST(Threads, MayUseAllCpusAgainAfterAHandOver) {
+  const auto allowed = affinity();
+  fronta::executor ex{threads{.workers = 3}};
+  std::atomic<int> narrower = 0;
+  const std::function<int(int)> leaves = [&](int depth) {
+    if (affinity() != allowed) ++narrower;
+    if (depth == 0) return 1;
+    const auto left = ex.submit([&, depth] { return leaves(depth - 1); });
+    const auto right = ex.submit([&, depth] { return leaves(depth - 1); });
+    const int sum = left.get() + right.get();
+    if (affinity() != allowed) ++narrower;
+    return sum;
+  };
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(ex.submit([&] { return leaves(8); }).get(), 256);
+  }
+  EXPECT_EQ(narrower, 0);
 }
 
 }  // namespace

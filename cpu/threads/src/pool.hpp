@@ -8,6 +8,7 @@
 #include "queues.hpp"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include <atomic>
 #include <cstdint>
@@ -22,10 +23,12 @@ namespace fronta::cpu {
 class pool_thread;
 
 /// Threads to signal, and tasks to fail, once the pool's mutex is released: declare it before the
-/// lock.
+/// lock. The first thread gets the core of a caller that is about to sleep: see
+/// pool_thread::signal.
 class wake_list {
  public:
-  wake_list() = default;
+  enum class caller : std::uint8_t { stays, sleeps };
+  explicit wake_list(caller what = caller::stays) noexcept : caller_(what) {}
   wake_list(const wake_list&) = delete;
   wake_list& operator=(const wake_list&) = delete;
   ~wake_list();
@@ -33,6 +36,7 @@ class wake_list {
   void fail(detail::node& n, std::exception_ptr error) noexcept;
 
  private:
+  const caller caller_;
   pool_thread* first_ = nullptr;
   detail::node* failed_ = nullptr;  // linked by next, each with its entry's keeper
   std::exception_ptr error_;
@@ -164,7 +168,7 @@ class pool_thread final : public detail::worker {
 
   bool take_if_newest(detail::node& n) noexcept override;
   void push(detail::node& n, bool next) noexcept override;
-  void begin_block() override;
+  void begin_block(bool sleeps) override;
   void end_block() noexcept override;
   [[nodiscard]] bool may_nest() const noexcept override;
   [[nodiscard]] std::int32_t slot() const noexcept override {
@@ -190,13 +194,18 @@ class pool_thread final : public detail::worker {
   void run_odd(detail::node& n);
   void claim_and_execute(detail::node& n);
   void wait_for_signal() noexcept;
-  void signal() noexcept;
+  // Goes on on the core of a caller that is about to sleep, and off that of a worker that stays.
+  // Left alone, Linux may let two workers share a core beside an idle one for tens of milliseconds.
+  void signal(wake_list::caller what = wake_list::caller::stays) noexcept;
+  void place_for(bool caller_sleeps) noexcept;
 
   pool& pool_;
   // Changed by whoever wakes the thread, before the signal:
   cpu::slot* slot_;
   detail::node* odd_task_ = nullptr;
   bool searching_ = false;  // counted in pool::searching_
+  bool placed_ = false;     // bound to some CPUs until it runs
+  cpu_set_t own_cpus_{};    // to go back to then
 
   const bool made_asleep_;
   std::atomic<bool> initialized_{false};  // a hint

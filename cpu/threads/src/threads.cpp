@@ -264,7 +264,7 @@ wake_list::~wake_list() {
   while (first_ != nullptr) {
     auto* const t = first_;
     first_ = t->next_woken_;
-    t->signal();
+    t->signal(first_ == nullptr ? caller_ : caller::stays);
   }
   while (failed_ != nullptr) {
     node& n = *std::exchange(failed_, failed_->next);
@@ -273,7 +273,29 @@ wake_list::~wake_list() {
   }
 }
 
-void pool_thread::signal() noexcept {
+void pool_thread::place_for(bool caller_sleeps) noexcept {
+  if (::pthread_getaffinity_np(handle_, sizeof own_cpus_, &own_cpus_) != 0) return;
+  const int here = ::sched_getcpu();
+  if (here < 0 || here >= CPU_SETSIZE || !CPU_ISSET(here, &own_cpus_)) return;
+  cpu_set_t some;
+  if (caller_sleeps) {
+    CPU_ZERO(&some);
+    CPU_SET(here, &some);
+  } else {
+    some = own_cpus_;
+    CPU_CLR(here, &some);
+  }
+  placed_ = ::pthread_setaffinity_np(handle_, sizeof some, &some) == 0;
+}
+
+void pool_thread::signal(wake_list::caller what) noexcept {
+  // A caller from outside is not known to go on. With cores of their own, threads go there anyway.
+  const bool sleeps = what == wake_list::caller::sleeps;
+  // Before the end of its initializer, where it may run is not settled.
+  if ((sleeps || detail::this_worker != nullptr) && pool_.spin_ && pool_.cores_.empty() &&
+      initialized_.load(std::memory_order_relaxed)) {
+    place_for(sleeps);
+  }
   signal_.store(1, std::memory_order_release);
   detail::futex_wake_one(signal_);
 }
@@ -281,6 +303,9 @@ void pool_thread::signal() noexcept {
 void pool_thread::wait_for_signal() noexcept {
   while (signal_.load(std::memory_order_acquire) == 0) detail::futex_wait(signal_, 0);
   signal_.store(0, std::memory_order_relaxed);
+  if (std::exchange(placed_, false)) {
+    ::pthread_setaffinity_np(handle_, sizeof own_cpus_, &own_cpus_);
+  }
 }
 
 bool pool_thread::may_nest() const noexcept {
@@ -527,14 +552,14 @@ void pool_thread::keep_next_stealable() noexcept {
   }
 }
 
-void pool_thread::begin_block() {
+void pool_thread::begin_block(bool sleeps) {
   if (starting_ || block_depth_ != 0) {
     ++block_depth_;
     return;
   }
   if (slot_ != nullptr) keep_next_stealable();
   {
-    wake_list woken;
+    wake_list woken(sleeps ? wake_list::caller::sleeps : wake_list::caller::stays);
     const std::lock_guard lock(pool_.mutex_);
     // Who takes the share must exist now: when work comes later, making a thread may fail.
     pool_.require_sleeper();
@@ -574,7 +599,7 @@ void pool_thread::end_block() noexcept {
 
 bool pool_thread::sleep() noexcept {
   {
-    wake_list woken;
+    wake_list woken(wake_list::caller::sleeps);
     const std::lock_guard lock(pool_.mutex_);
     const auto left = slot();
     if (slot_ != nullptr) {
@@ -611,7 +636,7 @@ bool pool_thread::sleep() noexcept {
 // Between tasks, when somebody waits for a slot.
 void pool_thread::give_way() noexcept {
   keep_next_stealable();
-  wake_list woken;
+  wake_list woken(wake_list::caller::sleeps);
   const std::lock_guard lock(pool_.mutex_);
   if (pool_.rejoining_.empty() && pool_.odd_.empty()) return;
   pool_.release_slot(*std::exchange(slot_, nullptr), woken);

@@ -112,7 +112,8 @@ class worker {
   virtual void push(node& n, bool next) noexcept = 0;
   // Hands the cpu share to a substitute, and takes one back (first in the queue for it). Throws
   // std::system_error when a substitute is needed and cannot be had; nothing has changed then.
-  virtual void begin_block() = 0;
+  // `sleeps`: the caller is about to leave its core, which then is the substitute's.
+  virtual void begin_block(bool sleeps) = 0;
   virtual void end_block() noexcept = 0;
   // Whether a further task may run on top of this stack.
   [[nodiscard]] virtual bool may_nest() const noexcept = 0;
@@ -226,7 +227,7 @@ class blocking_section {
 
  private:
   static void refuse_in_host_part();
-  void lend_share(std::uint64_t awaited);
+  void lend_share(std::uint64_t awaited, bool sleeps);
 
   worker* worker_ = nullptr;
   void* entry_ = nullptr;  // in the wait graph
