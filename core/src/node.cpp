@@ -4,6 +4,7 @@
 #include <fronta/cpus.hpp>
 #include <fronta/detail/futex.hpp>
 #include <fronta/detail/pause.hpp>
+#include <fronta/detail/yield_point.hpp>
 #include <fronta/errors.hpp>
 
 #include <cassert>
@@ -64,6 +65,7 @@ std::uint32_t node::lock() noexcept {
 }
 
 bool node::try_claim(phase to) noexcept {
+  yield_point();
   auto state = state_.load(std::memory_order_relaxed);
   for (unsigned tries = 0;;) {
     if ((state & phase_mask) != static_cast<std::uint32_t>(phase::pending)) return false;
@@ -85,6 +87,7 @@ bool node::unclaim() noexcept {
 }
 
 bool node::publish(phase end) noexcept {
+  yield_point();
   const auto state = lock();
   const auto now = static_cast<phase>(state & phase_mask);
   if (is_done(now) || (end == phase::aborted && now != phase::running)) {
@@ -94,6 +97,7 @@ bool node::publish(phase end) noexcept {
   edge* const list = take_edges(edge_level::done);
   // The waiter bit goes: nobody sleeps on a state that is done. Release: the outcome was written.
   unlock(static_cast<std::uint32_t>(end) | (state & stop_bit) | level_mask);
+  yield_point();
   if ((state & waiter_bit) != 0) futex_wake_all(state_);
   fire(list);
   return true;
@@ -108,6 +112,7 @@ void node::raise(edge_level level) noexcept {
   }
   edge* const list = take_edges(level);
   unlock((state & ~level_mask) | static_cast<std::uint32_t>(level) << level_shift);
+  yield_point();
   fire(list);
 }
 
@@ -166,6 +171,7 @@ bool node::add_edge(edge& e) noexcept {
 
 bool node::remove_edge(edge& e) noexcept {
   const auto state = lock();
+  yield_point();
   const bool was_linked = e.linked;
   if (was_linked) {
     (e.prev != nullptr ? e.prev->next : edges_) = e.next;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fronta/detail/worker.hpp>
+#include <fronta/detail/yield_point.hpp>
 #include <fronta/errors.hpp>
 #include <fronta/trace.hpp>
 
@@ -7,6 +8,7 @@
 
 #include <array>
 #include <cassert>
+#include <thread>
 
 namespace fronta {
 
@@ -76,8 +78,14 @@ void finish_run(node& n, run_result result) noexcept {
   if (!n.has_future && result == run_result::error && !n.done()) {
     host.report(n.stored_error(), posted_failed);
   }
-  if (!n.publish(result == run_result::value ? phase::value : phase::error)) {
-    n.clear_outcome();
+  // GPU tasks may be reading an early value: it stays, and the error lies in the extra.
+  const auto bad = n.early_value && !n.stored_error() ? phase::aborted : phase::error;
+  const auto end = result == run_result::value ? phase::value : bad;
+  yield_point();
+  if (!n.publish(end)) {
+    if (!n.early_value) n.clear_outcome();
+    end_code(n);
+  } else if (end == phase::aborted) {
     end_code(n);
   }
   n.drop_keeper();
@@ -160,6 +168,7 @@ void input_arrived(edge& self, node& source) noexcept {
   auto* const gate = this_worker != nullptr && this_worker->host == n.host ? nullptr : n.gate;
   if (gate != nullptr) gate->enter();
   // Acquire and release: whoever takes the count to zero sees all inputs.
+  yield_point();
   const auto before = n.blockers().fetch_add(bad ? one_failed_input - 1 : std::uint64_t{0} - 1,
                                              std::memory_order_acq_rel);
   if ((before & (registering_bit | dropped_bit)) == 0) {
@@ -189,8 +198,42 @@ void end_run(node& n, run_result result) {
   finish_run(n, result);
 }
 
+void late_input_ended(edge& self, node&) noexcept {
+  node& n = *static_cast<dependency&>(self).dependent;
+  // Once the last one has ended the task may end, and its executor go, but for the gate.
+  auto* const gate = this_worker != nullptr && this_worker->host == n.host ? nullptr : n.gate;
+  if (gate != nullptr) gate->enter();
+  // Release and acquire: whoever takes the count to zero sees all inputs.
+  if (n.extra()->late_inputs.fetch_sub(1, std::memory_order_acq_rel) == 1) n.host->device_ended(n);
+  n.drop_keeper();
+  if (gate != nullptr) gate->leave();
+}
+
+// False: the last of them will hand the node to a worker again.
+bool inputs_have_ended(node& n) noexcept {
+  auto& missing = n.extra()->late_inputs;
+  missing.store(1, std::memory_order_relaxed);
+  n.relink_early_inputs(&late_input_ended);
+  yield_point();
+  return missing.fetch_sub(1, std::memory_order_acq_rel) == 1;
+}
+
+// Ends as failed what has a value that GPU tasks may be reading: as if aborted.
+void set_error_beside_value(node& n, std::exception_ptr error) noexcept {
+  auto& x = *n.extra();
+  if (!x.aborting.exchange(true, std::memory_order_relaxed)) {
+    x.abort_error = std::move(error);
+    return;
+  }
+  while (!n.done()) std::this_thread::yield();  // its timeout is about to end it
+}
+
 // Whatever the host part gave, callable and arguments may be in use until the device has ended.
 void run_host_part(node& n) {
+  if (end_with_failed_input(n)) {
+    n.drop_keeper();
+    return;
+  }
   auto& x = *n.extra();
   gpu::stream* stream = nullptr;
   device_host* device = nullptr;
@@ -199,7 +242,10 @@ void run_host_part(node& n) {
     stream = &device->open_stream(n);
   } catch (...) {
     n.store_error(std::current_exception());
-    end_run(n, run_result::error);
+    x.device_result = run_result::error;
+    // Not before its inputs: it may hold amounts that were theirs.
+    n.device_ended = true;
+    finish_device_run(n);
     return;
   }
   try {
@@ -212,7 +258,15 @@ void run_host_part(node& n) {
     device->close_stream(*stream, n);
     throw;
   }
+  if (!n.early_value || x.device_result != run_result::value) {
+    device->close_stream(*stream, n);
+    return;
+  }
+  n.add_keeper();
   device->close_stream(*stream, n);
+  yield_point();
+  n.raise(edge_level::issued);
+  n.drop_keeper();
 }
 
 }  // namespace
@@ -220,6 +274,7 @@ void run_host_part(node& n) {
 void end_device_run(node& n, std::exception_ptr error) noexcept {
   n.extra()->device_error = std::move(error);
   n.device_ended = true;
+  yield_point();
   // Once it is in a queue it may end, and its executor go, but for the gate.
   auto* const gate = n.gate;
   if (gate != nullptr) gate->enter();
@@ -229,13 +284,30 @@ void end_device_run(node& n, std::exception_ptr error) noexcept {
 
 void finish_device_run(node& n) {
   const ending scope(n.host);
+  if (!inputs_have_ended(n)) return;
   n.device_ended = false;
   auto& x = *n.extra();
   // Here and not where the device told of it: the value's end is user code.
-  if (auto error = std::exchange(x.device_error, nullptr);
-      error && x.device_result != run_result::error) {
-    n.clear_outcome();
-    n.store_error(std::move(error));
+  auto error = std::exchange(x.device_error, nullptr);
+  if (!error && x.device_result == run_result::value) {
+    // One that had only been issued may have failed since.
+    if (auto* const bad = first_failed_input(n)) {
+      error = bad->error();
+      try {
+        x.failed_input =
+            bad->extra()->failed_input.empty() ? bad->name() : bad->extra()->failed_input;
+      } catch (const std::bad_alloc&) {
+        // Then nobody is named.
+      }
+    }
+  }
+  if (error && x.device_result != run_result::error) {
+    if (n.early_value && x.device_result == run_result::value) {
+      set_error_beside_value(n, std::move(error));
+    } else {
+      n.clear_outcome();
+      n.store_error(std::move(error));
+    }
     x.device_result = run_result::error;
   }
   if (const auto last = std::move(x.at_device_end)) {
@@ -340,11 +412,11 @@ input_registration::input_registration(node& dependent, std::size_t inputs) noex
   dependent_.blockers().store(registering_bit | inputs, std::memory_order_relaxed);
 }
 
-void input_registration::add(dependency& e, node& source) noexcept {
+void input_registration::add(dependency& e, node& source, bool reads_early) noexcept {
   e.fire = &input_arrived;
   e.kind = edge_kind::dependent;
   e.dependent = &dependent_;
-  e.level = dependent_.host->needed_level(dependent_, source);
+  e.level = dependent_.host->needed_level(dependent_, source, reads_early);
   emit(event_kind::dependency, dependent_.path, source.path);
   if (source.add_edge(e)) return;
   ++done_;
@@ -444,10 +516,10 @@ bool wait_until(node& n, deadline until) {
   return n.block_until_done(until);
 }
 
-blocking_section::blocking_section() : worker_(this_worker) {
+blocking_section::blocking_section(bool sleeps) : worker_(this_worker) {
   if (worker_ == nullptr) return;
   refuse_in_host_part();
-  lend_share(0, false);
+  lend_share(0, sleeps);
 }
 
 blocking_section::blocking_section(std::span<node* const> awaited, wait_mode mode)

@@ -86,6 +86,11 @@ void wait_for_code(node& n) {
   while (!code_over(n)) futex_wait(n.extra()->code_over, 0);
 }
 
+void sit_out(node& n) noexcept {
+  n.block_until_done({});
+  while (!code_over(n)) futex_wait(n.extra()->code_over, 0);
+}
+
 void wait_many(std::span<node* const> nodes, return_when mode, deadline until) {
   if (nodes.empty() || holds(nodes, mode)) return;
   if (auto* w = this_worker; w != nullptr && until.never() && mode == return_when::all_completed) {

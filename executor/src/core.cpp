@@ -95,6 +95,7 @@ void executor_core::start(std::vector<std::unique_ptr<backend>> backends) {
       const std::lock_guard lock(places_mutex_);
       added.places.push_back(number);
     }
+    if (added.owned->devices() != nullptr) ++device_backends_;
     orders_edges_ = orders_edges_ || added.owned->edge_within() != edge_level::done;
   }
   if (const auto only = router_.only_pool()) {
@@ -148,6 +149,8 @@ void executor_core::prepare_cold(node& n, const task_options* given, body_traits
   const auto tags = o.needs.entries().size() - (o.needs.find("cpu") != nullptr ? 1 : 0);
   n.weakly_known = !o.key.empty();
   x.on_gpu = traits.on_gpu;
+  // What may run again may also give another value.
+  if (o.retries.value_or(0) > 0) n.early_value = false;
   n.routed = x.on_gpu || pool_ == nullptr || tags != 0 || x.cpu_units != amount::scale ||
              !o.place_on.empty();
   if (n.routed) router_.check(n);
@@ -321,7 +324,7 @@ void executor_core::note_input_bytes(node& n) {
   late_keepers inputs;
   n.visit_pending_inputs(
       [](void* context, node& input) {
-        if (!input.done() || input.made_at < 0) return;
+        if ((!input.done() && !input.readable_early()) || input.made_at < 0) return;
         static_cast<std::vector<node*>*>(context)->push_back(&input);
         input.add_keeper();
       },
@@ -511,8 +514,12 @@ void executor_core::report(std::exception_ptr error, const char* context) noexce
   }
 }
 
-edge_level executor_core::needed_level(node& n, const node& source) noexcept {
+edge_level executor_core::needed_level(node& n, const node& source, bool reads_early) noexcept {
   if (source.host != this && !source.done()) n.watched = true;
+  // Streams wait for each other within one backend; with several, a task may go to either.
+  if (reads_early && source.early_value && source.host == this && device_backends_ == 1) {
+    return edge_level::issued;
+  }
   if (!orders_edges_ || source.host != this || !n.routed) return edge_level::done;
   const auto& where = n.extra()->options.place_on;
   if (where.empty() || source.extra() == nullptr) return edge_level::done;

@@ -71,7 +71,7 @@ class executor_core final : public task_host {
   void no_longer_pending() noexcept override;
   void count_finished() noexcept override;
   void report(std::exception_ptr error, const char* context) noexcept override;
-  edge_level needed_level(node& n, const node& source) noexcept override;
+  edge_level needed_level(node& n, const node& source, bool reads_early) noexcept override;
   void watch(node& n) noexcept override;
   void fetch(node& n) override;
   bool could_start(node& n, std::span<node* const> stuck, std::string& tag) override;
@@ -122,6 +122,7 @@ class executor_core final : public task_host {
   backend* pool_ = nullptr;
   std::size_t pool_place_ = 0;
   std::int32_t pool_number_ = -1;
+  int device_backends_ = 0;
   bool orders_edges_ = false;  // some backend needs less than `done`
   std::shared_ptr<key_table> keys_ = std::make_shared<key_table>();
   std::atomic<bool> cancelling_{false};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fronta/gpu/backend.hpp>
 
+#include <fronta/detail/yield_point.hpp>
 #include <fronta/gpu/cuda.hpp>
 
 #include "context.hpp"
@@ -24,6 +25,12 @@ namespace {
 using fronta::detail::node;
 
 class lane;
+
+// An input that is on a device: the n-th task of that lane.
+struct issued_input {
+  lane* on;
+  std::uint64_t ticket;
+};
 
 // A GPU task from the end of its host part to that of its work.
 class run final : public completion_entry {
@@ -51,9 +58,9 @@ class place {
     return context_;
   }
   [[nodiscard]] completion& done() const noexcept { return completion_; }
-  // A lane for a host part, held by it: of those that nobody holds the one with the least
-  // unfinished tasks.
-  lane& take();
+  // A lane for a host part, held by it: one that ends with an input, so that nothing has to be
+  // waited for; else of those that nobody holds the one with the least unfinished tasks.
+  lane& take(const std::vector<issued_input>& inputs);
   [[nodiscard]] std::size_t unfinished() const noexcept;
 
   void begin(run& r);
@@ -92,7 +99,9 @@ class lane {
       : place_(of), handle_(s), watched_(watched), shown_(of.shared_context(), s, *this) {}
   ~lane() {
     place_.done().remove(watched_);
-    place_.context().on().destroy_stream(handle_);
+    auto& d = place_.context().on();
+    if (mark_ != nullptr) d.destroy_event(mark_);
+    d.destroy_stream(handle_);
   }
   lane(const lane&) = delete;
   lane& operator=(const lane&) = delete;
@@ -105,17 +114,51 @@ class lane {
   std::atomic<std::size_t> unfinished{0};
   // Guarded by host_part.
   std::unique_ptr<run> current;
+  std::uint64_t opened = 0;  // host parts so far
+
+  // With host_part held: what is enqueued from now on starts behind the input. Without a call to
+  // the device where it does so anyway.
+  void go_behind(const issued_input& input) {
+    if (input.on == this) return;
+    auto at = std::ranges::find(behind_, input.on, &issued_input::on);
+    if (at == behind_.end()) at = behind_.insert(at, {input.on, 0});
+    if (at->ticket >= input.ticket) return;
+    auto& other = *input.on;
+    const std::lock_guard lock(other.mark_mutex_);
+    if (other.marked_ < input.ticket) other.renew_mark();
+    place_.context().on().make_current();
+    place_.context().on().wait(handle_, other.mark_);
+    at->ticket = other.marked_;
+  }
 
   void close() noexcept {
     place_.done().notify(watched_, *current.release());
+    fronta::detail::yield_point();
+    closed_.fetch_add(1, std::memory_order_release);
     host_part.unlock();
   }
 
  private:
+  // With mark_mutex_ held. A task is issued after its lane was closed, so the mark covers it.
+  void renew_mark() {
+    auto& d = place_.context().on();
+    d.make_current();
+    if (mark_ == nullptr) mark_ = d.create_event(false);
+    const auto covered = closed_.load(std::memory_order_acquire);
+    d.record(handle_, mark_);
+    marked_ = covered;
+  }
+
   place& place_;
   stream_handle handle_;
   completion::watched_stream& watched_;
   lane_stream shown_;
+  std::atomic<std::uint64_t> closed_{0};  // host parts that have enqueued all of their work
+  std::vector<issued_input> behind_;      // guarded by host_part: what this lane has waited for
+  std::mutex mark_mutex_;
+  // Guarded by mark_mutex_: an event behind the lane's first `marked_` tasks.
+  event_handle mark_ = nullptr;
+  std::uint64_t marked_ = 0;
 };
 
 void run::completed(completion_outcome outcome) noexcept {
@@ -150,7 +193,12 @@ place::place(std::shared_ptr<detail::device_context> on, completion& c, int stre
 
 place::~place() = default;
 
-lane& place::take() {
+lane& place::take(const std::vector<issued_input>& inputs) {
+  for (const auto& input : inputs) {
+    if (&input.on->of() != this || !input.on->host_part.try_lock()) continue;
+    if (input.on->opened == input.ticket) return *input.on;
+    input.on->host_part.unlock();
+  }
   std::vector<std::pair<std::size_t, std::size_t>> order;  // by load, then by number
   order.reserve(lanes_.size());
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
@@ -245,13 +293,17 @@ class device_backend final : public backend, public fronta::detail::device_host 
                                   "\" began; run it elsewhere, or start the program anew",
                               d.fault_code(), p.context().place());
     }
-    auto& l = p.take();
+    const auto inputs = issued_inputs(n);
+    auto& l = p.take(inputs);
     try {
+      for (const auto& input : inputs) l.go_behind(input);
       d.make_current();
       l.current = std::make_unique<run>(l, n);
       l.shown().begin(n);
       p.begin(*l.current);
       l.unfinished.fetch_add(1, std::memory_order_relaxed);
+      n.extra()->lane = &l;
+      n.extra()->lane_ticket = ++l.opened;
       return l.shown();
     } catch (...) {
       l.current.reset();
@@ -262,6 +314,18 @@ class device_backend final : public backend, public fronta::detail::device_host 
   void close_stream(stream& s, node&) noexcept override { static_cast<lane_stream&>(s).of.close(); }
 
  private:
+  static std::vector<issued_input> issued_inputs(node& n) {
+    std::vector<issued_input> found;
+    n.visit_inputs(
+        [](void* context, node& input) {
+          if (!input.readable_early()) return;
+          const auto& x = *input.extra();
+          static_cast<std::vector<issued_input>*>(context)->push_back(
+              {static_cast<lane*>(x.lane), x.lane_ticket});
+        },
+        &found);
+    return found;
+  }
   place& place_of(const node& n) const {
     const auto number = n.extra()->held.device_place;
     for (std::size_t i = 0; i < places_.size(); ++i) {

@@ -189,4 +189,27 @@ TEST(TaskScope, InsideATaskLendsItsCpuShare) {
   EXPECT_EQ(f.get(), 7);
 }
 
+// Its wait can have no substitute; it keeps its share then.
+TEST(TaskScope, DestructorWaitsWithoutASubstituteToo) {
+  fronta::executor ex{fronta::cpu::threads{.workers = 2, .max_substitutes = 0}};
+  gate started;
+  gate go;
+  gate leaves;
+  std::atomic<bool> ran = false;
+  const auto outer = ex.submit([&] {
+    task_scope scope(ex);
+    scope.submit([&] {
+      started.open();
+      go.wait();
+      ran = true;
+    });
+    started.wait();  // the other worker has it
+    leaves.open();
+  });
+  leaves.wait();
+  go.open();
+  EXPECT_NO_THROW(outer.get());
+  EXPECT_TRUE(ran);
+}
+
 }  // namespace

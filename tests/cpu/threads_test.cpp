@@ -59,21 +59,22 @@ std::vector<int> affinity() {
   return cpus;
 }
 
+void bind_to(const std::vector<int>& cpus) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int c : cpus) CPU_SET(c, &set);
+  EXPECT_EQ(::sched_setaffinity(0, sizeof set, &set), 0);
+}
+
 // Binds the calling thread to CPUs while it lives; threads that it makes inherit them.
 class bound_to {
  public:
-  explicit bound_to(const std::vector<int>& cpus) : before_(affinity()) { bind(cpus); }
-  ~bound_to() { bind(before_); }
+  explicit bound_to(const std::vector<int>& cpus) : before_(affinity()) { bind_to(cpus); }
+  ~bound_to() { bind_to(before_); }
   bound_to(const bound_to&) = delete;
   bound_to& operator=(const bound_to&) = delete;
 
  private:
-  static void bind(const std::vector<int>& cpus) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    for (const int c : cpus) CPU_SET(c, &set);
-    EXPECT_EQ(::sched_setaffinity(0, sizeof set, &set), 0);
-  }
   std::vector<int> before_;
 };
 
@@ -459,7 +460,6 @@ TEST(Pinning, StaysWithinTheAffinityOfTheProcess) {
   for (int i = 0; i < 10; ++i) EXPECT_EQ(ex->submit(affinity).get(), allowed);
 }
 
-// T-01
 TEST(Threads, MayUseAllCpusAgainAfterAHandOver) {
   const auto allowed = affinity();
   fronta::executor ex{threads{.workers = 3}};
@@ -477,6 +477,23 @@ TEST(Threads, MayUseAllCpusAgainAfterAHandOver) {
     EXPECT_EQ(ex.submit([&] { return leaves(8); }).get(), 256);
   }
   EXPECT_EQ(narrower, 0);
+}
+
+TEST(Threads, KeepTheAffinityThatTheInitializerSet) {
+  const std::vector own{affinity().front()};
+  fronta::executor ex{threads{.workers = 3, .initializer = [&] { bind_to(own); }}};
+  std::atomic<int> other = 0;
+  const std::function<int(int)> leaves = [&](int depth) {
+    if (affinity() != own) ++other;
+    if (depth == 0) return 1;
+    const auto left = ex.submit([&, depth] { return leaves(depth - 1); });
+    const auto right = ex.submit([&, depth] { return leaves(depth - 1); });
+    const int sum = left.get() + right.get();
+    if (affinity() != own) ++other;
+    return sum;
+  };
+  EXPECT_EQ(ex.submit([&] { return leaves(10); }).get(), 1'024);
+  EXPECT_EQ(other, 0);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <support/gate.hpp>
+#include <support/host_kernel.hpp>
 #include <support/manual_clock.hpp>
 
 #include <atomic>
@@ -36,20 +37,12 @@ using fronta::gpu::stream;
 using fronta::gpu::time_model;
 using fronta::gpu::view;
 using fronta::test::gate;
+using fronta::test::host_kernel;
+using fronta::test::run_on;
 using testing::Each;
 using testing::HasSubstr;
 
 simulated devices(int count = 1) { return {.devices = count, .model = time_model::instant()}; }
-
-template <class OnHost>
-auto host_kernel(OnHost f, const char* name = "kernel") {
-  return fronta::gpu::kernel<std::nullptr_t, OnHost>{nullptr, f, name};
-}
-// Enqueues a call of `f`.
-template <class F>
-void run_on(stream& s, F f) {
-  s.launch(host_kernel(f), {}, {});
-}
 
 TEST(GpuTasks, EndWhenTheirWorkHas) {
   executor ex{threads{.workers = 2}, devices()};

@@ -9,6 +9,8 @@
 #include <exception>
 #include <list>
 #include <mutex>
+#include <new>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -32,17 +34,18 @@ class task_scope {
   task_scope(const task_scope&) = delete;
   task_scope& operator=(const task_scope&) = delete;
   ~task_scope() {
-    // Repeated, since what still runs may submit more.
-    for (auto open = members(); !open.empty(); open = members()) {
-      cancel();
-      // A wait that could never end cannot be allowed to end: what the tasks refer to would be
-      // gone.
-      for (const auto& f : open) {
-        f.wait();
-        detail::wait_for_code(*detail::future_access::get(f));
+    // Repeated, since what still runs may submit more. Without memory: it must not throw.
+    for (;;) {
+      std::list<any_future> open;
+      {
+        const std::lock_guard lock(mutex_);
+        open.swap(members_);
       }
-      const std::lock_guard lock(mutex_);
-      std::erase_if(members_, over);
+      if (open.empty()) return;
+      for (const auto& f : open) {
+        if (!f.cancel()) f.request_stop();
+      }
+      for (const auto& f : open) wait_for_end(f);
     }
   }
 
@@ -99,6 +102,19 @@ class task_scope {
     }
     members_.splice(members_.end(), place);
     return f;
+  }
+
+  // A wait that could never end terminates the program: what the tasks refer to is about to go.
+  static void wait_for_end(const any_future& f) noexcept {
+    auto& n = *detail::future_access::get(f);
+    try {
+      f.wait();
+      detail::wait_for_code(n);
+    } catch (const std::system_error&) {
+      detail::sit_out(n);  // no substitute to be had
+    } catch (const std::bad_alloc&) {
+      detail::sit_out(n);
+    }
   }
 
   [[nodiscard]] std::vector<any_future> members() {

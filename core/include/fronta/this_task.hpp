@@ -40,7 +40,7 @@ class blocking {
   blocking() = default;
 
  private:
-  detail::blocking_section section_;
+  detail::blocking_section section_{false};
 };
 
 /// Ends this run and puts the task back in the queue: neither a failure nor a retry. Callable and

@@ -3,6 +3,7 @@
 
 #include <fronta/cpu/threads.hpp>
 #include <fronta/detail/worker.hpp>
+#include <fronta/detail/yield_point.hpp>
 
 #include "deque.hpp"
 #include "queues.hpp"
@@ -27,8 +28,8 @@ class pool_thread;
 /// pool_thread::signal.
 class wake_list {
  public:
-  enum class caller : std::uint8_t { stays, sleeps };
-  explicit wake_list(caller what = caller::stays) noexcept : caller_(what) {}
+  enum class caller : std::uint8_t { unknown, sleeps, stays };
+  explicit wake_list(caller what = caller::unknown) noexcept : caller_(what) {}
   wake_list(const wake_list&) = delete;
   wake_list& operator=(const wake_list&) = delete;
   ~wake_list();
@@ -78,6 +79,7 @@ class pool final : public backend {
   [[nodiscard]] bool has_work() const noexcept;
   // After work was made visible: wakes a worker unless one is searching already.
   void work_added() noexcept {
+    detail::yield_point();
     if (free_count_.load(std::memory_order_seq_cst) != 0 &&
         searching_.load(std::memory_order_seq_cst) == 0) {
       wake_one();
@@ -106,6 +108,7 @@ class pool final : public backend {
   threads config_;
   unsigned workers_;
   bool spin_;
+  bool places_;  // woken threads: threads::place
   std::string prefix_;
   backend_host* host_ = nullptr;
   detail::task_host* tasks_ = nullptr;
@@ -196,8 +199,8 @@ class pool_thread final : public detail::worker {
   void wait_for_signal() noexcept;
   // Goes on on the core of a caller that is about to sleep, and off that of a worker that stays.
   // Left alone, Linux may let two workers share a core beside an idle one for tens of milliseconds.
-  void signal(wake_list::caller what = wake_list::caller::stays) noexcept;
-  void place_for(bool caller_sleeps) noexcept;
+  void signal(wake_list::caller what = wake_list::caller::unknown) noexcept;
+  void place_for(wake_list::caller what) noexcept;
 
   pool& pool_;
   // Changed by whoever wakes the thread, before the signal:

@@ -68,6 +68,7 @@ pool::pool(threads config)
     : config_(std::move(config)),
       workers_(config_.workers ? static_cast<unsigned>(*config_.workers) : usable_cpus()),
       spin_(config_.spin.value_or(usable_cpus() > 1)),
+      places_(!config_.pin && config_.place.value_or(usable_cpus() > 1)),
       prefix_(!config_.name.empty() ? config_.name
                                     : "fronta-" + std::to_string(pools_made.fetch_add(1))) {
   for (unsigned i = 0; i < workers_; ++i) {
@@ -264,7 +265,7 @@ wake_list::~wake_list() {
   while (first_ != nullptr) {
     auto* const t = first_;
     first_ = t->next_woken_;
-    t->signal(first_ == nullptr ? caller_ : caller::stays);
+    t->signal(first_ == nullptr ? caller_ : caller::unknown);
   }
   while (failed_ != nullptr) {
     node& n = *std::exchange(failed_, failed_->next);
@@ -273,12 +274,12 @@ wake_list::~wake_list() {
   }
 }
 
-void pool_thread::place_for(bool caller_sleeps) noexcept {
+void pool_thread::place_for(wake_list::caller what) noexcept {
   if (::pthread_getaffinity_np(handle_, sizeof own_cpus_, &own_cpus_) != 0) return;
   const int here = ::sched_getcpu();
   if (here < 0 || here >= CPU_SETSIZE || !CPU_ISSET(here, &own_cpus_)) return;
   cpu_set_t some;
-  if (caller_sleeps) {
+  if (what == wake_list::caller::sleeps) {
     CPU_ZERO(&some);
     CPU_SET(here, &some);
   } else {
@@ -289,14 +290,15 @@ void pool_thread::place_for(bool caller_sleeps) noexcept {
 }
 
 void pool_thread::signal(wake_list::caller what) noexcept {
-  // A caller from outside is not known to go on. With cores of their own, threads go there anyway.
-  const bool sleeps = what == wake_list::caller::sleeps;
-  // Before the end of its initializer, where it may run is not settled.
-  if ((sleeps || detail::this_worker != nullptr) && pool_.spin_ && pool_.cores_.empty() &&
+  // A thread signals itself when what it waits for is free. And before the end of its initializer
+  // it is not settled where a thread may run.
+  if (pool_.places_ && what != wake_list::caller::unknown && this != detail::this_worker &&
       initialized_.load(std::memory_order_relaxed)) {
-    place_for(sleeps);
+    place_for(what);
   }
+  detail::yield_point();
   signal_.store(1, std::memory_order_release);
+  detail::yield_point();
   detail::futex_wake_one(signal_);
 }
 
@@ -498,8 +500,9 @@ void pool::wake_one() noexcept {
     woken = give_slot_to_sleeper();
   }
   if (woken == nullptr) return;
-  woken->signal();
-  if (detail::this_worker == nullptr) detail::submit_woke_worker = true;
+  const bool by_worker = detail::this_worker != nullptr;
+  woken->signal(by_worker ? wake_list::caller::stays : wake_list::caller::unknown);
+  if (!by_worker) detail::submit_woke_worker = true;
 }
 
 pool_thread* pool::give_slot_to_sleeper() noexcept {
@@ -559,7 +562,7 @@ void pool_thread::begin_block(bool sleeps) {
   }
   if (slot_ != nullptr) keep_next_stealable();
   {
-    wake_list woken(sleeps ? wake_list::caller::sleeps : wake_list::caller::stays);
+    wake_list woken(sleeps ? wake_list::caller::sleeps : wake_list::caller::unknown);
     const std::lock_guard lock(pool_.mutex_);
     // Who takes the share must exist now: when work comes later, making a thread may fail.
     pool_.require_sleeper();
@@ -569,6 +572,7 @@ void pool_thread::begin_block(bool sleeps) {
     }
   }
   ++block_depth_;
+  detail::yield_point();
   if (odd_units_ != 0) pool_.pay_back(odd_units_);
 }
 
@@ -627,6 +631,7 @@ bool pool_thread::sleep() noexcept {
     emit_in(left, event_kind::worker_park, 0);
   }
   pool_.tasks_->worker_idle();
+  detail::yield_point();
   wait_for_signal();
   emit(event_kind::worker_unpark, 0);
   if (slot_ != nullptr) pool_.bind_to_core(*slot_);
@@ -782,6 +787,7 @@ node* pool_thread::search() noexcept {
   }
   if (n != nullptr) {
     searching_ = false;
+    detail::yield_point();
     // The last one that searched looks after what came meanwhile, since submitters relied on it.
     if (pool_.searching_.fetch_sub(1, std::memory_order_seq_cst) == 1 && pool_.has_work()) {
       pool_.work_added();

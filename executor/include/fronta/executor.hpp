@@ -232,7 +232,8 @@ namespace this_task {
 /// ```
 /// Thread-safe, but for move, `shutdown` against itself and the destructor. The destructor is
 /// `shutdown()`: it blocks until everything submitted has ended. On a worker of the executor
-/// itself, or in a callback of its tasks, it does not block: the rest is waited for elsewhere.
+/// itself, or in a callback of its tasks, it does not block: the rest is waited for elsewhere. Only
+/// owned executors are finished at the program's end; `quick_exit` and `_exit` skip all of it.
 class executor : public executor_ref {
  public:
   template <detail::backend_config... Backends>

@@ -16,7 +16,24 @@
 
 namespace fronta::gpu {
 class stream;
-}
+
+/// Whether a value names device memory and holds nothing that the device has still to give the
+/// host: gpu::buffer, and pairs, tuples, arrays, vectors and optionals of such. What a GPU task
+/// returns of such a type the next GPU task may have before the work on it has ended, since its own
+/// work goes behind. Specialise it for own structs of buffers.
+template <class T>
+struct device_data : std::false_type {};
+template <class A, class B>
+struct device_data<std::pair<A, B>> : std::conjunction<device_data<A>, device_data<B>> {};
+template <class A, class... As>
+struct device_data<std::tuple<A, As...>> : std::conjunction<device_data<A>, device_data<As>...> {};
+template <class T, std::size_t N>
+struct device_data<std::array<T, N>> : device_data<T> {};
+template <class T, class Allocator>
+struct device_data<std::vector<T, Allocator>> : device_data<T> {};
+template <class T>
+struct device_data<std::optional<T>> : device_data<T> {};
+}  // namespace fronta::gpu
 
 namespace fronta {
 
@@ -228,6 +245,7 @@ void retry_failed(future<T>& f) {
 template <class T>
 struct shared_argument {
   static constexpr std::ptrdiff_t sources = 1;
+  static constexpr bool reads_early = gpu::device_data<T>::value;
   using passed = std::conditional_t<
       std::is_void_v<T>, types<>,
       types<std::conditional_t<std::is_reference_v<T>, T, std::add_lvalue_reference_t<const T>>>>;
@@ -237,7 +255,12 @@ struct shared_argument {
     if constexpr (std::is_void_v<T>) {
       return std::tuple<>();
     } else {
-      return std::tuple<typename future<T>::result_type>(value.result());
+      using result = typename future<T>::result_type;
+      if constexpr (reads_early) {
+        auto& s = *future_access::get(value);
+        if (s.readable_early()) return std::tuple<result>(s.value());
+      }
+      return std::tuple<result>(value.result());
     }
   }
   void retry_failed() { detail::retry_failed(value); }
@@ -255,6 +278,7 @@ template <class T>
 struct moved_argument {
   static_assert(std::is_object_v<T>);
   static constexpr std::ptrdiff_t sources = 1;
+  static constexpr bool reads_early = gpu::device_data<T>::value;
   using passed = types<T&&>;
   explicit moved_argument(future<T> f) : value(std::move(f)) { require_input(value); }
   // Only for the copy that a repeated run passes from; rejected at submit.
@@ -264,13 +288,13 @@ struct moved_argument {
   auto pass() {
     auto& s = *future_access::get(value);
     // An edge of less than `done` does not say that the value is there.
-    static_cast<void>(value.result());
+    if (!s.readable_early()) static_cast<void>(value.result());
     if (s.sole_reader()) {
       s.mark_taken();
       return std::tuple<T&&>(std::move(s.value()));
     }
     if constexpr (copyable_v<T>) {
-      return std::tuple<T&&>(std::move(copy.emplace(value.result())));
+      return std::tuple<T&&>(std::move(copy.emplace(s.value())));
     } else {
       throw invalid_state_error("submit: the value of task \"" + s.name() +
                                 "\" cannot be moved into a dependent while another handle or "

@@ -96,6 +96,14 @@ class node {
   bool publish(phase end) noexcept;
   // Tells edges of that level; a device uses it before the node is done.
   void raise(edge_level level) noexcept;
+  // Its value may be read by GPU tasks although it is not done: they stand behind it on the device.
+  // Once true, the value stays until the node goes, whatever happens to the task.
+  [[nodiscard]] bool readable_early() const noexcept {
+    if (!early_value) return false;
+    const auto state = state_.load(std::memory_order_acquire);
+    return static_cast<phase>(state & phase_mask) == phase::running &&
+           (state & level_mask) >> level_shift >= static_cast<std::uint32_t>(edge_level::issued);
+  }
 
   // False when the node is at the edge's level already: the edge was not linked.
   [[nodiscard]] bool add_edge(edge& e) noexcept;
@@ -134,6 +142,9 @@ class node {
   virtual void destroy_body() noexcept {}
   // Takes the edges back that still hang in inputs. Only for a node that ends without a run.
   virtual void unlink_inputs() noexcept {}
+  // Links the edges of inputs that were only issued when the node began once more, for their ends;
+  // counts those that are missing in task_extra::late_inputs, with a keeper each.
+  virtual void relink_early_inputs(void (*)(edge& self, node& source) noexcept) noexcept {}
   // Visits the nodes of the inputs. Only for a node that is pending and cannot start meanwhile.
   virtual void visit_inputs(void (*visit)(void* context, node& input), void* context);
   virtual void store_error(std::exception_ptr error) noexcept = 0;
@@ -161,6 +172,8 @@ class node {
   bool own_priority = false;  // named by the task, not inherited from the one that submitted it
   bool linked_once = false;   // `next` has been used
   bool watched = false;       // waits for an input of another owner; the executor keeps a list
+  // A GPU task whose value names device memory and that runs once: see readable_early.
+  bool early_value = false;
   // Its host part and its work on the device are over, and a worker is to end the run. Written
   // before it goes to that worker's queue.
   bool device_ended = false;
@@ -255,6 +268,11 @@ struct task_extra {
   run_result device_result{};       // of the host part, then of both
   std::exception_ptr device_error;  // what the device said
   std::unique_ptr<device_end> at_device_end;
+  // Where its work is enqueued, as its backend sees it; written before the task is issued.
+  void* lane = nullptr;
+  std::uint64_t lane_ticket = 0;
+  // Inputs that were issued when it began and have not ended, and one while they are counted.
+  std::atomic<std::uint32_t> late_inputs{0};
 
   // Routing.
   std::int64_t cpu_units = amount::scale;  // the "cpu" amount

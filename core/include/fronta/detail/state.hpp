@@ -94,11 +94,12 @@ class state : public node {
   }
   [[nodiscard]] std::size_t value_bytes() const noexcept final {
     if constexpr (std::is_object_v<T>) {
+      if (readable_early()) return size_in_bytes(value_);
       if (current() == phase::value && holds_ == holds::value) return size_in_bytes(value_);
     }
     return 0;
   }
-  // Only when the phase is `value`.
+  // Only when the phase is `value`, or while readable_early().
   [[nodiscard]] stored& value() noexcept { return value_; }
   [[nodiscard]] const stored& value() const noexcept { return value_; }
 

@@ -158,6 +158,15 @@ class task_node final : public state<typename body<F, Arguments...>::result> {
   using result = typename body_type::result;
   static constexpr std::ptrdiff_t known = known_sources<Arguments...>;
   static constexpr std::size_t embedded_keepers = edge_store<known>::embedded;
+  // Only inputs whose handles stay where they are, so that their edges can be found again.
+  template <class A>
+  static constexpr bool reads_early() {
+    if constexpr (body_type::on_gpu && known > 0 && requires { A::reads_early; }) {
+      return A::reads_early;
+    } else {
+      return false;
+    }
+  }
 
   // One reader for the future to be handed out, one keeper for the queue entry.
   template <class... Init>
@@ -186,7 +195,12 @@ class task_node final : public state<typename body<F, Arguments...>::result> {
         this->add_keepers(count - edge_store<known>::embedded);  // the embedded ones' exist
         input_registration inputs(*this, count);
         auto* e = &store_.edges[0];
-        each([&](node& source) { inputs.add(*e++, source); });
+        std::apply(
+            [&](const Arguments&... a) {
+              (a.each([&](node& source) { inputs.add(*e++, source, reads_early<Arguments>()); }),
+               ...);
+            },
+            body_.arguments);
         inputs.end();
         return;
       }
@@ -201,7 +215,9 @@ class task_node final : public state<typename body<F, Arguments...>::result> {
   template <class... Init>
   explicit task_node(std::uint32_t readers, Init&&... init)
       : state<result>(readers, 1 + edge_store<known>::embedded),
-        body_(std::in_place, std::forward<Init>(init)...) {}
+        body_(std::in_place, std::forward<Init>(init)...) {
+    this->early_value = body_type::on_gpu && gpu::device_data<result>::value;
+  }
   ~task_node() {
     if (!gone_) destroy_quietly(body_);
   }
@@ -238,6 +254,23 @@ class task_node final : public state<typename body<F, Arguments...>::result> {
       std::size_t unlinked = 0;
       each([&](node& source) { unlinked += source.remove_edge(*e++) ? 1 : 0; });
       this->drop_keepers(unlinked);
+    }
+  }
+  void relink_early_inputs(void (*when_ended)(edge&, node&) noexcept) noexcept override {
+    if constexpr ((reads_early<Arguments>() || ...)) {
+      auto& missing = this->extra()->late_inputs;
+      auto* at = &store_.edges[0];
+      each([&](node& source) {
+        auto& e = *at++;
+        if (e.level == edge_level::done) return;
+        e.level = edge_level::done;
+        e.fire = when_ended;
+        missing.fetch_add(1, std::memory_order_relaxed);
+        this->add_keeper();
+        if (source.add_edge(e)) return;
+        missing.fetch_sub(1, std::memory_order_relaxed);
+        this->drop_keeper();
+      });
     }
   }
   void visit_inputs(void (*visit)(void*, node&), void* context) override {

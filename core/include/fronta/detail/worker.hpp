@@ -60,8 +60,10 @@ class task_host {
   // Counts the end of one task; the last thing done for it.
   virtual void count_finished() noexcept = 0;
   virtual void report(std::exception_ptr error, const char* context) noexcept = 0;
-  // Which level the edge from `source` needs before `dependent` may be launched.
-  virtual edge_level needed_level(node& dependent, const node& source) noexcept = 0;
+  // Which level the edge from `source` needs before `dependent` may be launched. `reads_early`: it
+  // is a GPU task that can take the value as soon as that is issued.
+  virtual edge_level needed_level(node& dependent, const node& source,
+                                  bool reads_early) noexcept = 0;
   // The registration of a node with `watched` is over and inputs are missing.
   virtual void watch(node& n) noexcept = 0;
   // Brings a remote value here; sets an error in the node when that fails.
@@ -158,7 +160,8 @@ void execute(node& n);
 // The device has ended a task's work: with `error` the task failed there, whatever its host part
 // gave. From any thread, once.
 void end_device_run(node& n, std::exception_ptr error) noexcept;
-// On a worker that was handed a node with `device_ended`: ends the run, with the entry's keeper.
+// On a worker that was handed a node with `device_ended`: ends the run, with the entry's keeper;
+// or, while inputs are on the device that were only issued when it began, leaves that to their end.
 void finish_device_run(node& n);
 // Ends a claimed node like a failed input of it, if there is one. Only edges of less than `done`
 // let a node come so far.
@@ -190,7 +193,7 @@ inline constexpr std::uint64_t dropped_bit = std::uint64_t{1} << 63;
 class input_registration {
  public:
   input_registration(node& dependent, std::size_t inputs) noexcept;
-  void add(dependency& e, node& source) noexcept;
+  void add(dependency& e, node& source, bool reads_early) noexcept;
   // Makes the node ready, or fails it, when its inputs already decide.
   void end() noexcept;
 
@@ -211,6 +214,8 @@ bool wait_until(node& n, deadline until);
 bool code_over(const node& n) noexcept;
 void end_code(node& n) noexcept;
 void wait_for_code(node& n);
+// Blocks for both without lending the cpu share; needs no memory.
+void sit_out(node& n) noexcept;
 // Set by a submit that had to wake a worker, for the wait that follows: see wait_for.
 inline constinit thread_local bool submit_woke_worker = false;
 
@@ -219,7 +224,8 @@ inline constinit thread_local bool submit_woke_worker = false;
 enum class wait_mode : std::uint8_t { all, any };
 class blocking_section {
  public:
-  blocking_section();
+  // `sleeps`: the caller goes straight to sleep, and is not about to use its core in other ways.
+  explicit blocking_section(bool sleeps = true);
   blocking_section(std::span<node* const> awaited, wait_mode mode);
   ~blocking_section();
   blocking_section(const blocking_section&) = delete;

@@ -98,6 +98,9 @@ class buffer {
   std::shared_ptr<detail::block> block_;
 };
 
+template <class T>
+struct device_data<buffer<T>> : std::true_type {};
+
 /// The size of a grid, or of its blocks.
 struct extent {
   unsigned x = 1;

@@ -20,6 +20,9 @@ namespace fronta::cpu {
 /// ```
 /// fronta::executor ex{fronta::cpu::threads{.workers = 4, .name = "io"}};
 /// ```
+///
+/// A thread cannot contain what ends the process: a `noexcept` function that throws, abort, a stack
+/// overflow, an invalid access.
 struct threads {
   /// At least 1, else `std::invalid_argument`. Not given: the usable CPUs (affinity and cgroup).
   std::optional<int> workers = {};
@@ -35,6 +38,11 @@ struct threads {
   bool pin = false;
   /// Spin up to 20 µs before sleeping. Not given: when more than one CPU is usable.
   std::optional<bool> spin = {};
+  /// A thread that a worker wakes starts on a core that is free: the worker's own if that is about
+  /// to sleep, else any other. For that moment its affinity is narrowed, then set to what it was;
+  /// so a cpuset that grows later no longer reaches it. Not given: when more than one CPU is usable
+  /// and `pin` is not set. False leaves it to the kernel, which may let two workers share a core.
+  std::optional<bool> place = {};
   /// How many threads may exist beyond `workers`, for tasks that wait inside tasks.
   int max_substitutes = 4096;
 };

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: Apache-2.0
+// Edges between GPU tasks that stay on the device: the next host part goes on when the one before
+// has been issued.
+#include <fronta/gpu/backend.hpp>
+
+#include <fronta/cpu/threads.hpp>
+#include <fronta/executor.hpp>
+#include <fronta/this_task.hpp>
+#include <fronta/wait.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <support/gate.hpp>
+#include <support/host_kernel.hpp>
+#include <support/manual_clock.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <random>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace std::chrono_literals;
+using fronta::executor;
+using fronta::executor_options;
+using fronta::future;
+using fronta::cpu::threads;
+using fronta::gpu::buffer;
+using fronta::gpu::simulated;
+using fronta::gpu::stream;
+using fronta::gpu::time_model;
+using fronta::gpu::view;
+using fronta::test::gate;
+using fronta::test::host_kernel;
+using fronta::test::run_on;
+using testing::Each;
+using testing::HasSubstr;
+
+simulated devices(int count = 1) { return {.devices = count, .model = time_model::instant()}; }
+
+// A buffer with one number that the device writes.
+template <class Before>
+buffer<int> made_of(stream& s, int value, Before before) {
+  auto b = s.allocate<int>(1);
+  s.launch(host_kernel([=](view<int> to) {
+             before();
+             to[0] = value;
+           }),
+           {}, {}, s.write(b));
+  return b;
+}
+
+buffer<int> plus_one(stream& s, const buffer<int>& in) {
+  auto out = s.allocate<int>(1);
+  s.launch(host_kernel([](view<const int> from, view<int> to) { to[0] = from[0] + 1; }), {}, {},
+           s.read(in), s.write(out));
+  return out;
+}
+
+int fetched(executor& ex, const future<buffer<int>>& f) {
+  int result = 0;
+  ex.submit([&](stream& s, const buffer<int>& b) { s.to_host(std::span(&result, 1), b); }, f).get();
+  return result;
+}
+
+TEST(DeviceEdges, TheNextHostPartDoesNotWaitForTheWorkBefore) {
+  executor ex{threads{.workers = 2}, devices()};
+  gate go;
+  gate next_enqueued;
+  const auto first = ex.submit([&](stream& s) { return made_of(s, 1, [&] { go.wait(); }); });
+  const auto second = ex.submit(
+      [&](stream& s, const buffer<int>& b) {
+        auto out = plus_one(s, b);
+        next_enqueued.open();
+        return out;
+      },
+      first);
+  next_enqueued.wait();
+  EXPECT_FALSE(first.done());
+  EXPECT_FALSE(second.done());
+  go.open();
+  EXPECT_EQ(fetched(ex, second), 2);
+}
+
+TEST(DeviceEdges, AChainIsEnqueuedAheadOfItsWork) {
+  constexpr int links = 100;
+  executor ex{threads{.workers = 2}, devices()};
+  gate go;
+  gate all_enqueued;
+  auto last = ex.submit([&](stream& s) { return made_of(s, 0, [&] { go.wait(); }); });
+  const auto first = last;
+  for (int i = 0; i < links; ++i) last = ex.submit(plus_one, std::move(last));
+  const auto told = ex.submit([&](stream&, const buffer<int>&) { all_enqueued.open(); }, last);
+  all_enqueued.wait();
+  EXPECT_FALSE(first.done());
+  go.open();
+  EXPECT_EQ(fetched(ex, last), links);
+  told.get();
+}
+
+TEST(DeviceEdges, InputsOfSeveralStreamsAreAllWaitedFor) {
+  executor ex{threads{.workers = 2}, devices()};
+  for (int round = 0; round < 50; ++round) {
+    std::array<gate, 3> go;
+    std::vector<future<buffer<int>>> made;
+    for (auto& g : go) {
+      made.push_back(ex.submit([&](stream& s) { return made_of(s, 1, [&g] { g.wait(); }); }));
+    }
+    const auto sum = ex.submit(
+        [](stream& s, const buffer<int>& a, const buffer<int>& b, const buffer<int>& c) {
+          auto out = s.allocate<int>(1);
+          s.launch(host_kernel([](view<const int> x, view<const int> y, view<const int> z,
+                                  view<int> to) { to[0] = x[0] + y[0] + z[0]; }),
+                   {}, {}, s.read(a), s.read(b), s.read(c), s.write(out));
+          return out;
+        },
+        made[0], made[1], made[2]);
+    for (auto& g : go) g.open();
+    ASSERT_EQ(fetched(ex, sum), 3);
+  }
+}
+
+TEST(DeviceEdges, NoTaskIsDoneBeforeItsInputs) {
+  executor ex{threads{.workers = 2}, devices()};
+  for (int round = 0; round < 200; ++round) {
+    auto first = ex.submit([](stream& s) { return made_of(s, 1, [] {}); });
+    const auto side = ex.submit([](stream& s) { return made_of(s, 1, [] {}); });
+    const auto second = ex.submit(
+        [](stream& s, const buffer<int>& a, const buffer<int>&) { return plus_one(s, a); }, first,
+        side);
+    second.result();
+    ASSERT_TRUE(first.done());
+    ASSERT_TRUE(side.done());
+  }
+}
+
+TEST(DeviceEdges, AmountsPassAlongAChain) {
+  executor ex{threads{.workers = 2}, devices()};
+  gate go;
+  gate third_enqueued;
+  const fronta::task_options one{.needs = {{"gpu", 1}}};
+  const auto first = ex.submit(one, [&](stream& s) { return made_of(s, 1, [&] { go.wait(); }); });
+  const auto second = ex.submit(one, plus_one, first);
+  const auto third = ex.submit(
+      one,
+      [&](stream& s, const buffer<int>& b) {
+        auto out = plus_one(s, b);
+        third_enqueued.open();
+        return out;
+      },
+      second);
+  third_enqueued.wait();
+  EXPECT_FALSE(first.done());
+  // Who is not behind them on the device waits for all three.
+  const auto other = ex.submit(one, [&](stream&) { return third.done(); });
+  go.open();
+  EXPECT_TRUE(other.get());
+  EXPECT_EQ(fetched(ex, third), 3);
+  EXPECT_TRUE(ex.submit(one, [](stream&) { return true; }).get());
+}
+
+TEST(DeviceEdges, OfTwoDependentsOneGetsTheAmount) {
+  executor ex{threads{.workers = 2}, devices()};
+  gate go;
+  std::atomic<int> at_once = 0;
+  std::atomic<int> most = 0;
+  const fronta::task_options one{.needs = {{"gpu", 1}}};
+  const auto first = ex.submit(one, [&](stream& s) { return made_of(s, 1, [&] { go.wait(); }); });
+  std::vector<future<void>> all;
+  for (int i = 0; i < 8; ++i) {
+    all.push_back(ex.submit(
+        one,
+        [&](stream& s, const buffer<int>&) {
+          run_on(s, [&] {
+            const int now = ++at_once;
+            int seen = most.load();
+            while (seen < now && !most.compare_exchange_weak(seen, now)) {
+            }
+            --at_once;
+          });
+        },
+        first));
+  }
+  go.open();
+  for (const auto& f : all) f.get();
+  EXPECT_EQ(most, 1);
+}
+
+TEST(DeviceEdges, ValuesForTheHostAreWaitedFor) {
+  executor ex{threads{.workers = 2}, devices()};
+  gate go;
+  std::vector<int> numbers(3);
+  const auto first = ex.submit([&](stream& s) {
+    const auto b = made_of(s, 7, [&] { go.wait(); });
+    std::vector<int> out(1);
+    s.to_host(std::span(out), b);
+    return out;
+  });
+  const auto second = ex.submit([](stream&, const std::vector<int>& v) { return v.at(0); }, first);
+  EXPECT_EQ(ex.submit([] { return 1; }).get(), 1);
+  EXPECT_FALSE(second.running());
+  go.open();
+  EXPECT_EQ(second.get(), 7);
+}
+
+TEST(DeviceEdges, WhatMayBeTriedAgainIsWaitedFor) {
+  executor ex{threads{.workers = 2}, devices()};
+  std::atomic<int> tries = 0;
+  const auto first = ex.submit({.retries = 1}, [&](stream& s) {
+    if (++tries == 1) throw std::runtime_error("once");
+    return made_of(s, 1, [] {});
+  });
+  EXPECT_EQ(fetched(ex, ex.submit(plus_one, first)), 2);
+  EXPECT_EQ(tries, 2);
+}
+
+TEST(DeviceEdges, AMovedBufferIsUpdatedInPlace) {
+  executor ex{threads{.workers = 2}, devices()};
+  gate go;
+  auto first = ex.submit([&](stream& s) { return made_of(s, 1, [&] { go.wait(); }); });
+  const auto second = ex.submit(
+      [](stream& s, buffer<int>&& b) {
+        s.launch(host_kernel([](view<int> v) { v[0] *= 10; }), {}, {}, s.write(b));
+        return std::move(b);
+      },
+      std::move(first));
+  go.open();
+  EXPECT_EQ(fetched(ex, second), 10);
+}
+
+TEST(DeviceEdges, AHostPartThatFailsFailsItsDependents) {
+  executor ex{threads{.workers = 2}, devices()};
+  std::atomic<int> ran = 0;
+  const auto first =
+      ex.submit({.name = "first"}, [](stream&) -> buffer<int> { throw std::runtime_error("no"); });
+  const auto second = ex.submit(
+      [&](stream& s, const buffer<int>& b) {
+        ++ran;
+        return plus_one(s, b);
+      },
+      first);
+  EXPECT_THROW(second.result(), std::runtime_error);
+  EXPECT_EQ(second.failed_input(), "first");
+  EXPECT_EQ(ran, 0);
+}
+
+TEST(DeviceEdges, AFaultEndsTheWholeChain) {
+  auto config = devices();
+  config.faults.break_at_kernel = 1;
+  executor ex{threads{.workers = 2}, config};
+  auto last = ex.submit({.name = "first"}, [](stream& s) { return made_of(s, 1, [] {}); });
+  std::vector<future<buffer<int>>> all{last};
+  for (int i = 0; i < 20; ++i) {
+    last = ex.submit(plus_one, last);
+    all.push_back(last);
+  }
+  for (const auto& f : all) {
+    f.wait();
+    EXPECT_THROW(f.result(), fronta::device_error);
+  }
+  EXPECT_THROW(all.front().result(), fronta::device_fault);
+}
+
+TEST(DeviceEdges, AnInputThatTimesOutFailsWhatWasIssuedBehindIt) {
+  const auto clock = std::make_shared<fronta::test::manual_clock>();
+  executor ex{executor_options{.clock = clock}, threads{.workers = 2}, devices()};
+  gate go;
+  gate enqueued;
+  const auto first = ex.submit({.name = "slow", .timeout = 1s},
+                               [&](stream& s) { return made_of(s, 1, [&] { go.wait(); }); });
+  const auto second = ex.submit(
+      [&](stream& s, const buffer<int>& b) {
+        auto out = plus_one(s, b);
+        enqueued.open();
+        return out;
+      },
+      first);
+  enqueued.wait();
+  clock->wait_for_waiter(1s);
+  clock->advance(1s);
+  EXPECT_THROW(first.result(), fronta::timeout_error);
+  EXPECT_FALSE(second.done());  // its work is on the device
+  go.open();
+  EXPECT_THROW(second.result(), fronta::timeout_error);
+  EXPECT_EQ(second.failed_input(), "slow");
+}
+
+TEST(DeviceEdges, DroppedFuturesKeepTheChainGoing) {
+  std::atomic<int> result = 0;
+  {
+    executor ex{threads{.workers = 2}, devices()};
+    gate go;
+    auto last = ex.submit([&](stream& s) { return made_of(s, 1, [&] { go.wait(); }); });
+    for (int i = 0; i < 5; ++i) last = ex.submit(plus_one, std::move(last));
+    ex.post(
+        [&](stream& s, const buffer<int>& b) {
+          s.launch(host_kernel([&](view<const int> v) { result = v[0]; }), {}, {}, s.read(b));
+        },
+        std::move(last));
+    go.open();
+  }
+  EXPECT_EQ(result, 6);
+}
+
+TEST(DeviceEdges, GoBetweenDevices) {
+  executor ex{threads{.workers = 2}, devices(2)};
+  gate go;
+  std::atomic<bool> made = false;
+  const auto first = ex.submit({.place_on = "gpu:0"}, [&](stream& s) {
+    return made_of(s, 1, [&] {
+      go.wait();
+      made = true;
+    });
+  });
+  std::atomic<bool> seen = false;
+  gate enqueued;
+  const auto second = ex.submit(
+      {.place_on = "gpu:1"},
+      [&](stream& s, const buffer<int>&) {
+        run_on(s, [&] { seen = made.load(); });
+        enqueued.open();
+      },
+      first);
+  enqueued.wait();
+  go.open();
+  second.get();
+  EXPECT_TRUE(seen);
+}
+
+}  // namespace
