@@ -146,6 +146,11 @@ EXECUTOR = [
         tbb("tagged", "serial function_node, no futures"),
         Entry("asio", "tagged", "Asio strand"),
     ), n=50_000),
+    Row("gpu_simulated", "GPU tasks on a simulated device that takes no time: scheduling alone, no figure of a GPU", (
+        fronta("gpu_tasks", "Fronta, independent tasks"),
+        fronta("gpu_chain", "Fronta, a chain"),
+        fronta("gpu_chain_needs", 'Fronta, a chain of {"gpu", 1}'),
+    ), n=20_000),
     allocations("fan_out", "submitted task", fronta("fan_out"), tbb("fan_out", "(its own allocator is not seen)"),
                 asio("fan_out")),
     allocations("post", "posted task", fronta("post"), asio("post")),
@@ -304,6 +309,9 @@ def goals(cells):
     g.ratio(every, "1.2 x task_group alone", 1.2, "fib", "fib_every_newest", "tbb", "fib_every")
     g.plain("dependent chain", "150 ns a link", 150, "chain", "chain")
     g.plain("map, 1 M items, chunk_size 1", "300 ns an item", 300, "map", "map")
+    simulated = "GPU tasks on a simulated device, scheduling"
+    for form, title in (("gpu_tasks", "independent"), ("gpu_chain", "a chain"), ("gpu_chain_needs", 'a chain of {"gpu", 1}')):
+        g.plain(simulated, f"10 000 ns (100 000/s), {title}", 10_000, "gpu_simulated", form)
     # A hundredth of an allocation leaves room for what the pool itself allocates once.
     g.plain("allocations per submitted task", "1, on new memory", 1.01, "allocations_fan_out", "fan_out", digits=3)
     g.plain("allocations per submitted task", "1, a future argument included", 1.01, "allocations_chain",

@@ -4,6 +4,7 @@
 #include <fronta/fronta.hpp>
 
 #include <ranges>
+#include <span>
 
 // Trace hooks are compiled in and off, as in every build of the library.
 namespace {
@@ -206,6 +207,69 @@ void tagged(State& state, const settings& s) {
   });
 }
 
+// ---- GPU tasks on a simulated device on which nothing takes any time: what is left is scheduling.
+
+fronta::executor simulated_gpu(const settings& s) {
+  return fronta::executor{fronta::cpu::threads{.workers = s.workers},
+                          fronta::gpu::simulated{.model = fronta::gpu::time_model::instant()}};
+}
+constexpr fronta::gpu::kernel add_one{nullptr, [](fronta::gpu::view<int> v) { ++v[0]; }, "add one"};
+
+// One kernel each, and memory of its own.
+void gpu_tasks(State& state, const settings& s) {
+  const auto ex = simulated_gpu(s);
+  std::vector<fronta::future<fronta::gpu::buffer<int>>> futures;
+  futures.reserve(s.n);
+  bench::measure(state, s, s.n, [&] {
+    const auto t = bench::time_of([&] {
+      for (std::size_t i = 0; i < s.n; ++i) {
+        futures.push_back(ex.submit([](fronta::gpu::stream& on) {
+          auto b = on.allocate<int>(1);
+          on.launch(add_one, {}, {}, on.write(b));
+          return b;
+        }));
+      }
+      for (const auto& f : futures) f.wait();
+      futures.clear();
+    });
+    return t;
+  });
+}
+
+// Each updates the buffer of the one before; with `Needs` also {"gpu", 1} passes along.
+template <bool Needs>
+void gpu_chain(State& state, const settings& s) {
+  const auto ex = simulated_gpu(s);
+  const auto o = Needs ? fronta::task_options{.needs = {{"gpu", 1}}} : fronta::task_options{};
+  bench::measure(state, s, s.n, [&] {
+    int last = -1;
+    const auto t = bench::time_of([&] {
+      const std::vector first{0};
+      auto f = ex.submit(
+          o,
+          [](fronta::gpu::stream& on, const std::vector<int>& v) {
+            return on.to_device(std::span(v));
+          },
+          first);
+      for (std::size_t i = 0; i < s.n; ++i) {
+        f = ex.submit(
+            o,
+            [](fronta::gpu::stream& on, fronta::gpu::buffer<int>&& b) {
+              on.launch(add_one, {}, {}, on.write(b));
+              return std::move(b);
+            },
+            std::move(f));
+      }
+      ex.submit([&](fronta::gpu::stream& on,
+                    const fronta::gpu::buffer<int>& b) { on.to_host(std::span(&last, 1), b); },
+                f)
+          .get();
+    });
+    bench::expect("the number at the end", last, static_cast<int>(s.n));
+    return t;
+  });
+}
+
 void pending(State& state, const settings& s) {
   const auto ex = pool(s);
   bench::gate gate;
@@ -251,6 +315,9 @@ int main(int argc, char** argv) {
       {"map_100", map<100>},
       {"graph", graph},
       {"tagged", tagged},
+      {"gpu_tasks", gpu_tasks},
+      {"gpu_chain", gpu_chain<false>},
+      {"gpu_chain_needs", gpu_chain<true>},
       {"pending", pending},
       {"burn", burn},
       {"idle", idle},

@@ -48,6 +48,7 @@ TEST(Array, DefaultConstructedOneIsEmpty) {
 
 TEST(Array, CopiesShareOneBlock) {
   const array<int> a{1, 2};
+  // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): the copy is what is looked at
   const auto b = a;
   EXPECT_TRUE(a.same_block(b));
   EXPECT_EQ(a.data(), b.data());
@@ -67,10 +68,10 @@ TEST(Array, TheLastHandleGivesItsBlockAwayOthersACopy) {
   const auto copy = std::move(b).take();
   EXPECT_NE(copy.data(), data);
   EXPECT_THAT(copy, ElementsAre(1, 2));
-  EXPECT_TRUE(b.empty());
+  EXPECT_TRUE(b.empty());  // NOLINT(bugprone-use-after-move)
   EXPECT_THAT(a, ElementsAre(1, 2));
   EXPECT_EQ(std::move(a).take().data(), data);
-  EXPECT_TRUE(a.empty());
+  EXPECT_TRUE(a.empty());  // NOLINT(bugprone-use-after-move)
 }
 
 TEST(Array, GoesWhereASpanIsTakenAlsoOutOfAFuture) {

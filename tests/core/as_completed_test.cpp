@@ -423,7 +423,9 @@ TEST(CompletionQueue, TakesFuturesFromAnyThread) {
   }
   int sum = 0;
   for (const auto& f : q) {
-    if (!last_is_set && (sum += f.get()) == 2 * n) {
+    if (last_is_set) continue;
+    sum += f.get();
+    if (sum == 2 * n) {
       last_is_set = true;
       last.set_value(0);
     }

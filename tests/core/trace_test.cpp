@@ -77,7 +77,7 @@ class recorder final : public fronta::trace::sink {
 std::vector<event_kind> kinds(const std::vector<event>& events, std::vector<event_kind> wanted) {
   std::vector<event_kind> result;
   for (const auto& e : events) {
-    if (std::find(wanted.begin(), wanted.end(), e.kind) != wanted.end()) result.push_back(e.kind);
+    if (std::ranges::find(wanted, e.kind) != wanted.end()) result.push_back(e.kind);
   }
   return result;
 }
@@ -143,8 +143,7 @@ TEST(Trace, AFailureIsAFinishWithAnError) {
       throw std::runtime_error("x");
     }).wait();
   const auto events = trace.of(task);
-  const auto finish = std::find_if(events.begin(), events.end(),
-                                   [](const event& e) { return e.kind == event_kind::finish; });
+  const auto finish = std::ranges::find(events, event_kind::finish, &event::kind);
   ASSERT_NE(finish, events.end());
   EXPECT_EQ(finish->argument, 1U);
 }
@@ -179,8 +178,7 @@ TEST(Trace, ADependentNamesItsInputsAndWhenTheyAreThere) {
                              event_kind::start, event_kind::finish}),
               ElementsAre(event_kind::submit, event_kind::dependency, event_kind::ready,
                           event_kind::start, event_kind::finish));
-  const auto edge = std::find_if(events.begin(), events.end(),
-                                 [](const event& e) { return e.kind == event_kind::dependency; });
+  const auto edge = std::ranges::find(events, event_kind::dependency, &event::kind);
   EXPECT_EQ(edge->argument, input.get());
 }
 

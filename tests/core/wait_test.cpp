@@ -6,7 +6,6 @@
 
 #include <gmock/gmock.h>
 
-#include <support/gate.hpp>
 #include <support/manual_backend.hpp>
 #include <support/running_task.hpp>
 
@@ -35,7 +34,6 @@ using fronta::first_exception;
 using fronta::future;
 using fronta::promise;
 using fronta::time_limit;
-using fronta::test::gate;
 using fronta::test::running_task;
 using testing::ElementsAre;
 using testing::IsEmpty;

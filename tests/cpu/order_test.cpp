@@ -23,7 +23,8 @@ using fronta::test::occupied_worker;
 using fronta::test::record;
 using testing::ElementsAre;
 
-struct Order : testing::Test {
+class Order : public testing::Test {
+ protected:
   record log;
   fronta::executor ex{fronta::cpu::threads{.workers = 1}};
   // Submits at a priority; the task notes its name.

@@ -331,7 +331,7 @@ TEST_F(Arguments, MutableReferencesToValuesDoNotCompile) {
 TEST_F(Arguments, OverloadedAndOneShotCallablesWork) {
   struct once {
     std::unique_ptr<int> content;
-    int operator()() && { return *content; }
+    int operator()() && { return *std::exchange(content, nullptr); }
   };
   EXPECT_EQ(ex->submit(once{std::make_unique<int>(9)}).get(), 9);
 }

@@ -23,7 +23,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using fronta::executor;
-using fronta::executor_options;
 using fronta::future;
 using fronta::promise;
 using fronta::resources;
@@ -101,6 +100,7 @@ TEST_F(BadInput, VoidReferenceConstAndRvalueResultsWork) {
   const auto moved = ex.submit([&]() -> std::string&& { return std::move(given); });
   static_assert(std::is_same_v<decltype(moved), const future<std::string>>);
   EXPECT_EQ(moved.get(), "moved");
+  // NOLINTNEXTLINE(readability-const-return-type): a future leaves the const out
   const auto constant = ex.submit([]() -> const std::string { return "const"; });
   static_assert(std::is_same_v<decltype(constant), const future<std::string>>);
   EXPECT_EQ(constant.get(), "const");
@@ -109,6 +109,7 @@ TEST_F(BadInput, VoidReferenceConstAndRvalueResultsWork) {
 TEST_F(BadInput, AResultWhoseMoveThrowsStaysWhereItIs) {
   struct stubborn {
     stubborn() = default;
+    // NOLINTNEXTLINE(*-noexcept-move-*): it throws, on purpose
     stubborn(stubborn&&) { throw std::runtime_error("move"); }
     stubborn(const stubborn&) { throw std::runtime_error("copy"); }
     stubborn& operator=(const stubborn&) = delete;
@@ -206,7 +207,7 @@ TEST_F(BadInput, AValueThatWasTakenFailsALaterDependent) {
   promise<void> go;
   {
     const auto g = ex.submit([](std::unique_ptr<int>) {}, std::move(f), go.get_future());
-    EXPECT_FALSE(f.valid());
+    EXPECT_FALSE(f.valid());  // NOLINT(bugprone-use-after-move,clang-analyzer-cplusplus.Move)
     go.set_value();
     g.get();
   }

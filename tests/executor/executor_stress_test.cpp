@@ -397,7 +397,7 @@ TEST(KeyStress, EveryHandleOnAKeyIsGood) {
   const auto user = [&](std::uint64_t seed) {
     fronta::rng random(seed);
     for (int i = 0; i < (sanitized ? 3'000 : 10'000); ++i) {
-      const auto input = ex.scatter(static_cast<int>(i));
+      const auto input = ex.scatter(i);
       const auto f = ex.submit(
           {.key = "k" + std::to_string(random() % 2)},
           [&runs](int x) {

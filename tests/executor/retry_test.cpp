@@ -26,7 +26,6 @@ using fronta::executor;
 using fronta::executor_options;
 using fronta::future;
 using fronta::keep;
-using fronta::promise;
 using fronta::cpu::threads;
 using fronta::test::gate;
 using fronta::test::manual_clock;

@@ -17,7 +17,8 @@ namespace {
 using fronta::future;
 using fronta::task_options;
 
-struct Submit : testing::Test {
+class Submit : public testing::Test {
+ protected:
   fronta::executor ex{fronta::cpu::threads{.workers = 1}};
 };
 
@@ -51,6 +52,7 @@ TEST_F(Submit, OptionsInFrontAreOfTheCallAndBehindTheCallableAreArguments) {
             "y");
   auto changeable = options;
   EXPECT_EQ(ex.submit(changeable, [] { return fronta::this_task::name(); }).get(), "x");
+  // NOLINTNEXTLINE(performance-move-const-arg): options are taken as an rvalue too
   EXPECT_EQ(ex.submit(std::move(changeable), [] { return fronta::this_task::name(); }).get(), "x");
   EXPECT_EQ(ex.submit({.name = "z"}, [] { return fronta::this_task::name(); }).get(), "z");
   EXPECT_EQ(ex.submit({}, twice, 4).get(), 8);

@@ -4,7 +4,7 @@
 #include <fronta/this_task.hpp>
 #include <fronta/variants.hpp>
 
-#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -16,7 +16,6 @@ namespace {
 using fronta::bare_place;
 using fronta::executor;
 using fronta::cpu::threads;
-using testing::HasSubstr;
 
 class Variants : public testing::Test {
  protected:

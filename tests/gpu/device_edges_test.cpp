@@ -151,6 +151,7 @@ TEST(DeviceEdges, AmountsPassAlongAChain) {
   executor ex{threads{.workers = 2}, devices()};
   gate go;
   gate third_enqueued;
+  std::atomic<bool> over = false;
   const fronta::task_options one{.needs = {{"gpu", 1}}};
   const auto first = ex.submit(one, [&](stream& s) { return made_of(s, 1, [&] { go.wait(); }); });
   const auto second = ex.submit(one, plus_one, first);
@@ -158,6 +159,7 @@ TEST(DeviceEdges, AmountsPassAlongAChain) {
       one,
       [&](stream& s, const buffer<int>& b) {
         auto out = plus_one(s, b);
+        run_on(s, [&] { over = true; });
         third_enqueued.open();
         return out;
       },
@@ -165,7 +167,7 @@ TEST(DeviceEdges, AmountsPassAlongAChain) {
   third_enqueued.wait();
   EXPECT_FALSE(first.done());
   // Who is not behind them on the device waits for all three.
-  const auto other = ex.submit(one, [&](stream&) { return third.done(); });
+  const auto other = ex.submit(one, [&](stream&) { return over.load(); });
   go.open();
   EXPECT_TRUE(other.get());
   EXPECT_EQ(fetched(ex, third), 3);

@@ -285,7 +285,7 @@ class fake_device {
     state_->host->place_changed(index, std::move(offers));
   }
   /// What is queued there fails with `error`.
-  void remove_place(std::size_t index, std::exception_ptr error) {
+  void remove_place(std::size_t index, const std::exception_ptr& error) {
     state_->host->place_removed(index);
     for (auto& e : state_->take(index, false)) {
       e->launched.wait();

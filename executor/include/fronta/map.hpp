@@ -123,8 +123,9 @@ struct map_state {
   }
   void cancel_all() noexcept {
     abandoned.request_stop();
-    for (auto& f : singles) f.cancel();
-    for (auto& f : chunks) f.cancel();
+    // From the back: workers come from the front and would go on behind what is cancelled already.
+    for (auto& f : std::views::reverse(singles)) f.cancel();
+    for (auto& f : std::views::reverse(chunks)) f.cancel();
     singles.clear();
     chunks.clear();
     chunk_sizes.clear();
