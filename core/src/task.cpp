@@ -143,6 +143,17 @@ void fail_from(node& n, node& source) noexcept {
   failing_active = false;
 }
 
+// The same for a node that may be in a queue, whose link is not to be touched. Nothing can stand
+// behind it that was issued, so this does not recurse.
+void fail_queued(node& n, node& source) noexcept {
+  const bool cancelled = source.current() == phase::cancelled;
+  if (!n.try_claim(cancelled ? phase::dropping : phase::settling)) return;
+  take_failure(n, source, cancelled);
+  n.add_keeper();
+  finish_dropped(n, cancelled ? phase::cancelled : phase::error);
+  n.drop_keeper();
+}
+
 bool failed(const node& n) noexcept {
   const auto p = n.current();
   return node::is_done(p) && p != phase::value;
@@ -161,8 +172,49 @@ node* first_failed_input(node& n) {
   return first.found;
 }
 
-void input_arrived(edge& self, node& source) noexcept {
+// An input that had only been issued when it let the node go. What failed it fails a node that has
+// not started; one that runs sees to it at its end.
+void early_input_ended(edge& self, node& source) noexcept {
   node& n = *static_cast<dependency&>(self).dependent;
+  auto* const gate = this_worker != nullptr && this_worker->host == n.host ? nullptr : n.gate;
+  if (gate != nullptr) gate->enter();
+  if (failed(source)) {
+    auto& blockers = n.blockers();
+    auto now = blockers.load(std::memory_order_acquire);
+    while (
+        (now & registering_bit) != 0 &&
+        !blockers.compare_exchange_weak(now, now + one_failed_input, std::memory_order_acq_rel)) {
+    }
+    if ((now & registering_bit) == 0) fail_queued(n, source);
+  }
+  yield_point();
+  if (n.extra()->late_inputs.fetch_sub(1, std::memory_order_acq_rel) == 1) n.host->device_ended(n);
+  n.drop_keeper();
+  if (gate != nullptr) gate->leave();
+}
+
+// Links the edge of an input that has been issued once more, for its end. False when it has ended.
+bool link_end(dependency& e, node& source) noexcept {
+  node& n = *e.dependent;
+  auto& late = n.extra()->late_inputs;
+  e.level = edge_level::done;
+  e.fire = &early_input_ended;
+  late.fetch_add(1, std::memory_order_relaxed);
+  n.add_keeper();
+  if (source.add_edge(e)) return true;
+  late.fetch_sub(1, std::memory_order_relaxed);
+  n.drop_keeper();
+  return false;
+}
+
+bool is_early(const edge& e, const node& source) noexcept {
+  return e.level == edge_level::issued && source.early_value;
+}
+
+void input_arrived(edge& self, node& source) noexcept {
+  auto& e = static_cast<dependency&>(self);
+  node& n = *e.dependent;
+  if (is_early(e, source) && !source.done()) link_end(e, source);
   const bool bad = failed(source);
   // Once the last input has arrived the task may run and its executor go, but for the gate.
   auto* const gate = this_worker != nullptr && this_worker->host == n.host ? nullptr : n.gate;
@@ -198,34 +250,38 @@ void end_run(node& n, run_result result) {
   finish_run(n, result);
 }
 
-void late_input_ended(edge& self, node&) noexcept {
-  node& n = *static_cast<dependency&>(self).dependent;
-  // Once the last one has ended the task may end, and its executor go, but for the gate.
-  auto* const gate = this_worker != nullptr && this_worker->host == n.host ? nullptr : n.gate;
-  if (gate != nullptr) gate->enter();
-  // Release and acquire: whoever takes the count to zero sees all inputs.
-  if (n.extra()->late_inputs.fetch_sub(1, std::memory_order_acq_rel) == 1) n.host->device_ended(n);
-  n.drop_keeper();
-  if (gate != nullptr) gate->leave();
-}
-
 // False: the last of them will hand the node to a worker again.
 bool inputs_have_ended(node& n) noexcept {
-  auto& missing = n.extra()->late_inputs;
-  missing.store(1, std::memory_order_relaxed);
-  n.relink_early_inputs(&late_input_ended);
-  yield_point();
-  return missing.fetch_sub(1, std::memory_order_acq_rel) == 1;
+  auto& x = *n.extra();
+  if (!x.own_work_ended) {
+    x.own_work_ended = true;
+    yield_point();
+    // Release and acquire: whoever takes the count to zero sees all inputs, and the flag.
+    if (x.late_inputs.fetch_sub(1, std::memory_order_acq_rel) != 1) return false;
+  }
+  x.own_work_ended = false;  // it may run again
+  x.late_inputs.store(1, std::memory_order_relaxed);
+  return true;
 }
 
-// Ends as failed what has a value that GPU tasks may be reading: as if aborted.
-void set_error_beside_value(node& n, std::exception_ptr error) noexcept {
+// Before an error is set that everybody sees at once: false when a timeout has ended the task,
+// whose error counts then.
+bool claim_end(node& n) noexcept {
+  if (!n.extra()->aborting.exchange(true, std::memory_order_relaxed)) return true;
+  while (!n.done()) std::this_thread::yield();
+  return false;
+}
+
+// GPU tasks may be reading an early value: the error lies beside it then, as if aborted.
+void set_device_error(node& n, std::exception_ptr error) noexcept {
   auto& x = *n.extra();
-  if (!x.aborting.exchange(true, std::memory_order_relaxed)) {
+  if (n.early_value && x.device_result == run_result::value) {
     x.abort_error = std::move(error);
-    return;
+  } else {
+    n.clear_outcome();
+    n.store_error(std::move(error));
   }
-  while (!n.done()) std::this_thread::yield();  // its timeout is about to end it
+  x.device_result = run_result::error;
 }
 
 // Whatever the host part gave, callable and arguments may be in use until the device has ended.
@@ -263,9 +319,9 @@ void run_host_part(node& n) {
     return;
   }
   n.add_keeper();
-  device->close_stream(*stream, n);
+  const bool may_run_ahead = device->close_stream(*stream, n);
   yield_point();
-  n.raise(edge_level::issued);
+  if (may_run_ahead) n.raise(edge_level::issued);
   n.drop_keeper();
 }
 
@@ -288,32 +344,39 @@ void finish_device_run(node& n) {
   n.device_ended = false;
   auto& x = *n.extra();
   // Here and not where the device told of it: the value's end is user code.
-  auto error = std::exchange(x.device_error, nullptr);
-  if (!error && x.device_result == run_result::value) {
-    // One that had only been issued may have failed since.
-    if (auto* const bad = first_failed_input(n)) {
-      error = bad->error();
+  bool of_input = false;
+  if (auto error = std::exchange(x.device_error, nullptr)) {
+    if (x.device_result != run_result::error) {
+      if (!n.early_value || claim_end(n)) {
+        set_device_error(n, std::move(error));
+      } else {
+        x.device_result = run_result::error;
+      }
+    }
+  } else if (auto* const bad =
+                 x.device_result == run_result::value ? first_failed_input(n) : nullptr) {
+    // It had only been issued, and has failed since. That is no failure of the run.
+    of_input = true;
+    if (claim_end(n)) {
       try {
-        x.failed_input =
-            bad->extra()->failed_input.empty() ? bad->name() : bad->extra()->failed_input;
+        const auto& before = bad->extra()->failed_input;
+        x.failed_input = before.empty() ? bad->name() : before;
       } catch (const std::bad_alloc&) {
         // Then nobody is named.
       }
-    }
-  }
-  if (error && x.device_result != run_result::error) {
-    if (n.early_value && x.device_result == run_result::value) {
-      set_error_beside_value(n, std::move(error));
+      set_device_error(n, bad->error());
     } else {
-      n.clear_outcome();
-      n.store_error(std::move(error));
+      x.device_result = run_result::error;
     }
-    x.device_result = run_result::error;
   }
   if (const auto last = std::move(x.at_device_end)) {
     if (x.device_result == run_result::value && !n.done()) last->ended();
   }
-  end_run(n, x.device_result);
+  if (of_input) {
+    finish_run(n, run_result::error);
+  } else {
+    end_run(n, x.device_result);
+  }
 }
 
 void execute(node& n) {
@@ -351,10 +414,10 @@ void finish_dropped(node& n, phase end) noexcept {
     if (n.counted) host->no_longer_pending();
   }
   emit(end == phase::cancelled ? event_kind::cancel : event_kind::finish, n.path, 1);
-  if (host != nullptr && !n.has_future && end == phase::error) {
+  if (host != nullptr && !n.has_future && end == phase::error && !n.done()) {
     host->report(n.stored_error(), posted_failed);
   }
-  n.publish(end);
+  if (!n.publish(end)) end_code(n);  // a timeout came first
   if (owns_entry) n.drop_keeper();
   if (host != nullptr) count_finished(*host);
 }
@@ -363,7 +426,7 @@ bool end_with_failed_input(node& n) {
   auto* const bad = first_failed_input(n);
   if (bad == nullptr) return false;
   const bool cancelled = bad->current() == phase::cancelled;
-  take_failure(n, *bad, cancelled);
+  if (n.extra() == nullptr || claim_end(n)) take_failure(n, *bad, cancelled);
   finish_dropped(n, cancelled ? phase::cancelled : phase::error);
   return true;
 }
@@ -419,6 +482,7 @@ void input_registration::add(dependency& e, node& source, bool reads_early) noex
   e.level = dependent_.host->needed_level(dependent_, source, reads_early);
   emit(event_kind::dependency, dependent_.path, source.path);
   if (source.add_edge(e)) return;
+  if (is_early(e, source) && !source.done()) link_end(e, source);
   ++done_;
   if (failed(source)) {
     ++failures_;

@@ -324,7 +324,7 @@ void executor_core::note_input_bytes(node& n) {
   late_keepers inputs;
   n.visit_pending_inputs(
       [](void* context, node& input) {
-        if ((!input.done() && !input.readable_early()) || input.made_at < 0) return;
+        if ((!input.readable_early() && !input.done()) || input.made_at < 0) return;
         static_cast<std::vector<node*>*>(context)->push_back(&input);
         input.add_keeper();
       },

@@ -476,64 +476,8 @@ void router::note_input_bytes(node& n, std::vector<std::pair<std::int32_t, std::
   n.extra()->input_bytes = std::move(bytes);
 }
 
-// The amounts of inputs that are on a device, lent to the GPU task that will go behind them there:
-// for as long as this lives, or for good. Under the router's mutex, with `inputs` outside of it.
-class router::lent_by_inputs {
- public:
-  lent_by_inputs(router& of, node& n, late_keepers& inputs) : of_(of), inputs_(inputs.nodes) {
-    if (!n.extra()->on_gpu || options_of(n).needs.entries().empty()) return;
-    n.visit_pending_inputs(
-        [](void* context, node& input) {
-          if (!input.readable_early()) return;
-          static_cast<std::vector<node*>*>(context)->push_back(&input);
-          input.add_keeper();
-        },
-        &inputs_, true);
-    each([](tag& t, std::int64_t& units) { t.used -= units; });
-  }
-  ~lent_by_inputs() {
-    each([](tag& t, std::int64_t& units) { t.used += units; });
-  }
-  lent_by_inputs(const lent_by_inputs&) = delete;
-  lent_by_inputs& operator=(const lent_by_inputs&) = delete;
-
-  // What `n` has reserved of them stays with it.
-  void keep_for(const node& n) {
-    for (const auto& mine : n.extra()->held.taken) {
-      auto* const wanted = find_tag(mine);
-      auto left = mine.units;
-      each([&](tag& t, std::int64_t& units) {
-        if (&t != wanted) return;
-        const auto passed = std::min(left, units);
-        units -= passed;
-        left -= passed;
-      });
-    }
-  }
-
- private:
-  tag* find_tag(const reservation::entry& e) {
-    return e.place < 0 ? nullptr : find(of_.places_[static_cast<std::size_t>(e.place)].tags, e.tag);
-  }
-  template <class Use>
-  void each(Use&& use) {
-    for (auto* input : inputs_) {
-      auto& held = input->extra()->held;
-      if (!held.held) continue;  // it has ended meanwhile
-      for (auto& e : held.taken) {
-        if (e.place != held.device_place) continue;
-        if (auto* t = find_tag(e)) use(*t, e.units);
-      }
-    }
-  }
-  router& of_;
-  std::vector<node*>& inputs_;
-};
-
 std::optional<router::target> router::route(node& n) {
-  late_keepers inputs;
   const std::lock_guard lock(mutex_);
-  const lent_by_inputs lent(*this, n, inputs);
   // If it fits, then no waiting task of the same needs did, or it would have been served.
   const auto best = choose(n, -1);
   if (!best) {
@@ -553,7 +497,6 @@ std::optional<router::target> router::route(node& n) {
 
 task_host::claim_result router::claim(node& n, std::int32_t at, bool inline_waiter) {
   using result = task_host::claim_result;
-  late_keepers inputs;
   const std::lock_guard lock(mutex_);
   if (!n.inputs_done() || n.current() != phase::pending) return result::gone;
   auto& x = *n.extra();
@@ -561,7 +504,6 @@ task_host::claim_result router::claim(node& n, std::int32_t at, bool inline_wait
   const bool had = x.held.held;
   if (had && x.held.host_place != at && inline_waiter) return result::gone;
   if (had) return n.try_claim(phase::running) ? result::claimed : result::gone;
-  lent_by_inputs lent(*this, n, inputs);
   const auto best = choose(n, at);
   if (!best) {
     if (!inline_waiter) park(n);
@@ -570,10 +512,7 @@ task_host::claim_result router::claim(node& n, std::int32_t at, bool inline_wait
   reserve(n, *best);
   passed_over(n);
   yield_point();
-  if (n.try_claim(phase::running)) {
-    lent.keep_for(n);
-    return result::claimed;
-  }
+  if (n.try_claim(phase::running)) return result::claimed;
   give_back(n);
   return result::gone;
 }

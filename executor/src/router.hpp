@@ -135,7 +135,6 @@ class router {
   [[nodiscard]] bool ended_meanwhile(node& n);
   void park(node& n);
   void passed_over(const node& n);
-  class lent_by_inputs;
   void drop_claim(queue& q);
   [[nodiscard]] static std::string signature(const node& n);
   [[nodiscard]] std::vector<target> serve(late_keepers& ended);

@@ -311,7 +311,15 @@ class device_backend final : public backend, public fronta::detail::device_host 
       throw;
     }
   }
-  void close_stream(stream& s, node&) noexcept override { static_cast<lane_stream&>(s).of.close(); }
+  bool close_stream(stream& s, node&) noexcept override {
+    auto& l = static_cast<lane_stream&>(s).of;
+    const auto& of = l.of();
+    l.close();
+    if (of.unfinished() > most_ahead) return false;
+    // Not only when tasks are ahead: memory goes back on a worker, after the device has ended.
+    const auto memory = of.context().on().memory();
+    return memory.free_bytes >= memory.total_bytes / 2;
+  }
 
  private:
   static std::vector<issued_input> issued_inputs(node& n) {
@@ -334,6 +342,9 @@ class device_backend final : public backend, public fronta::detail::device_host 
     throw std::logic_error("gpu: task \"" + n.name() + "\" came to a place that is none of these");
   }
 
+  // How many tasks a device may have enqueued before others wait for the end of their inputs; they
+  // also do when half of its memory is taken.
+  static constexpr std::size_t most_ahead = 128;
   static constexpr std::size_t lost = std::size_t{1} << 50;  // nobody wants to go there
 
   completion completion_;

@@ -527,6 +527,7 @@ TEST(Future, AnExceptionOfAnyTypeIsAFailure) {
     EXPECT_EQ(thrown, 42);
   }
   EXPECT_NE(number.exception(), nullptr);
+  // NOLINTNEXTLINE(cert-err*,misc-throw-by-value*): any type can be thrown, a pointer too
   const auto null_text = ex.submit([]() -> bool { throw static_cast<const char*>(nullptr); });
   EXPECT_THROW(static_cast<void>(null_text.result()), const char*);
   const auto null_error = ex.submit([]() -> void { throw std::exception_ptr(); });
@@ -581,10 +582,11 @@ TEST(Future, GetOfTheLastHandleMovesTheValueOut) {
   auto f = ex.submit([] { return std::make_unique<int>(7); });
   auto copy = f;
   EXPECT_THROW(static_cast<void>(std::move(f).get()), fronta::invalid_state_error);
+  // NOLINTNEXTLINE(bugprone-use-after-move)
   ASSERT_TRUE(f.valid()) << "the handle stays as it was";
   copy = {};
   EXPECT_EQ(*std::move(f).get(), 7);
-  EXPECT_FALSE(f.valid());
+  EXPECT_FALSE(f.valid());  // NOLINT(bugprone-use-after-move)
 }
 
 // F-14
@@ -688,6 +690,7 @@ TEST(Future, TheValueLivesAsLongAsAHandle) {
 
 TEST(Future, EqualityComparesIdentity) {
   const auto a = ready(1);
+  // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): the copy is what is looked at
   const auto same = a;
   const auto b = ready(1);
   EXPECT_EQ(a, same);
@@ -837,6 +840,7 @@ TEST(Future, AThrowingCopyLeavesTheValueInPlace) {
 struct throws_on_move {
   throws_on_move() = default;
   throws_on_move(const throws_on_move&) = delete;
+  // NOLINTNEXTLINE(*-noexcept-move-*): it throws, on purpose
   throws_on_move(throws_on_move&&) { throw broken(); }
 };
 
@@ -844,7 +848,7 @@ TEST(Future, AThrowingMoveLeavesTheHandleAsItWas) {
   auto ex = one_worker();
   auto f = ex.submit([] { return throws_on_move(); });
   EXPECT_THROW(static_cast<void>(std::move(f).get()), broken);
-  ASSERT_TRUE(f.valid());
+  ASSERT_TRUE(f.valid());  // NOLINT(bugprone-use-after-move)
   EXPECT_NO_THROW(static_cast<void>(f.result()));
 }
 

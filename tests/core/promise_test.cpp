@@ -114,7 +114,7 @@ TEST(Promise, MovesWithItsOutcome) {
   promise<int> from;
   const auto f = from.get_future();
   promise<int> to(std::move(from));
-  EXPECT_THROW(from.set_value(1), invalid_state_error);
+  EXPECT_THROW(from.set_value(1), invalid_state_error);  // NOLINT(bugprone-use-after-move)
   EXPECT_THROW(static_cast<void>(from.get_future()), invalid_state_error);
   EXPECT_THROW(static_cast<void>(to.get_future()), invalid_state_error);
   promise<int> assigned;
@@ -171,6 +171,7 @@ TEST(Promise, OfAReferenceAndOfVoid) {
 }
 
 struct throws_on_destruction {
+  // NOLINTNEXTLINE(modernize-use-equals-default): a default one would be trivial
   ~throws_on_destruction() noexcept(false) {}
 };
 

@@ -30,7 +30,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using fronta::deadlock_error;
-using fronta::executor_ref;
 using fronta::future;
 using fronta::promise;
 using fronta::test::concurrency_meter;
@@ -475,7 +474,8 @@ TEST(Substitutes, RunTheInitializerBeforeTheirFirstTask) {
 // T-06
 TEST(Substitutes, AThrowingInitializerInOneBreaksThePoolWithoutAHang) {
   std::atomic<int> calls = 0;
-  const auto previous = fronta::set_error_hook([](std::exception_ptr, const std::string&) {});
+  const auto previous =
+      fronta::set_error_hook([](const std::exception_ptr&, const std::string&) {});
   {
     fronta::executor ex{fronta::cpu::threads{.workers = 1, .initializer = [&] {
                                                if (++calls > 1)

@@ -39,6 +39,7 @@ bool fails_now() noexcept {
 
 void* allocate(std::size_t bytes) {
   if (fails_now()) throw std::bad_alloc();
+  // NOLINTNEXTLINE(cppcoreguidelines-no-malloc): operator new stands on it
   if (void* const p = std::malloc(bytes != 0 ? bytes : 1)) return p;
   throw std::bad_alloc();
 }
@@ -50,6 +51,7 @@ void* allocate_aligned(std::size_t bytes, std::align_val_t alignment) {
 }
 
 // Not inlined: g++ 12 takes an inlined new and a delete that is a free for a mismatched pair.
+// NOLINTNEXTLINE(cppcoreguidelines-no-malloc): operator delete stands on it
 [[gnu::noinline]] void release(void* p) noexcept { std::free(p); }
 
 }  // namespace
@@ -235,7 +237,7 @@ TEST_P(OutOfMemory, InMap) {
       wide.submit([] {}).wait();  // behind the items that were submitted
       throw;
     }
-    auto range = *std::move(started);
+    auto range = std::move(*started);
     started.reset();
     allocations_left = -1;
     int sum = 0;
@@ -249,7 +251,8 @@ TEST_P(OutOfMemory, InMap) {
 
 // The end of a task gives its tags to those that wait for them.
 TEST(OutOfMemoryInARelease, LosesNoTask) {
-  const auto previous = fronta::set_error_hook([](std::exception_ptr, const std::string&) {});
+  const auto previous =
+      fronta::set_error_hook([](const std::exception_ptr&, const std::string&) {});
   for (long n = 0; n < 12; ++n) {
     executor ex{threads{.workers = 1, .offers = {{"tag", 1}}}};
     std::vector<future<int>> waiting;

@@ -5,7 +5,6 @@
 #include <fronta/variants.hpp>
 
 #include <gtest/gtest.h>
-#include <gtest/gtest.h>
 
 #include <memory>
 #include <stdexcept>

@@ -147,34 +147,47 @@ TEST(DeviceEdges, NoTaskIsDoneBeforeItsInputs) {
   }
 }
 
-TEST(DeviceEdges, AmountsPassAlongAChain) {
-  executor ex{threads{.workers = 2}, devices()};
-  gate go;
-  gate third_enqueued;
-  std::atomic<bool> over = false;
-  const fronta::task_options one{.needs = {{"gpu", 1}}};
-  const auto first = ex.submit(one, [&](stream& s) { return made_of(s, 1, [&] { go.wait(); }); });
-  const auto second = ex.submit(one, plus_one, first);
-  const auto third = ex.submit(
-      one,
-      [&](stream& s, const buffer<int>& b) {
-        auto out = plus_one(s, b);
-        run_on(s, [&] { over = true; });
-        third_enqueued.open();
-        return out;
-      },
-      second);
-  third_enqueued.wait();
-  EXPECT_FALSE(first.done());
-  // Who is not behind them on the device waits for all three.
-  const auto other = ex.submit(one, [&](stream&) { return over.load(); });
-  go.open();
-  EXPECT_TRUE(other.get());
-  EXPECT_EQ(fetched(ex, third), 3);
-  EXPECT_TRUE(ex.submit(one, [](stream&) { return true; }).get());
+TEST(DeviceEdges, AChainThatNeedsMoreMemoryThanThereIsAtOnceIsHeldBack) {
+  auto config = devices();
+  config.memory = 64 << 10;
+  executor ex{threads{.workers = 2}, config};
+  auto last = ex.submit([](stream& s) { return s.allocate<char>(4'096); });
+  for (int i = 0; i < 200; ++i) {
+    last = ex.submit(
+        [](stream& s, const buffer<char>& before) {
+          auto after = s.allocate<char>(4'096);
+          s.launch(host_kernel([](view<const char>, view<char>) {}), {}, {}, s.read(before),
+                   s.write(after));
+          return after;
+        },
+        std::move(last));
+  }
+  EXPECT_EQ(last.result().size(), 4'096U);
 }
 
-TEST(DeviceEdges, OfTwoDependentsOneGetsTheAmount) {
+TEST(DeviceEdges, ACallbackMayReadWhatTheNextTaskWasGiven) {
+  executor ex{threads{.workers = 2}, devices()};
+  for (int round = 0; round < 200; ++round) {
+    std::atomic<int> read = 0;
+    auto first = ex.submit([](stream& s) { return made_of(s, 1, [] {}); });
+    first.add_done_callback([&](const auto& f) { read += static_cast<int>(f.result().size()); });
+    const auto second = ex.submit([](stream&, buffer<int>&& b) { return b; }, std::move(first));
+    second.result();
+    ex.shutdown();
+    ASSERT_EQ(read, 1);
+    ex = executor{threads{.workers = 2}, devices()};
+  }
+}
+
+TEST(DeviceEdges, ReadersGoToTheDeviceOfTheBuffer) {
+  executor ex{threads{.workers = 2}, devices(2)};
+  for (int round = 0; round < 200; ++round) {
+    const auto first = ex.submit([](stream& s) { return made_of(s, 1, [] {}); });
+    ASSERT_EQ(fetched(ex, ex.submit(plus_one, first)), 2);
+  }
+}
+
+TEST(DeviceEdges, OfSeveralDependentsOneHasTheAmount) {
   executor ex{threads{.workers = 2}, devices()};
   gate go;
   std::atomic<int> at_once = 0;

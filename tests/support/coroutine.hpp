@@ -97,7 +97,7 @@ template <class Scheduler>
 class scheduled_promise {
  public:
   template <class... Args>
-  explicit scheduled_promise(const Scheduler& s, const Args&...) : scheduler_(s) {}
+  explicit scheduled_promise(Scheduler s, const Args&...) : scheduler_(std::move(s)) {}
   [[nodiscard]] Scheduler scheduler() const { return scheduler_; }
 
  private:

@@ -340,6 +340,7 @@ void executor_ref::start_post(const task_options* options, F&& fn, Args&&... arg
                              detail::admission::when_full::fail, node_type::known != 0);
   detail::unsubmitted made(node_type::make(0, std::forward<F>(fn), std::forward<Args>(args)...));
   made.node->has_future = false;
+  made.node->early_value = false;  // nobody can take it
   prepare<Options, F, Args...>(admitted, *made.node, options);
   admitted.commit();
   trace::detail::emit(trace::event_kind::submit, made.node->path,

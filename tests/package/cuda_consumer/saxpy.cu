@@ -24,7 +24,8 @@ __global__ void saxpy_kernel(float a, view<const float> x, view<float> y) {
   if (i < x.size()) y[i] = a * x[i] + y[i];
 }
 
-int saxpy_on_device(void* native, extent grid, extent block, float a, view<const float> x, view<float> y) {
+int saxpy_on_device(void* native, extent grid, extent block, float a, view<const float> x,
+                    view<float> y) {
   saxpy_kernel<<<dim3(grid.x, grid.y, grid.z), dim3(block.x, block.y, block.z), 0,
                  static_cast<cudaStream_t>(native)>>>(a, x, y);
   return static_cast<int>(cudaGetLastError());

@@ -278,7 +278,7 @@ template <class T>
 struct moved_argument {
   static_assert(std::is_object_v<T>);
   static constexpr std::ptrdiff_t sources = 1;
-  static constexpr bool reads_early = gpu::device_data<T>::value;
+  static constexpr bool reads_early = gpu::device_data<T>::value && copyable_v<T>;
   using passed = types<T&&>;
   explicit moved_argument(future<T> f) : value(std::move(f)) { require_input(value); }
   // Only for the copy that a repeated run passes from; rejected at submit.
@@ -289,7 +289,8 @@ struct moved_argument {
     auto& s = *future_access::get(value);
     // An edge of less than `done` does not say that the value is there.
     if (!s.readable_early()) static_cast<void>(value.result());
-    if (s.sole_reader()) {
+    // What may be taken early is not moved out: callbacks of the input may be reading it.
+    if (!reads_early && s.sole_reader()) {
       s.mark_taken();
       return std::tuple<T&&>(std::move(s.value()));
     }

@@ -142,9 +142,6 @@ class node {
   virtual void destroy_body() noexcept {}
   // Takes the edges back that still hang in inputs. Only for a node that ends without a run.
   virtual void unlink_inputs() noexcept {}
-  // Links the edges of inputs that were only issued when the node began once more, for their ends;
-  // counts those that are missing in task_extra::late_inputs, with a keeper each.
-  virtual void relink_early_inputs(void (*)(edge& self, node& source) noexcept) noexcept {}
   // Visits the nodes of the inputs. Only for a node that is pending and cannot start meanwhile.
   virtual void visit_inputs(void (*visit)(void* context, node& input), void* context);
   virtual void store_error(std::exception_ptr error) noexcept = 0;
@@ -271,8 +268,10 @@ struct task_extra {
   // Where its work is enqueued, as its backend sees it; written before the task is issued.
   void* lane = nullptr;
   std::uint64_t lane_ticket = 0;
-  // Inputs that were issued when it began and have not ended, and one while they are counted.
-  std::atomic<std::uint32_t> late_inputs{0};
+  // Inputs that have been issued and not ended, and one for the task's own work: who takes it to
+  // zero has the task end.
+  std::atomic<std::uint32_t> late_inputs{1};
+  bool own_work_ended = false;  // that one is gone
 
   // Routing.
   std::int64_t cpu_units = amount::scale;  // the "cpu" amount

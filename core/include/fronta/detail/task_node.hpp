@@ -256,23 +256,6 @@ class task_node final : public state<typename body<F, Arguments...>::result> {
       this->drop_keepers(unlinked);
     }
   }
-  void relink_early_inputs(void (*when_ended)(edge&, node&) noexcept) noexcept override {
-    if constexpr ((reads_early<Arguments>() || ...)) {
-      auto& missing = this->extra()->late_inputs;
-      auto* at = &store_.edges[0];
-      each([&](node& source) {
-        auto& e = *at++;
-        if (e.level == edge_level::done) return;
-        e.level = edge_level::done;
-        e.fire = when_ended;
-        missing.fetch_add(1, std::memory_order_relaxed);
-        this->add_keeper();
-        if (source.add_edge(e)) return;
-        missing.fetch_sub(1, std::memory_order_relaxed);
-        this->drop_keeper();
-      });
-    }
-  }
   void visit_inputs(void (*visit)(void*, node&), void* context) override {
     if constexpr (known != 0) each([&](node& source) { visit(context, source); });
   }

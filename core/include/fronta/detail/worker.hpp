@@ -89,8 +89,8 @@ class device_host {
   // A stream for the task's host part, in the thread that will run it. Throws.
   virtual gpu::stream& open_stream(node& n) = 0;
   // The host part is over. Calls `end_device_run` once what it enqueued has ended, from any thread,
-  // also before this returns.
-  virtual void close_stream(gpu::stream& s, node& n) noexcept = 0;
+  // also before this returns. False: the device is too far behind for more that would go behind.
+  virtual bool close_stream(gpu::stream& s, node& n) noexcept = 0;
 
  protected:
   ~device_host() = default;
