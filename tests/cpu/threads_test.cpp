@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <atomic>
 #include <barrier>
+#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -458,6 +459,26 @@ TEST(Pinning, StaysWithinTheAffinityOfTheProcess) {
   auto ex = pinned_pool(2);
   if (!ex) GTEST_SKIP() << "built without hwloc";
   for (int i = 0; i < 10; ++i) EXPECT_EQ(ex->submit(affinity).get(), allowed);
+}
+
+// T-01
+TEST(Pinning, SaysSoWhereHwlocShowsNoCores) {
+  if (!pinned_pool(1)) GTEST_SKIP() << "built without hwloc";
+  ::setenv("HWLOC_SYNTHETIC", "core:2 pu:1(indexes=5000,5001)", 1);
+  EXPECT_THAT([] { fronta::executor{threads{.pin = true}}; },
+              ThrowsMessage<std::runtime_error>(
+                  AllOf(HasSubstr("pin"), HasSubstr("hwloc shows no core"))));
+  ::unsetenv("HWLOC_SYNTHETIC");
+}
+
+// T-01
+TEST(Pinning, BindsToCpusWhereHwlocShowsNoCores) {
+  const auto cpu = affinity().front();
+  ::setenv("HWLOC_SYNTHETIC", ("pu:1(indexes=" + std::to_string(cpu) + ")").c_str(), 1);
+  auto ex = pinned_pool(1);
+  ::unsetenv("HWLOC_SYNTHETIC");
+  if (!ex) GTEST_SKIP() << "built without hwloc";
+  EXPECT_THAT(ex->submit(affinity).get(), ElementsAre(cpu));
 }
 
 TEST(Threads, MayUseAllCpusAgainAfterAHandOver) {

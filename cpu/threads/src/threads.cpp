@@ -954,16 +954,20 @@ void pool_thread::run_odd(node& n) {
 
 void pool::compute_cores() {
   hwloc_topology_t topology{};
-  if (::hwloc_topology_init(&topology) != 0) return;
+  if (::hwloc_topology_init(&topology) != 0) throw std::bad_alloc();
+  const std::unique_ptr<hwloc_topology, decltype(&::hwloc_topology_destroy)> owned(
+      topology, &::hwloc_topology_destroy);
   if (::hwloc_topology_load(topology) == 0) {
     // hwloc shows cores outside the affinity mask too.
     cpu_set_t allowed;
     CPU_ZERO(&allowed);
     const bool limited = ::sched_getaffinity(0, sizeof allowed, &allowed) == 0;
-    const int count = ::hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_CORE);
+    // Where the kernel shows no cores, its CPUs serve.
+    const auto type = ::hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_CORE) > 0 ? HWLOC_OBJ_CORE
+                                                                               : HWLOC_OBJ_PU;
+    const int count = ::hwloc_get_nbobjs_by_type(topology, type);
     for (int i = 0; i < count; ++i) {
-      const auto* core =
-          ::hwloc_get_obj_by_type(topology, HWLOC_OBJ_CORE, static_cast<unsigned>(i));
+      const auto* core = ::hwloc_get_obj_by_type(topology, type, static_cast<unsigned>(i));
       std::vector<unsigned> cpus;
       for (int c = ::hwloc_bitmap_first(core->cpuset); c >= 0;
            c = ::hwloc_bitmap_next(core->cpuset, c)) {
@@ -974,7 +978,11 @@ void pool::compute_cores() {
       if (!cpus.empty()) cores_.push_back(std::move(cpus));
     }
   }
-  ::hwloc_topology_destroy(topology);
+  if (cores_.empty()) {
+    throw std::runtime_error(
+        "cpu::threads: pin is set and hwloc shows no core that this process may use; leave pin out "
+        "or mend what hwloc sees (lstopo shows it)");
+  }
 }
 
 #else

@@ -34,7 +34,8 @@ struct threads {
   /// Runs once in every thread before its first task, also in substitutes. When it throws, the
   /// pool is broken: pending tasks and later submissions fail with `broken_pool_error`.
   std::function<void()> initializer = {};
-  /// Binds each worker to a core of its own, through hwloc; `std::invalid_argument` without it.
+  /// Binds each worker to a core of its own, through hwloc. `std::invalid_argument` without hwloc,
+  /// `std::runtime_error` where it shows no core.
   bool pin = false;
   /// Spin up to 20 µs before sleeping. Not given: when more than one CPU is usable.
   std::optional<bool> spin = {};
