@@ -465,9 +465,9 @@ TEST(Pinning, StaysWithinTheAffinityOfTheProcess) {
 TEST(Pinning, SaysSoWhereHwlocShowsNoCores) {
   if (!pinned_pool(1)) GTEST_SKIP() << "built without hwloc";
   ::setenv("HWLOC_SYNTHETIC", "core:2 pu:1(indexes=5000,5001)", 1);
-  EXPECT_THAT([] { fronta::executor{threads{.pin = true}}; },
-              ThrowsMessage<std::runtime_error>(
-                  AllOf(HasSubstr("pin"), HasSubstr("hwloc shows no core"))));
+  EXPECT_THAT(
+      [] { fronta::executor{threads{.pin = true}}; },
+      ThrowsMessage<std::runtime_error>(AllOf(HasSubstr("pin"), HasSubstr("hwloc shows no core"))));
   ::unsetenv("HWLOC_SYNTHETIC");
 }
 

@@ -963,8 +963,8 @@ void pool::compute_cores() {
     CPU_ZERO(&allowed);
     const bool limited = ::sched_getaffinity(0, sizeof allowed, &allowed) == 0;
     // Where the kernel shows no cores, its CPUs serve.
-    const auto type = ::hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_CORE) > 0 ? HWLOC_OBJ_CORE
-                                                                               : HWLOC_OBJ_PU;
+    const auto type =
+        ::hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_CORE) > 0 ? HWLOC_OBJ_CORE : HWLOC_OBJ_PU;
     const int count = ::hwloc_get_nbobjs_by_type(topology, type);
     for (int i = 0; i < count; ++i) {
       const auto* core = ::hwloc_get_obj_by_type(topology, type, static_cast<unsigned>(i));
