@@ -263,7 +263,7 @@ void executor_core::make_ready(node& n, bool next) noexcept {
     return;
   }
   try {
-    note_input_bytes(n);
+    note_inputs(n);
     const kept_node keep(n);  // a waiting task may start, and end, at any moment
     if (const auto to = router_.route(n)) {
       to->to->launch(launched_task(n), to->local_place, how);
@@ -319,7 +319,7 @@ void executor_core::no_place_came(node& n) {
                restrictions)));
 }
 
-void executor_core::note_input_bytes(node& n) {
+void executor_core::note_inputs(node& n) {
   // Collected first: it may be cancelled meanwhile, and sizes are asked of the values' own types.
   late_keepers inputs;
   n.visit_pending_inputs(
@@ -329,17 +329,21 @@ void executor_core::note_input_bytes(node& n) {
         input.add_keeper();
       },
       &inputs.nodes, true);
-  std::vector<std::pair<std::int32_t, std::size_t>> known;
+  router::input_places known;
   for (auto* input : inputs.nodes) {
     const auto at =
-        std::ranges::find_if(known, [&](const auto& k) { return k.first == input->made_at; });
-    if (at != known.end()) {
+        std::ranges::find_if(known.bytes, [&](const auto& k) { return k.first == input->made_at; });
+    if (at != known.bytes.end()) {
       at->second += input->value_bytes();
     } else {
-      known.emplace_back(input->made_at, input->value_bytes());
+      known.bytes.emplace_back(input->made_at, input->value_bytes());
     }
+    // Another executor counts places of its own.
+    if (!input->device_bound || input->host != this) continue;
+    if (known.bound < 0) known.bound = input->made_at;
+    if (known.bound != input->made_at) known.also_bound = input->made_at;
   }
-  router_.note_input_bytes(n, std::move(known));
+  router_.note_inputs(n, std::move(known));
 }
 
 void executor_core::launch(const std::vector<router::target>& targets) noexcept {

@@ -109,7 +109,7 @@ class executor_core final : public task_host {
   static void no_place_came(node& n);
   bool requeue(node& n) noexcept;
   bool make_pending(node& n) noexcept;
-  void note_input_bytes(node& n);
+  void note_inputs(node& n);
 
   executor_control& control_;
   const executor_options options_;

@@ -141,8 +141,8 @@ std::string router::place_of(const node& n, std::int32_t default_place) const {
 
 // ---- Which places could do it.
 
-// Calls `use(owner, tag, units)` for each tag of the task, from the device's place before the
-// host's before the executor's. False when a tag is nowhere, or the device gives none.
+// Calls `use(place, tag, units)` for each tag of the task, from the device's place before the
+// host's before the executor's (-1). False when a tag is nowhere, or the device gives none.
 template <class Self, class Use>
 bool router::split(Self& self, const node& n, candidate c, Use&& use) {
   auto& host = self.places_[static_cast<std::size_t>(c.host)];
@@ -152,18 +152,20 @@ bool router::split(Self& self, const node& n, candidate c, Use&& use) {
   for (const auto& e : needs.entries()) {
     const auto units = e.value.units();
     if (e.tag == "cpu") continue;
+    auto from = c.device;
     auto* t = device != nullptr ? find(device->tags, e.tag) : nullptr;
     if (t != nullptr) {
       device_used = true;
-    } else if (t = find(host.tags, e.tag); t == nullptr) {
+    } else if (from = c.host, t = find(host.tags, e.tag); t == nullptr) {
+      from = -1;
       t = find(self.executor_wide_, e.tag);
     }
-    if (t == nullptr || !use(*t, units)) return false;
+    if (t == nullptr || !use(from, *t, units)) return false;
   }
   // A pool counts its cpu shares itself, when a worker picks the task.
   if (auto* const cpu = find(host.tags, "cpu")) {
     const auto units = n.extra()->cpu_units;
-    if (host.pool ? cpu->total < units : !use(*cpu, units)) return false;
+    if (host.pool ? cpu->total < units : !use(c.host, *cpu, units)) return false;
   }
   return device == nullptr || device_used || n.extra()->on_gpu;
 }
@@ -172,6 +174,7 @@ template <class Each>
 void router::candidates(const node& n, Each&& each) const {
   const auto& only = options_of(n).place_on;
   const bool on_gpu = n.extra()->on_gpu;
+  const auto bound = n.extra()->bound_to;
   const auto count = static_cast<std::int32_t>(places_.size());
   for (std::int32_t h = 0; h < count; ++h) {
     const auto& host = places_[static_cast<std::size_t>(h)];
@@ -180,19 +183,79 @@ void router::candidates(const node& n, Each&& each) const {
     for (std::int32_t d = 0; d < count; ++d) {
       const auto& device = places_[static_cast<std::size_t>(d)];
       if (device.hosts || device.owner == nullptr || (on_gpu && !device.devices)) continue;
+      if (bound >= 0 && d != bound) continue;
       if (only.empty() || only == host.name || only == device.name) each(candidate{h, d});
     }
   }
 }
 
 bool router::feasible(const node& n, candidate c) const {
-  return split(*this, n, c, [](const tag& t, std::int64_t units) { return t.total >= units; });
+  return split(*this, n, c, [](std::int32_t /*place*/, const tag& t, std::int64_t units) {
+    return t.total >= units;
+  });
 }
 
-bool router::available(const node& n, candidate c) const {
+bool router::available(const node& n, candidate c, std::span<node* const> lenders) const {
   return split(*this, n, c,
-               [](const tag& t, std::int64_t units) { return t.available() >= units; }) &&
+               [&](std::int32_t from, const tag& t, std::int64_t units) {
+                 if (t.available() >= units) return true;
+                 if (lenders.empty() || from != c.device) return false;
+                 auto lent = t.available();
+                 for (const auto* lender : lenders) {
+                   for (const auto& e : lender->extra()->held.taken) {
+                     if (!lends(*lender, e, c.device, t)) continue;
+                     lent += e.turn != nullptr ? e.turn->units() : e.units;
+                   }
+                 }
+                 return lent >= units && !wanted_above(n, c.device, t);
+               }) &&
          !yields(n, c);
+}
+
+// The inputs of a GPU task that are issued and not done: when its host part begins, the device is
+// told to go on behind them. One that has timed out since is not among them, and fails the task
+// instead.
+std::vector<node*> router::lenders_of(node& n) {
+  std::vector<node*> lenders;
+  const auto& x = *n.extra();
+  // Relaxed: they were counted before the task became ready, and are looked at below.
+  if (!x.on_gpu || x.late_inputs.load(std::memory_order_relaxed) <= 1 ||
+      options_of(n).needs.entries().empty()) {
+    return lenders;
+  }
+  n.visit_pending_inputs(
+      [](void* context, node& input) {
+        if (!input.readable_early() || !input.extra()->held.held) return;
+        auto& found = *static_cast<std::vector<node*>*>(context);
+        // An input that was given twice lends once.
+        if (std::ranges::find(found, &input) == found.end()) found.push_back(&input);
+      },
+      &lenders, true);
+  return lenders;
+}
+
+// Only the last in the succession has nobody on the device who is to have it first.
+bool router::lends(const node& lender, const reservation::entry& e, std::int32_t device,
+                   const tag& t) {
+  return e.place == device && e.tag == t.name &&
+         (e.turn == nullptr || e.turn->holders.back().task == &lender);
+}
+
+// Whether a waiting task of higher priority could use the tag there: what comes back is for that.
+bool router::wanted_above(const node& n, std::int32_t device, const tag& t) const {
+  for (const auto& [key, q] : waiting_) {
+    for (const auto& [rank, above] : q.tasks) {
+      if (above->priority <= n.priority || options_of(*above).needs.find(t.name) == nullptr) break;
+      if (above->current() != phase::pending) continue;
+      bool there = false;
+      candidates(*above, [&](candidate c) {
+        there = there || (c.device == device && feasible(*above, c));
+      });
+      if (there) return true;
+      break;  // the rest of the queue is alike
+    }
+  }
+  return false;
 }
 
 // Whether an older task that was passed over too often has claimed what `n` would take.
@@ -336,7 +399,7 @@ double router::score(const node& n, candidate c) const {
     }
   }
   if (n.extra()->on_gpu) {
-    // Device memory is of use on its own device alone.
+    // Types may hide device memory, which is of use on its own device alone.
     if (n.extra()->bytes_at(c.device) != 0) result += 1e12;
     result -= static_cast<double>(device->owner->load_at(device->local));
   }
@@ -344,18 +407,20 @@ double router::score(const node& n, candidate c) const {
   return result - 1e-3 * load;
 }
 
-std::optional<router::candidate> router::choose(const node& n, std::int32_t host) const {
+std::optional<router::choice> router::choose(node& n, std::int32_t host) const {
+  auto lenders = lenders_of(n);
   std::optional<candidate> best;
   double best_score = 0;
   candidates(n, [&](candidate c) {
-    if ((host >= 0 && c.host != host) || !available(n, c)) return;
+    if ((host >= 0 && c.host != host) || !available(n, c, lenders)) return;
     const auto s = score(n, c);
     if (!best || s > best_score) {
       best = c;
       best_score = s;
     }
   });
-  return best;
+  if (!best) return std::nullopt;
+  return choice{*best, std::move(lenders)};
 }
 
 router::target router::target_of(node& n, candidate c) const {
@@ -363,7 +428,8 @@ router::target router::target_of(node& n, candidate c) const {
   return {p.owner, p.local, c.host, &n};
 }
 
-void router::reserve(node& n, candidate c) {
+void router::reserve(node& n, const choice& chosen) {
+  const auto c = chosen.at;
   auto& held = n.extra()->held;
   held.host_place = c.host;
   held.device_place = c.device;
@@ -371,24 +437,42 @@ void router::reserve(node& n, candidate c) {
   n.made_at = static_cast<std::int16_t>(n.extra()->on_gpu ? c.device : c.host);
   held.taken.clear();
   held.taken.reserve(options_of(n).needs.entries().size() + 1);
-  held.held = true;  // if a name cannot be copied, what was taken goes back with the task
-  static_cast<void>(split(*this, n, c, [&](tag& t, std::int64_t units) {
-    const auto owned_by = [&](std::int32_t p) {
-      const auto& tags = places_[static_cast<std::size_t>(p)].tags;
-      return !tags.empty() && &t >= tags.data() && &t < tags.data() + tags.size();
-    };
-    std::int32_t owner = -1;
-    if (c.device >= 0 && owned_by(c.device)) {
-      owner = c.device;
-    } else if (owned_by(c.host)) {
-      owner = c.host;
+  held.held = true;  // if there is no memory, what was taken goes back with the task
+  static_cast<void>(split(*this, n, c, [&](std::int32_t from, tag& t, std::int64_t units) {
+    // What inputs have first, even if there is more: it could not be used before they end.
+    if (from == c.device) {
+      for (auto* lender : chosen.lenders) units -= follow(n, *lender, from, t, units);
     }
-    held.taken.push_back({owner, t.name, units});
+    if (units == 0) return true;
+    held.taken.push_back({from, t.name, units});
     t.used += units;
     return true;
   }));
   trace::detail::emit(trace::event_kind::route, n.path, static_cast<std::uint64_t>(c.host));
   trace::detail::emit(trace::event_kind::acquire, n.path);
+}
+
+// Has `n` take its turn behind `lender` with up to `wanted` of what that has of the tag; how much.
+std::int64_t router::follow(node& n, node& lender, std::int32_t device, const tag& t,
+                            std::int64_t wanted) {
+  std::int64_t got = 0;
+  auto& taken = n.extra()->held.taken;
+  for (auto& e : lender.extra()->held.taken) {
+    if (got == wanted) break;
+    if (!lends(lender, e, device, t)) continue;
+    if (e.turn == nullptr) {
+      auto made = std::make_shared<succession>();
+      made->holders.push_back({&lender, e.units});
+      e.turn = std::move(made);
+    }
+    const auto units = std::min(wanted - got, e.turn->units());
+    taken.push_back({device, t.name, 0});
+    e.turn->holders.push_back({&n, units});
+    taken.back().units = units;
+    taken.back().turn = e.turn;
+    got += units;
+  }
+  return got;
 }
 
 void router::give_back(node& n) {
@@ -397,8 +481,10 @@ void router::give_back(node& n) {
   held.held = false;
   for (const auto& t : held.taken) {
     auto& tags = t.place >= 0 ? places_[static_cast<std::size_t>(t.place)].tags : executor_wide_;
-    if (auto* mine = find(tags, t.tag)) mine->used -= t.units;
+    const auto freed = t.turn != nullptr ? t.turn->leave(n) : t.units;
+    if (auto* mine = find(tags, t.tag)) mine->used -= freed;
   }
+  held.taken.clear();
   trace::detail::emit(trace::event_kind::release, n.path);
 }
 
@@ -413,7 +499,9 @@ bool router::ended_meanwhile(node& n) {
 
 std::string router::signature(const node& n) {
   const auto& o = options_of(n);
-  return o.needs.to_string() + '\n' + o.place_on;
+  auto alike = o.needs.to_string() + '\n' + o.place_on;
+  if (const auto bound = n.extra()->bound_to; bound >= 0) alike += '\n' + std::to_string(bound);
+  return alike;
 }
 
 void router::park(node& n) {
@@ -448,7 +536,7 @@ void router::passed_over(const node& n) {
     candidates(first, [&](candidate c) {
       if (!feasible(first, c)) return;
       std::int64_t missing = 0;
-      static_cast<void>(split(*this, first, c, [&](const tag& t, std::int64_t units) {
+      static_cast<void>(split(*this, first, c, [&](std::int32_t, const tag& t, std::int64_t units) {
         missing += std::max<std::int64_t>(0, units - t.available());
         return true;
       }));
@@ -471,28 +559,60 @@ void router::drop_claim(queue& q) {
   --claims_;
 }
 
-void router::note_input_bytes(node& n, std::vector<std::pair<std::int32_t, std::size_t>> bytes) {
+void router::note_inputs(node& n, input_places inputs) {
   const std::lock_guard lock(mutex_);
-  n.extra()->input_bytes = std::move(bytes);
+  auto& x = *n.extra();
+  x.input_bytes = std::move(inputs.bytes);
+  const auto is_device = [&](std::int32_t at) {
+    return at >= 0 && static_cast<std::size_t>(at) < places_.size() &&
+           places_[static_cast<std::size_t>(at)].devices &&
+           places_[static_cast<std::size_t>(at)].owner != nullptr;
+  };
+  if (!x.on_gpu || !is_device(inputs.bound)) return;
+  const auto& only = options_of(n).place_on;
+  // Who names a device may only want to hand things on there.
+  if (std::ranges::any_of(places_, [&](const place& p) { return p.devices && p.name == only; })) {
+    return;
+  }
+  const auto name = [&](std::int32_t at) {
+    return '"' + places_[static_cast<std::size_t>(at)].name + '"';
+  };
+  if (is_device(inputs.also_bound)) {
+    throw unsatisfiable_error(
+        "task \"" + n.name() + "\": its inputs lie on " + name(inputs.bound) + " and " +
+            name(inputs.also_bound) +
+            ", and a buffer is of use on its own device alone; copy one through the host with "
+            "stream::to_host and stream::to_device",
+        places_[static_cast<std::size_t>(inputs.also_bound)].name, amount(1), {});
+  }
+  x.bound_to = inputs.bound;
+  bool possible = false;
+  candidates(n, [&](candidate c) { possible = possible || feasible(n, c); });
+  if (possible || elastic_) return;
+  throw unsatisfiable_error("task \"" + n.name() + "\": its input lies on " + name(inputs.bound) +
+                                ", where there will never be " + options_of(n).needs.to_string() +
+                                "; ask for less, or copy the input through the host",
+                            places_[static_cast<std::size_t>(inputs.bound)].name, amount(1), {});
 }
 
 std::optional<router::target> router::route(node& n) {
   const std::lock_guard lock(mutex_);
-  // If it fits, then no waiting task of the same needs did, or it would have been served.
+  // If it fits, then no waiting task of the same needs did, or it would have been served; or it
+  // takes its turn behind an input of its own.
   const auto best = choose(n, -1);
   if (!best) {
     park(n);
     return std::nullopt;
   }
   // Pools reserve when a worker picks the task, together with the cpu share.
-  if (!places_[static_cast<std::size_t>(best->host)].pool) {
+  if (!places_[static_cast<std::size_t>(best->at.host)].pool) {
     reserve(n, *best);
     if (ended_meanwhile(n)) return std::nullopt;
     passed_over(n);
   } else {
-    n.extra()->held.host_place = best->host;
+    n.extra()->held.host_place = best->at.host;
   }
-  return target_of(n, *best);
+  return target_of(n, best->at);
 }
 
 task_host::claim_result router::claim(node& n, std::int32_t at, bool inline_waiter) {
@@ -540,7 +660,7 @@ std::vector<router::target> router::serve(late_keepers& ended) {
   for (;;) {
     // Of the queues' first tasks that fit, the one of highest priority, then the oldest.
     queue* from = nullptr;
-    candidate to;
+    choice to;
     for (auto& [key, q] : waiting_) {
       while (!q.tasks.empty() && q.tasks.begin()->second->current() != phase::pending) {
         ended.nodes.push_back(q.tasks.begin()->second);
@@ -549,9 +669,9 @@ std::vector<router::target> router::serve(late_keepers& ended) {
       }
       if (q.tasks.empty()) continue;
       if (from != nullptr && from->tasks.begin()->first < q.tasks.begin()->first) continue;
-      if (const auto c = choose(*q.tasks.begin()->second, -1)) {
+      if (auto c = choose(*q.tasks.begin()->second, -1)) {
         from = &q;
-        to = *c;
+        to = std::move(*c);
       }
     }
     if (from == nullptr) break;
@@ -572,7 +692,7 @@ std::vector<router::target> router::serve(late_keepers& ended) {
       ended.nodes.push_back(&n);
       continue;
     }
-    ready.push_back(target_of(n, to));
+    ready.push_back(target_of(n, to.at));
   }
   std::erase_if(waiting_, [](const auto& entry) { return entry.second.tasks.empty(); });
   return ready;
@@ -593,24 +713,19 @@ bool router::could_start(const node& n, std::span<node* const> stuck, std::strin
   const std::lock_guard lock(mutex_);
   bool possible = false;
   candidates(n, [&](candidate c) {
-    possible = possible || split(*this, n, c, [&](const tag& t, std::int64_t units) {
-                 std::int64_t kept = 0;
-                 for (const auto* other : stuck) {
-                   if (other->host != n.host || !other->routed) continue;
-                   for (const auto& held : other->extra()->held.taken) {
-                     const auto& tags = held.place >= 0
-                                            ? places_[static_cast<std::size_t>(held.place)].tags
-                                            : executor_wide_;
-                     if (other->extra()->held.held && held.tag == t.name && &t >= tags.data() &&
-                         &t < tags.data() + tags.size()) {
-                       kept += held.units;
-                     }
-                   }
-                 }
-                 if (t.total - kept >= units) return true;
-                 missing = t.name;
-                 return false;
-               });
+    possible =
+        possible || split(*this, n, c, [&](std::int32_t from, const tag& t, std::int64_t units) {
+          std::int64_t kept = 0;
+          for (const auto* other : stuck) {
+            if (other->host != n.host || !other->routed) continue;
+            for (const auto& e : other->extra()->held.taken) {
+              if (e.place == from && e.tag == t.name) kept += e.units;
+            }
+          }
+          if (t.total - kept >= units) return true;
+          missing = t.name;
+          return false;
+        });
   });
   return possible || elastic_;
 }

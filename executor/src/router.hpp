@@ -32,6 +32,11 @@ struct late_keepers {
 /// task with device tags also that device's place, and executor-wide tags: taken together under one
 /// lock or not at all. Thread-safe.
 ///
+/// A device's amounts are accounted in stream order: a GPU task may have those of an issued input,
+/// behind which its own work goes there. The two share them from then on (`succession`), so it does
+/// not matter which of them gives them back first. Executor-wide tags and those of a CPU place are
+/// not passed on so: they may stand for something that host parts use, and these do not wait.
+///
 /// Tasks that must wait stand in one queue per set of needs, so none waits behind a task whose tags
 /// it does not share. A task that was passed over `patience` times claims the place it waits for:
 /// younger ones that want the same tags there go behind it.
@@ -60,8 +65,15 @@ class router {
   /// Whether tasks that need one cpu share alone may bypass the router: one hosting pool.
   [[nodiscard]] std::optional<target> only_pool() const;
 
-  /// How many bytes of a ready task's inputs lie where.
-  void note_input_bytes(node& n, std::vector<std::pair<std::int32_t, std::size_t>> bytes);
+  /// Of a ready task: how many bytes of its inputs lie where, and to which devices they are bound
+  /// (-1: none; two are enough to know that it cannot run).
+  struct input_places {
+    std::vector<std::pair<std::int32_t, std::size_t>> bytes;
+    std::int32_t bound = -1;
+    std::int32_t also_bound = -1;
+  };
+  /// Throws unsatisfiable_error when no one device will do for all inputs.
+  void note_inputs(node& n, input_places inputs);
   /// A ready task: where to launch it now, or nothing when it waits (its keeper went along).
   std::optional<target> route(node& n);
   /// A pool's worker picked it: reserves and claims.
@@ -111,6 +123,12 @@ class router {
     std::int32_t host = -1;
     std::int32_t device = -1;
   };
+  struct choice {
+    candidate at;
+    // Inputs that are on a device. Valid while mutex_ is held: those that hold something cannot
+    // end.
+    std::vector<node*> lenders;
+  };
   // Waiting tasks of equal needs, by descending priority, then age.
   struct queue {
     std::map<std::pair<std::int64_t, std::uint64_t>, node*> tasks;
@@ -126,11 +144,17 @@ class router {
   template <class Each>
   void candidates(const node& n, Each&& each) const;
   [[nodiscard]] bool feasible(const node& n, candidate c) const;
-  [[nodiscard]] bool available(const node& n, candidate c) const;
+  [[nodiscard]] bool available(const node& n, candidate c, std::span<node* const> lenders) const;
   [[nodiscard]] bool yields(const node& n, candidate c) const;
+  [[nodiscard]] bool wanted_above(const node& n, std::int32_t device, const tag& t) const;
+  [[nodiscard]] static bool lends(const node& lender, const reservation::entry& e,
+                                  std::int32_t device, const tag& t);
+  [[nodiscard]] static std::vector<node*> lenders_of(node& n);
   [[nodiscard]] double score(const node& n, candidate c) const;
-  [[nodiscard]] std::optional<candidate> choose(const node& n, std::int32_t host) const;
-  void reserve(node& n, candidate c);
+  [[nodiscard]] std::optional<choice> choose(node& n, std::int32_t host) const;
+  void reserve(node& n, const choice& chosen);
+  static std::int64_t follow(node& n, node& lender, std::int32_t device, const tag& t,
+                             std::int64_t wanted);
   void give_back(node& n);
   [[nodiscard]] bool ended_meanwhile(node& n);
   void park(node& n);

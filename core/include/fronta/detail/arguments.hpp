@@ -33,6 +33,23 @@ template <class T, class Allocator>
 struct device_data<std::vector<T, Allocator>> : device_data<T> {};
 template <class T>
 struct device_data<std::optional<T>> : device_data<T> {};
+
+/// Whether a value, or a part of it, is of use on the device alone where a GPU task made it: GPU
+/// tasks that take it go there. Specialise it as false for device data that follows its readers.
+template <class T>
+struct device_bound : device_data<T> {};
+template <class A, class B>
+struct device_bound<std::pair<A, B>> : std::disjunction<device_bound<A>, device_bound<B>> {};
+template <class... As>
+struct device_bound<std::tuple<As...>> : std::disjunction<device_bound<As>...> {};
+template <class T, std::size_t N>
+struct device_bound<std::array<T, N>> : device_bound<T> {};
+template <class T, class Allocator>
+struct device_bound<std::vector<T, Allocator>> : device_bound<T> {};
+template <class T>
+struct device_bound<std::optional<T>> : device_bound<T> {};
+template <class K, class T, class Compare, class Allocator>
+struct device_bound<std::map<K, T, Compare, Allocator>> : device_bound<T> {};
 }  // namespace fronta::gpu
 
 namespace fronta {

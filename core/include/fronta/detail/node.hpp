@@ -5,6 +5,7 @@
 #include <fronta/task_options.hpp>
 #include <fronta/time.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -171,6 +172,8 @@ class node {
   bool watched = false;       // waits for an input of another owner; the executor keeps a list
   // A GPU task whose value names device memory and that runs once: see readable_early.
   bool early_value = false;
+  // A GPU task whose value is of use at the place `made_at` alone.
+  bool device_bound = false;
   // Its host part and its work on the device are over, and a worker is to end the run. Written
   // before it goes to that worker's queue.
   bool device_ended = false;
@@ -229,12 +232,36 @@ class recipe {
   virtual ~recipe() = default;
 };
 
+// GPU tasks that have one amount in turn: on the device each stands behind the one before it. In
+// use is the most that any of them needs until the last has left, in whatever order they leave, so
+// nothing comes free under one that is still on the device. A task leaves before its node goes, so
+// nobody is kept. Guarded by the router's mutex.
+struct succession {
+  struct holder {
+    const node* task;
+    std::int64_t units;
+  };
+  std::vector<holder> holders;  // in stream order
+  [[nodiscard]] std::int64_t units() const noexcept {
+    std::int64_t most = 0;
+    for (const auto& h : holders) most = std::max(most, h.units);
+    return most;
+  }
+  // What comes free.
+  std::int64_t leave(const node& n) noexcept {
+    const auto before = units();
+    std::erase_if(holders, [&](const holder& h) { return h.task == &n; });
+    return before - units();
+  }
+};
+
 // Which amounts a routed task holds. Guarded by the router's mutex.
 struct reservation {
   struct entry {
     std::int32_t place;  // -1: executor-wide
     std::string tag;
     std::int64_t units;
+    std::shared_ptr<succession> turn = nullptr;  // null: nobody else has a part in it
   };
   bool held = false;
   std::int32_t host_place = -1;
@@ -279,6 +306,7 @@ struct task_extra {
   std::uint64_t sequence = 0;     // order among the router's waiting tasks; guarded by its mutex
   std::uint32_t passed_over = 0;  // how often the router served a later one first; likewise
   std::vector<std::pair<std::int32_t, std::size_t>> input_bytes;  // per place; set when ready
+  std::int32_t bound_to = -1;  // the device that its inputs are bound to; likewise
   [[nodiscard]] std::size_t bytes_at(std::int32_t place) const noexcept {
     for (const auto& [at, bytes] : input_bytes) {
       if (at == place) return bytes;

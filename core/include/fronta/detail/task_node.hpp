@@ -217,6 +217,7 @@ class task_node final : public state<typename body<F, Arguments...>::result> {
       : state<result>(readers, 1 + edge_store<known>::embedded),
         body_(std::in_place, std::forward<Init>(init)...) {
     this->early_value = body_type::on_gpu && gpu::device_data<result>::value;
+    this->device_bound = body_type::on_gpu && gpu::device_bound<result>::value;
   }
   ~task_node() {
     if (!gone_) destroy_quietly(body_);
