@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wait_graph.hpp"
 
+#include <fronta/detail/deadlock.hpp>
 #include <fronta/errors.hpp>
 
 #include <algorithm>
@@ -46,7 +47,18 @@ class checker {
     }
   }
 
-  bool can_end(wait_entry& wanted) {
+  bool can_end(const wait_entry& wanted) { return grow_until(&wanted); }
+  bool can_end(node& n) {
+    grow_until(nullptr);
+    std::erase_if(known_, [](const auto& k) { return !k.second; });
+    return task_can_end(n, 0);
+  }
+  // After can_end was false: the tag that was missing, if it was one.
+  [[nodiscard]] const std::string& missing_tag() const noexcept { return missing_tag_; }
+
+ private:
+  // False when that is not among those that can end.
+  bool grow_until(const wait_entry* wanted) {
     for (bool grown = true; grown;) {
       grown = false;
       std::erase_if(known_, [](const auto& k) { return !k.second; });  // may be able to end now
@@ -56,16 +68,13 @@ class checker {
         std::erase_if(stuck_, [&](node* n) {
           return std::ranges::find(entry->tasks, n) != entry->tasks.end();
         });
-        if (entry.get() == &wanted) return true;
+        if (entry.get() == wanted) return true;
         grown = true;
       }
     }
     return false;
   }
-  // After can_end was false: the tag that was missing, if it was one.
-  [[nodiscard]] const std::string& missing_tag() const noexcept { return missing_tag_; }
 
- private:
   bool satisfiable(const wait_entry& entry) {
     const auto ends = [&](node* n) { return task_can_end(*n, 0); };
     return entry.mode == wait_mode::all ? std::ranges::all_of(entry.awaited, ends)
@@ -137,6 +146,18 @@ bool obviously_ends(const graph& g, const node& n) {
   }
 }
 
+// What was looked at may be gone by now: then its end, user code, runs outside the lock, so declare
+// it before that.
+struct kept_nodes {
+  std::vector<node*> nodes;
+  kept_nodes() = default;
+  kept_nodes(const kept_nodes&) = delete;
+  kept_nodes& operator=(const kept_nodes&) = delete;
+  ~kept_nodes() {
+    for (auto* n : nodes) n->drop_keeper();
+  }
+};
+
 [[noreturn]] void throw_deadlock(const wait_entry& entry, const std::string& tag) {
   std::vector<std::string> names;
   for (const auto* list : {&entry.tasks, &entry.awaited}) {
@@ -163,13 +184,7 @@ wait_entry* enter_wait(std::span<node* const> awaited, wait_mode mode) {
     if (c->task != nullptr) entry->tasks.push_back(c->task);
   }
   auto* const raw = entry.get();
-  // What was looked at may be gone by now: then its end, user code, runs outside the lock.
-  struct kept_nodes {
-    std::vector<node*> nodes;
-    ~kept_nodes() {
-      for (auto* n : nodes) n->drop_keeper();
-    }
-  } kept;
+  kept_nodes kept;
   const std::lock_guard lock(g.mutex);
   g.entries.push_back(std::move(entry));
   // A deadlock, or no memory to look for one: the wait does not begin.
@@ -190,6 +205,21 @@ wait_entry* enter_wait(std::span<node* const> awaited, wait_mode mode) {
   }
   undo.entry = nullptr;
   return raw;
+}
+
+std::exception_ptr deadlock_of(node& n) {
+  auto& g = waits();
+  kept_nodes kept;
+  const std::lock_guard lock(g.mutex);
+  if (g.entries.empty()) return nullptr;
+  checker check(g, kept.nodes);
+  if (check.can_end(n)) return nullptr;
+  const auto& tag = check.missing_tag();
+  return std::make_exception_ptr(
+      deadlock_error("task \"" + n.name() + "\": it could never start, since tag \"" + tag +
+                         "\" of the only place that will do is held by tasks that wait for it; "
+                         "return from the task that holds it before waiting, or ask for less",
+                     tag, {n.name()}));
 }
 
 void leave_wait(wait_entry* entry) noexcept {

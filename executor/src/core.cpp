@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core.hpp"
 
+#include <fronta/detail/deadlock.hpp>
 #include <fronta/errors.hpp>
 #include <fronta/trace.hpp>
 
@@ -262,20 +263,31 @@ void executor_core::make_ready(node& n, bool next) noexcept {
     pool_->launch(launched_task(n), pool_place_, how);
     return;
   }
+  const kept_node keep(n);  // a waiting task may start, and end, at any moment
+  std::optional<router::target> to;
+  bool bound = false;
   try {
     note_inputs(n);
-    const kept_node keep(n);  // a waiting task may start, and end, at any moment
-    if (const auto to = router_.route(n)) {
-      to->to->launch(launched_task(n), to->local_place, how);
-    } else {
-      if (!options_.no_worker_timeout.infinite()) watch_for_place(n);
-      // The canceller may have looked before it waited.
-      if (cancelling_.load(std::memory_order_seq_cst)) cancel(n, cancelled_by_shutdown);
-    }
+    bound = x->bound_to >= 0;
+    to = router_.route(n);
   } catch (...) {
     abort(n, std::current_exception());
     n.drop_keeper();
+    return;
   }
+  if (to) {
+    to->to->launch(launched_task(n), to->local_place, how);
+    return;
+  }
+  try {
+    if (!options_.no_worker_timeout.infinite()) watch_for_place(n);
+    // A wait for it may have begun when it still could have gone elsewhere.
+    if (auto stuck = bound ? deadlock_of(n) : nullptr) abort(n, std::move(stuck));
+  } catch (...) {
+    abort(n, std::current_exception());  // the queue where it waits has its entry's keeper
+  }
+  // The canceller may have looked before it waited.
+  if (cancelling_.load(std::memory_order_seq_cst)) cancel(n, cancelled_by_shutdown);
 }
 
 // Starts or stops the no-worker clock of waiting tasks, and starts those that have a place now.

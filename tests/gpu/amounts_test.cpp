@@ -686,6 +686,19 @@ TEST(DeviceBound, ReadersOnOneDeviceDoNotHoldUpThoseOnAnother) {
   busy.wait();
 }
 
+// When it began to wait, the other device would still have done.
+TEST(DeviceBound, AWaitForAReaderThatCannotGoElsewhereIsADeadlock) {
+  executor ex{threads{.workers = 1}, devices(2)};
+  const auto outer = ex.submit(on("gpu:0", whole), [] {
+    const auto inner = fronta::this_task::executor();
+    const auto made = inner.submit({.place_on = "gpu:0"}, number, 1);
+    inner.submit({.name = "reader", .needs = {{"gpu", 1}}}, plus_one, made).result();
+  });
+  EXPECT_THAT([&] { outer.get(); }, testing::ThrowsMessage<fronta::deadlock_error>(
+                                        AllOf(HasSubstr("\"reader\""), HasSubstr("tag \"gpu\""))));
+  EXPECT_EQ(ex.submit(on("gpu:0", whole), [] { return 1; }).get(), 1);
+}
+
 TEST(DeviceBound, InputsOnTwoDevicesAreRefusedByName) {
   executor ex{threads{.workers = 2}, devices(2)};
   const auto a = ex.submit({.place_on = "gpu:0"}, number, 1);
