@@ -9,8 +9,10 @@
 
 #include <gtest/gtest.h>
 
+#include <support/gate.hpp>
 #include <support/host_kernel.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -33,7 +35,7 @@ using fronta::gpu::buffer;
 using fronta::gpu::simulated;
 using fronta::gpu::stream;
 using fronta::gpu::time_model;
-using fronta::test::host_kernel;
+using fronta::test::gate;
 using fronta::test::run_on;
 
 // Amounts that are in use, in quarters, as the device itself sees it.
@@ -89,10 +91,19 @@ TEST(AmountsStress, NoMoreIsInUseThanThereIs) {
   for (std::uint64_t seed = 0; seed < 30; ++seed) {
     std::mt19937_64 random(seed);
     both_devices meters;
-    executor ex{threads{.workers = 2}, simulated{.devices = 2,
-                                                 .streams = 1 + static_cast<int>(seed % 4),
-                                                 .model = time_model::instant(),
-                                                 .seed = seed}};
+    simulated config{.devices = 2, .streams = 2 + static_cast<int>(seed % 3), .seed = seed};
+    if (seed % 2 == 0) {
+      config.model = time_model::instant();
+    } else {
+      config.model.jitter = 1;
+    }
+    gate go;
+    executor ex{threads{.workers = 2}, config};
+    // In every third run as much as may be is enqueued before anything runs.
+    if (seed % 3 != 0) go.open();
+    for (const char* at : {"gpu:0", "gpu:1"}) {
+      ex.post({.place_on = at}, [&go](stream& s) { run_on(s, [&go] { go.wait(); }); });
+    }
     std::vector<future<buffer<int>>> made[2];
     std::vector<fronta::any_future> all;
     for (int i = 0; i < 8; ++i) {
@@ -108,8 +119,8 @@ TEST(AmountsStress, NoMoreIsInUseThanThereIs) {
       task_options o;
       if (quarters != 0) o.needs = {{"gpu", quarters / 4.0}};
       if (random() % 4 == 0) o.priority = static_cast<int>(random() % 3) - 1;
-      if (random() % 12 == 0) o.timeout = std::chrono::microseconds(random() % 1'000);
-      if (random() % 12 == 0) o.retries = 1;
+      if (random() % 40 == 0) o.timeout = std::chrono::microseconds(random() % 1'000);
+      if (random() % 15 == 0) o.retries = 1;
       if (random() % 20 == 0) {
         o.timeout = {};
         o.needs = {{"gpu", 1}};
@@ -120,12 +131,14 @@ TEST(AmountsStress, NoMoreIsInUseThanThereIs) {
         }));
         continue;
       }
-      // Mostly the newest: chains.
+      // Chains, and several that follow one.
       const auto pick = [&] {
         const auto size = there.size();
-        return random() % 3 == 0 ? random() % size : size - 1 - random() % 2;
+        return size - 1 - random() % std::min<std::size_t>(size, 6);
       };
-      const bool fails = random() % 15 == 0;
+      const bool fails = random() % 40 == 0;
+      const auto first = pick();
+      const auto second = random() % 4 == 0 ? pick() : first;
       there.push_back(ex.submit(
           o,
           [&meters, quarters, fails](stream& s, const buffer<int>& a, const buffer<int>&) {
@@ -133,11 +146,13 @@ TEST(AmountsStress, NoMoreIsInUseThanThereIs) {
             use(s, here(meters), quarters);
             return a;
           },
-          there[pick()], there[pick()]));
+          there[first], there[second]));
       all.push_back(there.back());
-      if (random() % 8 == 0) all[random() % all.size()].cancel();
+      if (random() % 12 == 0) {
+        all[all.size() - 1 - random() % std::min<std::size_t>(all.size(), 4)].cancel();
+      }
       // What has failed fails all that follow.
-      if (random() % 10 == 0) {
+      if (random() % 5 == 0) {
         there.push_back(
             ex.submit({.needs = {{"gpu", 0.25}}, .place_on = &there == made ? "gpu:0" : "gpu:1"},
                       [&](stream& s) {
@@ -146,6 +161,7 @@ TEST(AmountsStress, NoMoreIsInUseThanThereIs) {
                       }));
       }
     }
+    go.open();
     for (const auto& f : all) f.wait();
     // A task that timed out is done before its code has ended.
     for (const auto& there : made) {
