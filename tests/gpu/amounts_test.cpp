@@ -430,8 +430,8 @@ enum class ends_by { cancellation, timeout, failure_of_another_input, timeout_of
 
 class AmountsLent : public testing::TestWithParam<ends_by> {};
 
-// The successor has them and has not begun; the lender is still on the device.
 //
+// The successor has them and has not begun; the lender is still on the device.
 TEST_P(AmountsLent, AreNotGivenOutTwiceWhenTheSuccessorEndsFirst) {
   const auto limit = [](ends_by who, task_options o) {
     if (GetParam() == who) o.timeout = 1s;
