@@ -52,6 +52,8 @@ void report_current(const char* context) noexcept {
 
 void add_callback(node& n, std::unique_ptr<callback_edge> callback) noexcept {
   callback->kind = edge_kind::callback;
+  // Relaxed: who asks is the last reader, and sees what former ones did.
+  n.had_callbacks.store(true, std::memory_order_relaxed);
   callback->fire = [](edge& self, node& source) noexcept {
     const std::unique_ptr<callback_edge> owned(static_cast<callback_edge*>(&self));
     try {

@@ -369,8 +369,10 @@ void finish_device_run(node& n) {
       x.device_result = run_result::error;
     }
   }
-  if (const auto last = std::move(x.at_device_end)) {
+  const auto last = std::move(x.at_device_end);
+  if (last != nullptr) {
     if (x.device_result == run_result::value && !n.done()) last->ended();
+    last->release();
   }
   if (of_input) {
     finish_run(n, run_result::error);

@@ -350,6 +350,7 @@ void executor_core::note_inputs(node& n) {
     } else {
       known.bytes.emplace_back(input->made_at, input->value_bytes());
     }
+    if (!input->device_movable || input->readable_early()) known.draw.push_back(input->made_at);
     // Another executor counts places of its own.
     if (!input->device_bound || input->host != this) continue;
     if (known.bound < 0) known.bound = input->made_at;

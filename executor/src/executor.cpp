@@ -227,6 +227,14 @@ std::int16_t executor_ref::place_index(const std::string& name) const {
   });
 }
 
+void executor_ref::put(std::int16_t place, detail::data_block* numbers) const {
+  if (place < 0 || numbers == nullptr) return;
+  look_at(checked("scatter"), generation_, "scatter", [&](detail::executor_core& core) {
+    const auto [to, local] = core.routes().launching_place(place);
+    to->put(local, *numbers);
+  });
+}
+
 executor_ref executor_of(const detail::node& n) noexcept {
   auto& c = static_cast<const detail::executor_core*>(n.host)->control();
   return {&c, c.generation.load(std::memory_order_relaxed)};

@@ -15,6 +15,8 @@ const task_options& options_of(const node& n) { return n.extra()->options; }
 
 // How many bytes rather move than that a task waits for one before it: 100 µs of copying.
 constexpr double bytes_for_a_turn = 1 << 20;
+// … than that a GPU task waits for one before it on the device: 5 µs at 25 GB/s.
+constexpr double bytes_for_a_gpu_turn = 1 << 17;
 
 }  // namespace
 
@@ -399,9 +401,11 @@ double router::score(const node& n, candidate c) const {
     }
   }
   if (n.extra()->on_gpu) {
-    // Types may hide device memory, which is of use on its own device alone.
-    if (n.extra()->bytes_at(c.device) != 0) result += 1e12;
-    result -= static_cast<double>(device->owner->load_at(device->local));
+    if (std::ranges::find(n.extra()->drawn_to, c.device) != n.extra()->drawn_to.end()) {
+      result += 1e12;
+    }
+    result -=
+        bytes_for_a_gpu_turn * static_cast<double>(device->owner->load_at(device->local));
   }
   if (load > shares) result -= bytes_for_a_turn * (load - shares) / shares;
   return result - 1e-3 * load;
@@ -563,6 +567,7 @@ void router::note_inputs(node& n, input_places inputs) {
   const std::lock_guard lock(mutex_);
   auto& x = *n.extra();
   x.input_bytes = std::move(inputs.bytes);
+  x.drawn_to = std::move(inputs.draw);
   const auto is_device = [&](std::int32_t at) {
     return at >= 0 && static_cast<std::size_t>(at) < places_.size() &&
            places_[static_cast<std::size_t>(at)].devices &&

@@ -65,12 +65,14 @@ class router {
   /// Whether tasks that need one cpu share alone may bypass the router: one hosting pool.
   [[nodiscard]] std::optional<target> only_pool() const;
 
-  /// Of a ready task: how many bytes of its inputs lie where, and to which devices they are bound
-  /// (-1: none; two are enough to know that it cannot run).
+  /// Of a ready task: how many bytes of its inputs lie where, to which devices they are bound (-1:
+  /// none; two are enough to know that it cannot run), and which draw it in spite of other work
+  /// there: types may hide device memory, and who goes behind an input waits for it anyway.
   struct input_places {
     std::vector<std::pair<std::int32_t, std::size_t>> bytes;
     std::int32_t bound = -1;
     std::int32_t also_bound = -1;
+    std::vector<std::int32_t> draw;
   };
   /// Throws unsatisfiable_error when no one device will do for all inputs.
   void note_inputs(node& n, input_places inputs);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fronta/gpu/backend.hpp>
 
+#include <fronta/detail/worker.hpp>
 #include <fronta/detail/yield_point.hpp>
 #include <fronta/gpu/cuda.hpp>
 
@@ -8,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <limits>
 #include <memory>
@@ -16,6 +18,7 @@
 #include <numeric>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -84,12 +87,27 @@ struct lane_stream final : stream {
   lane_stream(std::shared_ptr<detail::device_context> on, stream_handle s, lane& l)
       : stream(on, s), of_device(std::move(on)), of(l) {}
   void begin(node& n) {
-    auto memory = std::make_unique<detail::task_memory>(of_device);
+    auto memory = std::make_unique<detail::task_memory>(of_device, n.name());
     memory_ = memory.get();
     n.extra()->at_device_end = std::move(memory);
   }
+  [[nodiscard]] bool gives_to_host() const noexcept { return memory_->gives_to_host(); }
   std::shared_ptr<detail::device_context> of_device;
   lane& of;
+};
+
+// A device's stream for copies that somebody waits for, outside of any task.
+struct lone_stream final : stream {
+  explicit lone_stream(const std::shared_ptr<detail::device_context>& on)
+      : stream(on, on->fetches()), memory(on, {}) {
+    memory_ = &memory;
+  }
+  void put(fronta::detail::data_block& b) {
+    on().make_current();
+    static_cast<void>(bring(b));
+    synchronize();
+  }
+  detail::task_memory memory;
 };
 
 // A stream with what a host part needs of it.
@@ -208,9 +226,18 @@ lane& place::take(const std::vector<issued_input>& inputs) {
   for (const auto& [load, i] : order) {
     if (lanes_[i]->host_part.try_lock()) return *lanes_[i];
   }
-  // Host parts do not block, so one of them is about to let go.
+  // One of them is about to let go, unless it waits for memory: then a worker is needed to end the
+  // tasks that have it.
   auto& least = *lanes_[order.front().second];
+  const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(50);
+  while (std::chrono::steady_clock::now() < until) {
+    if (least.host_part.try_lock()) return least;
+    std::this_thread::yield();
+  }
+  auto* const worker = fronta::detail::this_worker;
+  if (worker != nullptr) worker->begin_block(true);
   least.host_part.lock();
+  if (worker != nullptr) worker->end_block();
   return least;
 }
 
@@ -284,15 +311,16 @@ class device_backend final : public backend, public fronta::detail::device_host 
     return p.context().on().fault_code() != 0 ? lost : p.unfinished();
   }
 
+  void put(std::size_t at, fronta::detail::data_block& numbers) override {
+    auto& p = *places_[at];
+    p.context().require_alive("an array was scattered to it");
+    lone_stream(p.shared_context()).put(numbers);
+  }
+
   stream& open_stream(node& n) override {
     auto& p = place_of(n);
     auto& d = p.context().on();
-    if (d.fault_code() != 0) {
-      throw device_lost_error(p.context().place() + ": the device was lost (" + d.fault_text() +
-                                  ") before task \"" + n.name() +
-                                  "\" began; run it elsewhere, or start the program anew",
-                              d.fault_code(), p.context().place());
-    }
+    if (d.fault_code() != 0) p.context().require_alive("task \"" + n.name() + "\" began");
     const auto inputs = issued_inputs(n);
     auto& l = p.take(inputs);
     try {
@@ -312,10 +340,12 @@ class device_backend final : public backend, public fronta::detail::device_host 
     }
   }
   bool close_stream(stream& s, node&) noexcept override {
-    auto& l = static_cast<lane_stream&>(s).of;
+    auto& shown = static_cast<lane_stream&>(s);
+    auto& l = shown.of;
     const auto& of = l.of();
+    const bool on_device_alone = !shown.gives_to_host();
     l.close();
-    if (of.unfinished() > most_ahead) return false;
+    if (!on_device_alone || of.unfinished() > most_ahead) return false;
     // Not only when tasks are ahead: memory goes back on a worker, after the device has ended.
     const auto memory = of.context().on().memory();
     return memory.free_bytes >= memory.total_bytes / 2;

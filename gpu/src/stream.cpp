@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fronta/gpu/stream.hpp>
 
+#include <fronta/detail/worker.hpp>
+
+#include "array_copy.hpp"
 #include "context.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -18,6 +22,18 @@ constexpr unsigned most_threads_z = 64;
 
 constexpr int invalid_value = 1;
 
+// A new block's only handle.
+struct array_handle {
+  explicit array_handle(fronta::detail::data_block* b) noexcept : of(b) {}
+  ~array_handle() {
+    if (of != nullptr) of->drop_handle();
+  }
+  array_handle(const array_handle&) = delete;
+  array_handle& operator=(const array_handle&) = delete;
+  fronta::detail::data_block* pass_on() noexcept { return std::exchange(of, nullptr); }
+  fronta::detail::data_block* of;
+};
+
 std::string to_string(extent e) {
   return std::to_string(e.x) + " x " + std::to_string(e.y) + " x " + std::to_string(e.z);
 }
@@ -29,7 +45,10 @@ namespace detail {
 block::block(std::shared_ptr<device_context> on, void* data, std::size_t bytes) noexcept
     : on_(std::move(on)), data_(data), bytes_(bytes) {}
 
-block::~block() { on_->on().deallocate(on_->frees(), data_); }
+block::~block() {
+  on_->on().deallocate(on_->frees(), data_);
+  on_->freed();
+}
 
 void throw_wrong_device(const device_context& has, const device_context& wanted) {
   throw launch_error("gpu::stream: a buffer of " + has.place() + " was given to a stream of " +
@@ -79,6 +98,11 @@ void stream::check(const char* name, extent grid, extent block) const {
 void stream::enqueue(std::unique_ptr<work> w) { device_->enqueue(handle_, std::move(w)); }
 
 std::shared_ptr<detail::block> stream::make_block(std::size_t elements, std::size_t each) {
+  const auto bytes = checked_bytes(elements, each);
+  return bytes != 0 ? make_block(bytes) : nullptr;
+}
+
+std::size_t stream::checked_bytes(std::size_t elements, std::size_t each) const {
   const auto bytes = elements * each;
   if (elements != 0 && bytes / elements != each) {
     throw device_bad_alloc(
@@ -86,8 +110,11 @@ std::shared_ptr<detail::block> stream::make_block(std::size_t elements, std::siz
             std::to_string(each) + " bytes are more than any device has; ask for less",
         std::numeric_limits<std::size_t>::max(), device_->memory().free_bytes, {});
   }
-  if (bytes == 0) return nullptr;
-  auto* const p = device_->allocate(handle_, bytes);
+  return bytes;
+}
+
+std::shared_ptr<detail::block> stream::make_block(std::size_t bytes) {
+  auto* const p = context_->allocate(handle_, bytes, *memory_);
   std::shared_ptr<detail::block> made;
   try {
     made = std::make_shared<detail::block>(context_, p, bytes);
@@ -100,8 +127,135 @@ std::shared_ptr<detail::block> stream::make_block(std::size_t elements, std::siz
   return made;
 }
 
-void stream::copy_bytes(void* to, const void* from, std::size_t bytes, copy_kind kind) {
-  if (bytes != 0) device_->copy(handle_, to, from, bytes, kind);
+// ---- Arrays.
+
+fronta::detail::data_block* stream::new_array(std::size_t elements, std::size_t each) {
+  const auto bytes = checked_bytes(elements, each);
+  if (bytes == 0) return nullptr;
+  array_handle made(new fronta::detail::remote_block(bytes));
+  auto memory = make_block(bytes);
+  const std::lock_guard lock(made.of->mutex);
+  made.of->filling = memory_->filling();
+  add_copy(*made.of, std::move(memory), false);
+  return made.pass_on();
+}
+
+// With the block's mutex held.
+detail::array_copy* stream::find_here(const fronta::detail::data_block& b) const {
+  const auto at = std::ranges::find(b.copies, static_cast<const void*>(context_.get()),
+                                    &fronta::detail::data_copy::memory);
+  return at != b.copies.end() ? static_cast<detail::array_copy*>(at->get()) : nullptr;
+}
+
+// With the block's mutex held.
+detail::array_copy& stream::add_copy(fronta::detail::data_block& b,
+                                     std::shared_ptr<detail::block> memory, bool arrives) {
+  b.copies.reserve(b.copies.size() + 1);
+  event_handle arrived = nullptr;
+  if (arrives) {
+    arrived = context_->take_event();
+    try {
+      device_->record(handle_, arrived);
+    } catch (...) {
+      context_->give_event(arrived);
+      throw;
+    }
+  }
+  auto made = std::make_unique<detail::array_copy>(b, std::move(memory), arrived);
+  context_->arrays().add(*made);
+  auto& added = *made;
+  b.copies.push_back(std::move(made));
+  return added;
+}
+
+// With the block's mutex held.
+void stream::copy_here(detail::block& to, fronta::detail::data_block& from) {
+  // From this device, the host or another device, whichever is first: by speed.
+  auto* found = find_here(from);
+  if (found == nullptr && from.is_on_host()) {
+    copy_bytes(to.data(), from.on_host(), to.bytes());
+    return;
+  }
+  if (found == nullptr) found = static_cast<detail::array_copy*>(from.any_copy());
+  auto& source = *found;
+  source.numbers()->context().require_alive("its arrays were copied");
+  source.go_behind(*device_, handle_);
+  memory_->use(source.numbers());
+  const bool same = source.memory() == context_.get();
+  device_->copy(handle_, to.data(), source.numbers()->data(), to.bytes(),
+                same ? copy_kind::on_device : copy_kind::between);
+}
+
+void* stream::bring(fronta::detail::data_block& b) {
+  if (b.bytes() == 0) return nullptr;
+  const auto use_here = [&]() -> void* {
+    auto* const here = find_here(b);
+    if (here == nullptr) return nullptr;
+    here->go_behind(*device_, handle_);
+    memory_->use(here->numbers());
+    context_->arrays().used(*here);
+    return here->numbers()->data();
+  };
+  {
+    const std::lock_guard lock(b.mutex);
+    if (auto* const data = use_here()) return data;
+  }
+  // Not under the mutex, since it may wait for other tasks.
+  auto memory = make_block(b.bytes());
+  const std::lock_guard lock(b.mutex);
+  if (auto* const data = use_here()) return data;
+  copy_here(*memory, b);
+  return add_copy(b, std::move(memory), true).numbers()->data();
+}
+
+void* stream::bring_to_write(fronta::detail::data_block*& b) {
+  if (!b->sole_handle()) {
+    array_handle made(new fronta::detail::remote_block(b->bytes()));
+    auto memory = make_block(b->bytes());
+    const std::lock_guard new_lock(made.of->mutex);
+    {
+      const std::lock_guard lock(b->mutex);
+      copy_here(*memory, *b);
+    }
+    made.of->filling = memory_->filling();
+    auto* const data = add_copy(*made.of, std::move(memory), false).numbers()->data();
+    std::exchange(b, made.pass_on())->drop_handle();
+    return data;
+  }
+  auto* const data = bring(*b);
+  const std::lock_guard lock(b->mutex);
+  b->filling = memory_->filling();
+  b->forget_host();
+  std::erase_if(b->copies, [&](const auto& c) { return c->memory() != context_.get(); });
+  return data;
+}
+
+void stream::synchronize() {
+  auto* const e = context_->take_event();
+  bool there = false;
+  try {
+    device_->record(handle_, e);
+    there = device_->synchronize(e);
+  } catch (...) {
+    context_->give_event(e);
+    throw;
+  }
+  context_->give_event(e);
+  if (!there) context_->require_alive("a host part waited for it");
+}
+
+stream& detail::stream_for_view() {
+  const auto* const c = fronta::detail::this_context;
+  if (c == nullptr || c->stream == nullptr) {
+    throw invalid_state_error(
+        "array: a gpu::view of it exists only in the host part of a GPU task; take gpu::stream& as "
+        "the callable's first parameter");
+  }
+  return *c->stream;
+}
+
+void stream::copy_bytes(void* to, const void* from, std::size_t bytes) {
+  if (bytes != 0) context_->uploads().upload(handle_, to, from, bytes);
 }
 
 void stream::copy_back(void* to, const void* from, std::size_t bytes) {

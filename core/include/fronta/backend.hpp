@@ -17,6 +17,10 @@
 /// `std::unique_ptr<fronta::backend> make_backend(Config)`, so that anybody can write one.
 namespace fronta {
 
+namespace detail {
+class data_block;
+}
+
 /// How far a predecessor must have come before a dependent may be launched here.
 /// `key`: launched (its value is fetched by name). `issued`: enqueued on the device (the backend
 /// orders the two itself). `done`: finished, as the host sees it.
@@ -115,6 +119,8 @@ class backend {
   virtual bool revoke(std::uint64_t /*id*/, bool /*by_force*/) noexcept { return false; }
   /// A cancelling shutdown: cancel what is queued, and what is launched from now on.
   virtual void cancel_pending() noexcept {}
+  /// Puts an array's numbers at a place, for tasks to come. Blocks. Throws when there is no room.
+  virtual void put(std::size_t /*place*/, detail::data_block& /*numbers*/) {}
   /// Brings a value here that was reported remote. Throws when it is lost.
   virtual void fetch(std::uint64_t /*id*/) {}
   /// How many tasks are queued and running, to choose between places.

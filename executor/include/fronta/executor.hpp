@@ -156,8 +156,9 @@ class executor_ref {
   auto map(map_options options, F fn, Ranges&&... inputs) const;
 
   /// A ready future of the value, for use as a shared argument. The value is moved in once and
-  /// never copied. `place` names where it counts as lying (tasks follow their bytes); throws
-  /// `unsatisfiable_error` for an unknown one.
+  /// never copied. `place` names where it counts as lying (tasks follow their bytes); the numbers
+  /// of an `array` are copied there when that is a device, which blocks. Throws
+  /// `unsatisfiable_error` for an unknown place, `device_bad_alloc` where there is no room.
   template <class T>
   future<std::decay_t<T>> scatter(T&& value, const std::string& place = {}) const;
   /// A future per element, spread over the places that run tasks by their cpu shares. Throws
@@ -196,6 +197,7 @@ class executor_ref {
   // Each as often as it has cpu shares, in rounds.
   [[nodiscard]] std::vector<std::string> hosting_places() const;
   [[nodiscard]] std::int16_t place_index(const std::string& name) const;
+  void put(std::int16_t place, detail::data_block* numbers) const;
 
   template <bool Options, class F, class... Args>
   auto submit_with(const task_options* options, F&& fn, Args&&... args) const {
@@ -360,6 +362,7 @@ void executor_ref::start_post(const task_options* options, F&& fn, Args&&... arg
 template <class T>
 future<std::decay_t<T>> executor_ref::scatter(T&& value, const std::string& place) const {
   const auto at = place_index(place);
+  if constexpr (detail::is_array<std::decay_t<T>>) put(at, detail::array_access::block(value));
   promise<std::decay_t<T>> made;
   auto result = made.get_future();
   detail::future_access::get(result)->made_at = at;

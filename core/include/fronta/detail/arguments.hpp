@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <fronta/array.hpp>
 #include <fronta/future.hpp>
 
 #include <array>
@@ -18,11 +19,13 @@ namespace fronta::gpu {
 class stream;
 
 /// Whether a value names device memory and holds nothing that the device has still to give the
-/// host: gpu::buffer, and pairs, tuples, arrays, vectors and optionals of such. What a GPU task
-/// returns of such a type the next GPU task may have before the work on it has ended, since its own
-/// work goes behind. Specialise it for own structs of buffers.
+/// host: gpu::buffer, fronta::array, and pairs, tuples, arrays, vectors and optionals of such. What
+/// a GPU task returns of such a type the next GPU task may have before the work on it has ended,
+/// since its own work goes behind. Specialise it for own structs of buffers.
 template <class T>
 struct device_data : std::false_type {};
+template <class T>
+struct device_data<fronta::array<T>> : std::true_type {};
 template <class A, class B>
 struct device_data<std::pair<A, B>> : std::conjunction<device_data<A>, device_data<B>> {};
 template <class A, class... As>
@@ -38,6 +41,8 @@ struct device_data<std::optional<T>> : device_data<T> {};
 /// tasks that take it go there. Specialise it as false for device data that follows its readers.
 template <class T>
 struct device_bound : device_data<T> {};
+template <class T>
+struct device_bound<fronta::array<T>> : std::false_type {};
 template <class A, class B>
 struct device_bound<std::pair<A, B>> : std::disjunction<device_bound<A>, device_bound<B>> {};
 template <class... As>
@@ -306,8 +311,8 @@ struct moved_argument {
     auto& s = *future_access::get(value);
     // An edge of less than `done` does not say that the value is there.
     if (!s.readable_early()) static_cast<void>(value.result());
-    // What may be taken early is not moved out: callbacks of the input may be reading it.
-    if (!reads_early && s.sole_reader()) {
+    // What may be taken early is not moved out where callbacks of the input may be reading it.
+    if (s.sole_reader() && (!reads_early || !s.had_callbacks.load(std::memory_order_relaxed))) {
       s.mark_taken();
       return std::tuple<T&&>(std::move(s.value()));
     }

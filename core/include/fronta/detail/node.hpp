@@ -174,9 +174,13 @@ class node {
   bool early_value = false;
   // A GPU task whose value is of use at the place `made_at` alone.
   bool device_bound = false;
+  // … follows its readers to other places.
+  bool device_movable = false;
   // Its host part and its work on the device are over, and a worker is to end the run. Written
   // before it goes to that worker's queue.
   bool device_ended = false;
+  // A callback was added, by a reader.
+  std::atomic<bool> had_callbacks{false};
   // Some table may revive it: its last reference must be seen to go.
   bool weakly_known = false;
 
@@ -269,11 +273,15 @@ struct reservation {
   std::vector<entry> taken;
 };
 
-// What is left to do, on a worker, when a GPU task's work has ended; then it is destroyed.
+// What is left to do, on a worker, when a GPU task's work has ended; destroyed once its run is
+// over.
 class device_end {
  public:
   virtual ~device_end() = default;
+  // It gave its value: that may need something still.
   virtual void ended() noexcept = 0;
+  // Lets go of what the work used.
+  virtual void release() noexcept = 0;
 };
 
 struct task_extra {
@@ -307,6 +315,7 @@ struct task_extra {
   std::uint32_t passed_over = 0;  // how often the router served a later one first; likewise
   std::vector<std::pair<std::int32_t, std::size_t>> input_bytes;  // per place; set when ready
   std::int32_t bound_to = -1;  // the device that its inputs are bound to; likewise
+  std::vector<std::int32_t> drawn_to;  // devices where it goes if it can; likewise
   [[nodiscard]] std::size_t bytes_at(std::int32_t place) const noexcept {
     for (const auto& [at, bytes] : input_bytes) {
       if (at == place) return bytes;

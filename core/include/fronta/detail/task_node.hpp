@@ -218,6 +218,7 @@ class task_node final : public state<typename body<F, Arguments...>::result> {
         body_(std::in_place, std::forward<Init>(init)...) {
     this->early_value = body_type::on_gpu && gpu::device_data<result>::value;
     this->device_bound = body_type::on_gpu && gpu::device_bound<result>::value;
+    this->device_movable = gpu::device_data<result>::value && !gpu::device_bound<result>::value;
   }
   ~task_node() {
     if (!gone_) destroy_quietly(body_);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <fronta/array.hpp>
 #include <fronta/detail/arguments.hpp>
 #include <fronta/gpu/device.hpp>
 #include <fronta/gpu/errors.hpp>
@@ -64,6 +65,7 @@ class block {
   [[nodiscard]] void* data() const noexcept { return data_; }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
   [[nodiscard]] const device_context& on() const noexcept { return *on_; }
+  [[nodiscard]] device_context& context() const noexcept { return *on_; }
 
  private:
   std::shared_ptr<device_context> on_;
@@ -73,6 +75,10 @@ class block {
 
 [[noreturn]] void throw_wrong_device(const device_context& has, const device_context& wanted);
 [[noreturn]] void throw_sizes(const char* verb, std::size_t to, std::size_t from);
+class array_copy;
+
+// The stream of the GPU task whose host part the calling thread runs; invalid_state_error if none.
+[[nodiscard]] stream& stream_for_view();
 
 }  // namespace detail
 
@@ -151,7 +157,7 @@ class stream {
   template <class T, std::size_t N>
   [[nodiscard]] auto to_device(std::span<T, N> from) {
     auto made = allocate<std::remove_const_t<T>>(from.size());
-    copy_bytes(data_of(made), from.data(), from.size_bytes(), copy_kind::to_device);
+    copy_bytes(data_of(made), from.data(), from.size_bytes());
     return made;
   }
   /// Copies back; the numbers are there when the task is done, and nothing waits for them before.
@@ -172,6 +178,27 @@ class stream {
   template <class T>
   [[nodiscard]] view<T> write(buffer<T>& b) const {
     return {static_cast<T*>(data_of(b)), b.size()};
+  }
+
+  /// An array of uninitialised numbers on this device; this task writes it, what it returns of it
+  /// others read.
+  template <class T>
+  [[nodiscard]] array<T> make_array(std::size_t size) {
+    return array<T>(new_array(size, sizeof(T)));
+  }
+  /// The numbers on this device. Where they are not, they are copied here, from the host or from
+  /// another device, and stay until the device needs the room. Host parameters of the type
+  /// `view<const T>` take an array in the same way.
+  template <class T>
+  [[nodiscard]] view<const T> read(const array<T>& a) {
+    return {static_cast<const T*>(a.block_ != nullptr ? bring(*a.block_) : nullptr), a.size()};
+  }
+  /// The numbers on this device, to be changed by this task: in place when `a` is the last handle,
+  /// else in a copy that `a` then names. Copies elsewhere are forgotten.
+  template <class T>
+  [[nodiscard]] view<T> write(array<T>& a) {
+    if (a.empty()) return {};
+    return {static_cast<T*>(bring_to_write(a.block_)), a.size()};
   }
 
   /// Enqueues a kernel; `args` are copied. `launch_error` for an empty or too large grid or block,
@@ -221,14 +248,26 @@ class stream {
   void use(const std::shared_ptr<detail::block>& b) const;
   void check(const char* name, extent grid, extent block) const;
   [[nodiscard]] std::shared_ptr<detail::block> make_block(std::size_t elements, std::size_t each);
-  void copy_bytes(void* to, const void* from, std::size_t bytes, copy_kind kind);
+  [[nodiscard]] std::size_t checked_bytes(std::size_t elements, std::size_t each) const;
+  void copy_bytes(void* to, const void* from, std::size_t bytes);
   void copy_back(void* to, const void* from, std::size_t bytes);
+  [[nodiscard]] fronta::detail::data_block* new_array(std::size_t elements, std::size_t each);
+  [[nodiscard]] void* bring_to_write(fronta::detail::data_block*& b);
+  [[nodiscard]] detail::array_copy* find_here(const fronta::detail::data_block& b) const;
+  detail::array_copy& add_copy(fronta::detail::data_block& b, std::shared_ptr<detail::block> memory,
+                               bool arrives);
+  [[nodiscard]] std::shared_ptr<detail::block> make_block(std::size_t bytes);
+  void copy_here(detail::block& to, fronta::detail::data_block& from);
+  friend class detail::array_copy;
 
   std::shared_ptr<detail::device_context> context_;
   device* device_;
   stream_handle handle_;
 
  protected:
+  [[nodiscard]] void* bring(fronta::detail::data_block& b);
+  // Blocks until the device has come to the stream's present end.
+  void synchronize();
   // Of the task whose host part has the stream.
   detail::task_memory* memory_ = nullptr;
 };
@@ -241,3 +280,8 @@ template <class F>
 }
 
 }  // namespace fronta::gpu
+
+template <class T>
+fronta::array<T>::operator fronta::gpu::view<const T>() const {
+  return gpu::detail::stream_for_view().read(*this);
+}

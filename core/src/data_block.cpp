@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fronta/detail/data_block.hpp>
+#include <fronta/detail/worker.hpp>
+#include <fronta/errors.hpp>
+
+#include <algorithm>
+#include <new>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+namespace fronta::detail {
+namespace {
+
+constexpr std::align_val_t alignment{64};  // for vector instructions, whatever the type
+// From here on others may have the core of a worker that waits for a copy: about 50 us.
+constexpr std::size_t worth_lending = std::size_t{1} << 20;
+
+}  // namespace
+
+data_block::~data_block() {
+  {
+    // Who makes room on a device may be looking at them.
+    const std::lock_guard lock(mutex);
+    copies.clear();
+  }
+  ::operator delete(fetched_, alignment);
+}
+
+data_copy* data_block::any_copy() const noexcept {
+  const auto at = std::ranges::find_if(copies, [](const auto& c) { return !c->lost(); });
+  if (at != copies.end()) return at->get();
+  return copies.empty() ? nullptr : copies.front().get();
+}
+
+void data_block::forget_host() noexcept {
+  host_.store(nullptr, std::memory_order_relaxed);
+  if (fetched_ != nullptr) {
+    ::operator delete(std::exchange(fetched_, nullptr), alignment);
+  } else {
+    release_host();
+  }
+}
+
+void data_block::fetch_to_host_locked() {
+  if (bytes_ == 0 || is_on_host()) return;
+  auto* const memory = ::operator new(bytes_, alignment);
+  try {
+    any_copy()->fetch(memory, bytes_);
+  } catch (...) {
+    ::operator delete(memory, alignment);
+    throw;
+  }
+  fetched_ = memory;
+  set_host(memory);
+}
+
+const void* data_block::fetch_to_host() {
+  const bool in_host_part = this_context != nullptr && this_context->stream != nullptr;
+  // Until after the mutex: a worker that holds a cpu share may be waiting for that.
+  std::optional<blocking_section> lent;
+  if (bytes_ >= worth_lending && !in_host_part) {
+    try {
+      lent.emplace();
+    } catch (const std::system_error&) {
+      // No substitute: then the share stays.
+    }
+  }
+  std::unique_lock lock(mutex);
+  // A host part has a stream that goes behind the work; for it to wait here might be for ever,
+  // since a worker has to end the task that fills the block.
+  while (filling != nullptr && !filling->over() && !in_host_part) {
+    const auto by = filling;
+    lock.unlock();
+    if (lent) {
+      by->wait();
+    } else {
+      const blocking_section section;
+      by->wait();
+    }
+    lock.lock();
+  }
+  fetch_to_host_locked();
+  return host_.load(std::memory_order_relaxed);
+}
+
+}  // namespace fronta::detail

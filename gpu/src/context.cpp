@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "context.hpp"
+
+#include <fronta/detail/worker.hpp>
+#include <fronta/gpu/errors.hpp>
+
+#include <algorithm>
+
+namespace fronta::gpu::detail {
+
+void device_context::require_alive(const std::string& what) const {
+  if (device_->fault_code() == 0) return;
+  throw device_lost_error(place_ + ": the device was lost (" + device_->fault_text() + ") before " +
+                              what + "; run the task elsewhere, or start the program anew",
+                          device_->fault_code(), place_);
+}
+
+void* device_context::allocate(stream_handle s, std::size_t bytes, const task_memory& for_whom) {
+  for (;;) {
+    const auto seen = frees_seen_.load(std::memory_order_acquire);
+    std::size_t free = 0;
+    try {
+      return device_->allocate(s, bytes);
+    } catch (const device_bad_alloc& e) {
+      free = e.free();
+    }
+    if (bytes > device_->memory().total_bytes) refuse(bytes, for_whom);
+    if (arrays_.evict(bytes - std::min(bytes - 1, free)) == 0) {
+      if (!wait_for_others(for_whom, seen)) refuse(bytes, for_whom);
+    }
+    // The memory goes back on a stream of its own.
+    auto* const back = take_event();
+    try {
+      device_->record(frees(), back);
+      static_cast<void>(device_->synchronize(back));
+    } catch (...) {
+      give_event(back);
+      throw;
+    }
+    give_event(back);
+  }
+}
+
+// True when something has been freed since `seen`.
+bool device_context::wait_for_others(const task_memory& m, std::uint64_t seen) {
+  if (!m.is_task()) return false;
+  const auto moved_on = [&] { return frees_seen_.load(std::memory_order_acquire) != seen; };
+  auto* const worker = fronta::detail::this_worker;
+  {
+    const std::lock_guard lock(memory_mutex_);
+    if (moved_on()) return true;
+    // Somebody has to end: not this task, and none that waits itself. Of several it is the last one
+    // to come here that fails, so the others go on.
+    if (waiting_ + 1 >= tasks_.size()) return false;
+    ++waiting_;
+  }
+  // A worker is needed to end the others.
+  if (worker != nullptr) {
+    try {
+      worker->begin_block(true);
+    } catch (...) {
+      const std::lock_guard lock(memory_mutex_);
+      --waiting_;
+      throw;
+    }
+  }
+  {
+    std::unique_lock lock(memory_mutex_);
+    memory_freed_.wait(lock, moved_on);
+    --waiting_;
+  }
+  if (worker != nullptr) worker->end_block();
+  return true;
+}
+
+void device_context::refuse(std::size_t bytes, const task_memory& m) {
+  std::vector<std::string> holders;
+  std::string names;
+  {
+    const std::lock_guard lock(memory_mutex_);
+    for (const auto* t : tasks_) {
+      if (t->bytes() == 0) continue;
+      holders.push_back('"' + t->name() + "\" (" + std::to_string(t->bytes()) + " bytes)");
+      names += (names.empty() ? "" : ", ") + holders.back();
+    }
+  }
+  const auto status = device_->memory();
+  throw device_bad_alloc(place_ + ": " + std::to_string(bytes) +
+                             " bytes of device memory were asked for" +
+                             (m.is_task() ? " by task \"" + m.name() + '"' : std::string()) +
+                             ", and " + std::to_string(status.free_bytes) + " of " +
+                             std::to_string(status.total_bytes) + " are free" +
+                             (names.empty() ? "; results that somebody still has hold the rest"
+                                            : "; tasks that use memory: " + names) +
+                             "; ask for less, or let go of results that are not needed",
+                         bytes, status.free_bytes, std::move(holders));
+}
+
+void device_context::freed() noexcept {
+  frees_seen_.fetch_add(1, std::memory_order_release);
+  {
+    // A waiter has looked, or sees it.
+    const std::lock_guard lock(memory_mutex_);
+    if (waiting_ == 0) return;
+  }
+  memory_freed_.notify_all();
+}
+
+void device_context::begin(task_memory& m) {
+  const std::lock_guard lock(memory_mutex_);
+  tasks_.push_back(&m);
+}
+
+void device_context::end(task_memory& m) noexcept {
+  {
+    const std::lock_guard lock(memory_mutex_);
+    std::erase(tasks_, &m);
+  }
+  freed();  // whoever waits for it finds one less to wait for
+}
+
+event_handle device_context::take_event() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!events_.empty()) {
+      auto* const e = events_.back();
+      events_.pop_back();
+      return e;
+    }
+  }
+  device_->make_current();
+  return device_->create_event(true);
+}
+
+void device_context::give_event(event_handle e) noexcept {
+  try {
+    const std::lock_guard lock(mutex_);
+    events_.push_back(e);
+    return;
+  } catch (const std::bad_alloc&) {
+    // Then it is not kept.
+  }
+  device_->destroy_event(e);
+}
+
+}  // namespace fronta::gpu::detail

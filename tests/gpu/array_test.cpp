@@ -1,0 +1,535 @@
+// SPDX-License-Identifier: Apache-2.0
+// Arrays that lie on devices, the host or both, and move when they are asked for.
+#include <fronta/array.hpp>
+
+#include <fronta/cpu/threads.hpp>
+#include <fronta/executor.hpp>
+#include <fronta/gpu/backend.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <support/gate.hpp>
+#include <support/host_kernel.hpp>
+
+#include <cstddef>
+#include <numeric>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using fronta::array;
+using fronta::executor;
+using fronta::future;
+using fronta::cpu::threads;
+using fronta::gpu::simulated;
+using fronta::gpu::stream;
+using fronta::gpu::time_model;
+using fronta::gpu::view;
+using fronta::test::gate;
+using fronta::test::host_kernel;
+using fronta::test::run_on;
+using testing::Each;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+constexpr std::size_t kibi = 1024;
+
+simulated devices(int count = 1, std::size_t memory = 1 << 30) {
+  return {.devices = count, .memory = memory, .model = time_model::instant()};
+}
+
+array<int> counting(std::size_t size, int from = 0) {
+  std::vector<int> v(size);
+  std::iota(v.begin(), v.end(), from);
+  return array<int>(std::move(v));
+}
+
+array<int> plus_one(stream& s, view<const int> in) {
+  auto out = s.make_array<int>(in.size());
+  s.launch(host_kernel([](view<const int> from, view<int> to) {
+             for (std::size_t i = 0; i < from.size(); ++i) to[i] = from[i] + 1;
+           }),
+           {}, {}, in, s.write(out));
+  return out;
+}
+
+// In place where nobody else has it.
+array<int> increment(stream& s, array<int> a) {
+  s.launch(host_kernel([](view<int> v) {
+             for (auto& x : v) ++x;
+           }),
+           {}, {}, s.write(a));
+  return a;
+}
+
+std::size_t used(executor& ex, const char* place = "gpu:0") {
+  return ex
+      .submit({.place_on = place},
+              [](stream& s) {
+                const auto m = s.on().memory();
+                return m.total_bytes - m.free_bytes;
+              })
+      .get();
+}
+
+TEST(DeviceArray, AGpuTaskTakesAView) {
+  executor ex{threads{.workers = 2}, devices()};
+  const auto made = ex.submit(plus_one, counting(1'000));
+  EXPECT_EQ(made.result().size(), 1'000U);
+  EXPECT_FALSE(made.result().on_host());
+  const auto numbers = made.get();
+  EXPECT_THAT(std::vector<int>(numbers.begin(), numbers.end()),
+              testing::ElementsAreArray(counting(1'000, 1)));
+  EXPECT_TRUE(numbers.on_host());
+}
+
+TEST(DeviceArray, ACpuTaskTakesASpanOfIt) {
+  executor ex{threads{.workers = 1}, devices()};
+  const auto made = ex.submit(plus_one, counting(100));
+  const auto sum = ex.submit(
+      [](std::span<const int> v) { return std::accumulate(v.begin(), v.end(), 0); }, made);
+  EXPECT_EQ(sum.get(), 5'050);
+}
+
+TEST(DeviceArray, LargeOnesGoInManyPieces) {
+  executor ex{threads{.workers = 2}, devices()};
+  const std::size_t size = (std::size_t{11} << 20) + 3;
+  std::vector<unsigned char> bytes(size);
+  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<unsigned char>(i * 7 + i / 4096);
+  const auto expected = bytes;
+  const auto copy = ex.submit(
+      [](stream& s, view<const unsigned char> in) {
+        auto out = s.make_array<unsigned char>(in.size());
+        s.launch(host_kernel([](view<const unsigned char> from, view<unsigned char> to) {
+                   std::copy(from.begin(), from.end(), to.begin());
+                 }),
+                 {}, {}, in, s.write(out));
+        return out;
+      },
+      array<unsigned char>(std::move(bytes)));
+  EXPECT_EQ(copy.get().take(), expected);
+}
+
+TEST(DeviceArray, StaysOnTheDeviceBetweenTasks) {
+  executor ex{threads{.workers = 2}, devices()};
+  auto last = ex.submit(plus_one, counting(10));
+  const auto middle = last;
+  for (int i = 0; i < 10; ++i) last = ex.submit(plus_one, last);
+  EXPECT_EQ(last.get()[0], 11);
+  EXPECT_FALSE(middle.result().on_host());
+}
+
+TEST(DeviceArray, TheNextTaskDoesNotWaitForIt) {
+  executor ex{threads{.workers = 2}, devices()};
+  gate go;
+  gate enqueued;
+  const auto first = ex.submit([&](stream& s) {
+    auto a = s.make_array<int>(1);
+    const auto v = s.write(a);
+    run_on(s, [&, v] {
+      go.wait();
+      v[0] = 1;
+    });
+    return a;
+  });
+  const auto second = ex.submit(
+      [&](stream& s, view<const int> in) {
+        auto out = plus_one(s, in);
+        enqueued.open();
+        return out;
+      },
+      first);
+  enqueued.wait();
+  EXPECT_FALSE(first.done());
+  go.open();
+  EXPECT_EQ(second.get()[0], 2);
+}
+
+TEST(DeviceArray, IsCopiedToADeviceOnce) {
+  executor ex{threads{.workers = 2}, devices()};
+  const auto a = counting(1'000);
+  const auto before = used(ex);
+  for (int i = 0; i < 5; ++i) {
+    ex.submit([](stream&, view<const int>) {}, a).get();
+    EXPECT_EQ(used(ex) - before, a.size_bytes());
+  }
+}
+
+TEST(DeviceArray, LeavesTheDeviceWithItsLastHandle) {
+  executor ex{threads{.workers = 2}, devices()};
+  const auto before = used(ex);
+  {
+    const auto a = counting(1'000);
+    ex.submit([](stream&, view<const int>) {}, a).get();
+    EXPECT_GT(used(ex), before);
+  }
+  EXPECT_EQ(used(ex), before);
+}
+
+TEST(DeviceArray, GoesFromDeviceToDevice) {
+  executor ex{threads{.workers = 2}, devices(2)};
+  for (int round = 0; round < 20; ++round) {
+    const auto on_0 = ex.submit({.place_on = "gpu:0"}, plus_one, counting(100));
+    const auto on_1 = ex.submit({.place_on = "gpu:1"}, plus_one, on_0);
+    const auto on_0_again = ex.submit({.place_on = "gpu:0"}, plus_one, on_1);
+    ASSERT_EQ(on_0_again.get()[99], 102);
+    ASSERT_FALSE(on_0.result().on_host());
+  }
+}
+
+TEST(DeviceArray, SeveralReadersOnSeveralLanesFindTheCopyThere) {
+  executor ex{threads{.workers = 4}, devices(2)};
+  for (int round = 0; round < 50; ++round) {
+    const auto a = counting(5'000, round);
+    std::vector<future<array<int>>> made;
+    for (int i = 0; i < 8; ++i) made.push_back(ex.submit(plus_one, a));
+    for (const auto& f : made) ASSERT_EQ(f.get()[4'999], round + 5'000);
+  }
+}
+
+TEST(DeviceArray, ASoleOwnerChangesItInPlace) {
+  executor ex{threads{.workers = 2}, devices()};
+  auto a = ex.submit(increment, counting(1'000)).get();
+  const auto before = used(ex);
+  a = ex.submit(increment, std::move(a)).get();
+  EXPECT_EQ(used(ex), before);
+  EXPECT_EQ(a[999], 1'001);
+  a = ex.submit(increment, std::move(a)).get();
+  EXPECT_FALSE(a.on_host());  // what the host had was old
+  EXPECT_EQ(a[999], 1'002);
+}
+
+TEST(DeviceArray, AChainOfMovedFuturesWorksInPlace) {
+  constexpr int links = 50;
+  executor ex{threads{.workers = 2}, devices()};
+  const auto empty = used(ex);
+  gate go;
+  auto last = ex.submit([&](stream& s) {
+    auto a = s.make_array<int>(1'000);
+    const auto v = s.write(a);
+    run_on(s, [&, v] {
+      go.wait();
+      for (auto& x : v) x = 0;
+    });
+    return a;
+  });
+  std::size_t most = 0;
+  gate all;
+  for (int i = 0; i < links; ++i) {
+    last = ex.submit(
+        [&, i](stream& s, array<int> a) {
+          a = increment(s, std::move(a));
+          const auto m = s.on().memory();
+          most = std::max(most, m.total_bytes - m.free_bytes);
+          if (i + 1 == links) all.open();
+          return a;
+        },
+        std::move(last));
+  }
+  all.wait();
+  EXPECT_EQ(most - empty, 1'000 * sizeof(int));
+  go.open();
+  EXPECT_THAT(last.get().take(), Each(links));
+}
+
+TEST(DeviceArray, ACallbackKeepsTheChainFromWorkingInPlace) {
+  executor ex{threads{.workers = 2}, devices()};
+  auto first = ex.submit(increment, counting(10));
+  std::optional<int> seen;
+  first.add_done_callback([&](const future<array<int>>& f) { seen = f.result()[0]; });
+  const auto second = ex.submit(increment, std::move(first));
+  EXPECT_EQ(second.get()[0], 2);
+  ex.shutdown();
+  EXPECT_EQ(seen, 1);
+}
+
+TEST(DeviceArray, WhoSharesItChangesACopy) {
+  executor ex{threads{.workers = 2}, devices()};
+  const auto old = ex.submit(plus_one, counting(100));
+  const auto changed = ex.submit(increment, old);
+  const auto changed_again = ex.submit(increment, old);
+  EXPECT_EQ(changed.get()[0], 2);
+  EXPECT_EQ(changed_again.get()[0], 2);
+  EXPECT_EQ(old.get()[0], 1);
+  const auto host = counting(3);
+  EXPECT_EQ(ex.submit(increment, host).get()[2], 3);
+  EXPECT_THAT(host, ElementsAre(0, 1, 2));
+}
+
+TEST(DeviceArray, EmptyOnesNeedNothing) {
+  executor ex{threads{.workers = 1}, devices()};
+  EXPECT_TRUE(ex.submit(plus_one, array<int>()).get().empty());
+  EXPECT_TRUE(ex.submit(increment, array<int>()).get().empty());
+  EXPECT_TRUE(ex.submit(plus_one, counting(0)).get().on_host());
+}
+
+TEST(DeviceArray, TheLeastRecentlyUsedMakesRoom) {
+  executor ex{threads{.workers = 1}, devices(1, 64 * kibi)};
+  const auto a = counting(4 * kibi);  // 16 KiB each
+  const auto b = counting(4 * kibi);
+  const auto c = counting(4 * kibi);
+  const auto touch = [](stream&, view<const int>) {};
+  for (const auto& x : {a, b, c, a}) ex.submit(touch, x).get();
+  // 48 of 64 KiB are taken: one has to go, b.
+  ex.submit([](stream& s) { static_cast<void>(s.make_array<int>(8 * kibi)); }).get();
+  const auto left = used(ex);
+  EXPECT_EQ(left, 32 * kibi);
+  ex.submit(touch, a).get();
+  ex.submit(touch, c).get();
+  EXPECT_EQ(used(ex), left);
+  ex.submit(touch, b).get();
+  EXPECT_EQ(used(ex), 48 * kibi);
+}
+
+TEST(DeviceArray, WhatIsNowhereElseIsFetchedBeforeItMakesRoom) {
+  executor ex{threads{.workers = 2}, devices(1, 64 * kibi)};
+  std::vector<future<array<int>>> made;
+  for (int i = 0; i < 20; ++i) {
+    made.push_back(ex.submit([i](stream& s) {
+      auto a = s.make_array<int>(4 * kibi);
+      const auto v = s.write(a);
+      run_on(s, [v, i] {
+        for (auto& x : v) x = i;
+      });
+      return a;
+    }));
+    made.back().wait();
+  }
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_THAT(made[static_cast<std::size_t>(i)].get().take(), Each(i));
+  }
+}
+
+TEST(DeviceArray, WhatATaskUsesDoesNotMakeRoomUntilItHasEnded) {
+  executor ex{threads{.workers = 1}, devices(1, 64 * kibi)};
+  gate go;
+  const auto a = counting(12 * kibi, 7);
+  int seen = 0;
+  std::atomic<bool> ended = false;
+  const auto holds = ex.submit(
+      [&](stream& s, view<const int> v) {
+        run_on(s, [&, v] {
+          go.wait();
+          seen = v[0];
+          ended = true;
+        });
+      },
+      a);
+  std::thread opener([&] { go.open(); });
+  const auto waits = ex.submit([&](stream& s) {
+    static_cast<void>(s.make_array<int>(8 * kibi));
+    return ended.load();
+  });
+  EXPECT_TRUE(waits.get());
+  opener.join();
+  holds.get();
+  EXPECT_EQ(seen, 7);
+}
+
+// Each needs more than half of the device.
+TEST(DeviceMemory, TasksTakeTurnsWhereThereIsTooLittle) {
+  executor ex{threads{.workers = 2}, devices(1, 64 * kibi)};
+  std::vector<future<int>> made;
+  for (int i = 0; i < 50; ++i) {
+    made.push_back(ex.submit([i](stream& s) {
+      auto b = s.allocate<int>(9 * kibi);
+      const auto v = s.write(b);
+      run_on(s, [v, i] { v[0] = i; });
+      return i;
+    }));
+  }
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(made[static_cast<std::size_t>(i)].get(), i);
+}
+
+// Two tasks have a part each and want more: the second one to ask fails, and the first goes on.
+TEST(DeviceMemory, WhereAllWaitForEachOtherOneFails) {
+  executor ex{threads{.workers = 2}, devices(1, 64 * kibi)};
+  std::atomic<int> have = 0;
+  const auto greedy = [&](stream& s) {
+    const auto first = s.allocate<int>(6 * kibi);
+    ++have;
+    while (have != 2) std::this_thread::yield();
+    const auto second = s.allocate<int>(6 * kibi);
+    return first.size() + second.size();
+  };
+  const std::vector tasks{ex.submit({.name = "one"}, greedy), ex.submit({.name = "two"}, greedy)};
+  int failed = 0;
+  for (const auto& t : tasks) {
+    try {
+      EXPECT_EQ(t.get(), 12 * kibi);
+    } catch (const fronta::device_bad_alloc& e) {
+      ++failed;
+      EXPECT_EQ(e.asked(), 24 * kibi);
+      EXPECT_EQ(e.free(), 16 * kibi);
+      EXPECT_THAT(e.holders(),
+                  testing::UnorderedElementsAre("\"one\" (24576 bytes)", "\"two\" (24576 bytes)"));
+      EXPECT_THAT(e.what(), AllOf(HasSubstr("gpu:0: 24576 bytes"), HasSubstr("\"one\"")));
+    }
+  }
+  EXPECT_EQ(failed, 1);
+}
+
+TEST(DeviceMemory, TasksThatWaitForItLeaveALaneToNobodyElseInVain) {
+  executor ex{threads{.workers = 1},
+              simulated{.streams = 1, .memory = 64 * kibi, .model = time_model::instant()}};
+  gate go;
+  const auto holds = ex.submit([&](stream& s) {
+    auto b = s.allocate<int>(12 * kibi);
+    run_on(s, [&] { go.wait(); });
+  });
+  std::vector<future<void>> others;
+  for (int i = 0; i < 8; ++i) {
+    others.push_back(ex.submit([](stream& s) { static_cast<void>(s.allocate<int>(8 * kibi)); }));
+  }
+  go.open();
+  for (const auto& f : others) f.get();
+  holds.get();
+}
+
+TEST(DeviceArray, TooLargeForTheDevice) {
+  executor ex{threads{.workers = 1}, devices(1, 64 * kibi)};
+  const auto refused = ex.submit(plus_one, counting(17 * kibi));
+  try {
+    refused.get();
+    ADD_FAILURE() << "it fits";
+  } catch (const fronta::device_bad_alloc& e) {
+    EXPECT_EQ(e.asked(), 17 * kibi * sizeof(int));
+    EXPECT_EQ(e.free(), 64 * kibi);
+    EXPECT_THAT(e.what(), HasSubstr("gpu:0"));
+  }
+}
+
+TEST(DeviceArray, GoesWithItsDeviceUnlessItIsElsewhere) {
+  executor ex{threads{.workers = 2}, devices(2)};
+  const auto kept = ex.submit({.place_on = "gpu:0"}, plus_one, counting(10));
+  const auto lost = ex.submit({.place_on = "gpu:0"}, plus_one, counting(10));
+  const auto copied = ex.submit({.place_on = "gpu:0"}, plus_one, counting(10));
+  EXPECT_EQ(kept.get()[0], 1);
+  lost.wait();
+  ex.submit({.place_on = "gpu:1"}, [](stream&, view<const int>) {}, copied).get();
+  const auto fault = ex.submit(
+      {.place_on = "gpu:0"}, [](stream& s) { run_on(s, [] { throw std::runtime_error("bad"); }); });
+  EXPECT_THROW(fault.get(), fronta::device_fault);
+  EXPECT_EQ(kept.get()[0], 1);
+  EXPECT_EQ(copied.get()[0], 1);
+  EXPECT_THAT([&] { return lost.get()[0]; }, ThrowsMessage<fronta::device_lost_error>(AllOf(
+                                                 HasSubstr("gpu:0"), HasSubstr("its arrays"))));
+  EXPECT_EQ(ex.submit({.place_on = "gpu:1"}, plus_one, kept).get()[0], 2);
+  EXPECT_THROW(ex.submit({.place_on = "gpu:1"}, plus_one, lost).get(), fronta::device_lost_error);
+}
+
+TEST(DeviceArray, AViewIsForHostParts) {
+  const auto a = counting(3);
+  EXPECT_THAT([&] { static_cast<void>(static_cast<view<const int>>(a)); },
+              ThrowsMessage<fronta::invalid_state_error>(HasSubstr("host part")));
+  executor ex{threads{.workers = 1}};
+  const auto in_cpu_task = ex.submit([&] { return static_cast<view<const int>>(a).size(); });
+  EXPECT_THROW(static_cast<void>(in_cpu_task.get()), fronta::invalid_state_error);
+}
+
+TEST(DeviceArray, IsScatteredToADevice) {
+  executor ex{threads{.workers = 2}, devices(2)};
+  const auto before = used(ex, "gpu:1");
+  const auto there = ex.scatter(counting(1'000), "gpu:1");
+  EXPECT_EQ(used(ex, "gpu:1") - before, 1'000 * sizeof(int));
+  const auto where =
+      ex.submit([](stream& s, view<const int>) { return s.on().properties().index; }, there);
+  EXPECT_EQ(where.get(), 1);
+  EXPECT_EQ(used(ex, "gpu:1") - before, 1'000 * sizeof(int));
+  executor small{threads{.workers = 1}, devices(1, kibi)};
+  EXPECT_THROW(static_cast<void>(small.scatter(counting(1'000), "gpu:0")),
+               fronta::device_bad_alloc);
+}
+
+TEST(DeviceArray, AHostPartMayLookAtWhatIsStillBeingMade) {
+  executor ex{threads{.workers = 1}, devices()};
+  gate go;
+  const auto first = ex.submit([&](stream& s) {
+    auto a = s.make_array<int>(1);
+    const auto v = s.write(a);
+    run_on(s, [&, v] {
+      go.wait();
+      v[0] = 5;
+    });
+    return a;
+  });
+  const auto second =
+      ex.submit([](stream&, std::span<const int> numbers) { return numbers[0]; }, first);
+  go.open();
+  EXPECT_EQ(second.get(), 5);
+}
+
+TEST(DeviceArray, WhoGotItBesideTheFutureWaitsForTheTask) {
+  executor ex{threads{.workers = 1}, devices()};
+  gate go;
+  gate leaked_there;
+  array<int> leaked;
+  const auto made = ex.submit([&](stream& s) {
+    leaked = s.make_array<int>(1);
+    const auto v = s.write(leaked);
+    run_on(s, [&, v] {
+      go.wait();
+      v[0] = 5;
+    });
+    leaked_there.open();
+  });
+  leaked_there.wait();
+  int seen = 0;
+  std::thread reader([&] { seen = leaked[0]; });
+  go.open();
+  reader.join();
+  EXPECT_EQ(seen, 5);
+}
+
+TEST(DeviceArray, WhatTheHostGetsAtTheEndIsNotReadBefore) {
+  executor ex{threads{.workers = 2}, devices()};
+  gate go;
+  const auto made = ex.submit([&](stream& s) {
+    auto on_device = s.allocate<int>(1);
+    const auto v = s.write(on_device);
+    run_on(s, [&, v] {
+      go.wait();
+      v[0] = 5;
+    });
+    std::vector<int> host(1);
+    s.to_host(std::span(host), on_device);
+    return array<int>(std::move(host));
+  });
+  const auto next = ex.submit(plus_one, made);
+  go.open();
+  EXPECT_EQ(next.get()[0], 6);
+}
+
+TEST(DeviceArray, RetriesReadItAgain) {
+  executor ex{threads{.workers = 2}, devices()};
+  const auto input = ex.submit(plus_one, counting(10));
+  std::atomic<int> runs = 0;
+  const auto made = ex.submit(
+      {.retries = 3},
+      [&](stream& s, view<const int> in) {
+        auto out = plus_one(s, in);
+        if (++runs < 3) throw std::runtime_error("once more");
+        return out;
+      },
+      input);
+  EXPECT_EQ(made.get()[9], 11);
+  EXPECT_EQ(runs, 3);
+}
+
+TEST(DeviceArray, OutlivesTheExecutor) {
+  array<int> a;
+  {
+    executor ex{threads{.workers = 1}, devices()};
+    a = ex.submit(plus_one, counting(10)).get();
+  }
+  EXPECT_EQ(a[9], 10);
+}
+
+}  // namespace
