@@ -8,14 +8,18 @@
 #include "context.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <mutex>
 #include <new>
 #include <numeric>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -29,6 +33,8 @@ using fronta::detail::node;
 
 class lane;
 
+constexpr int given_up_code = 702;  // see device::give_up
+
 // An input that is on a device: the n-th task of that lane.
 struct issued_input {
   lane* on;
@@ -38,20 +44,54 @@ struct issued_input {
 // A GPU task from the end of its host part to that of its work.
 class run final : public completion_entry {
  public:
-  explicit run(lane& on, node& task) : lane_(on), task_(task), name_(task.name()) {}
+  run(lane& on, node& task, std::uint64_t ticket)
+      : lane_(on), task_(task), name_(task.name()), ticket_(ticket) {}
   void completed(completion_outcome outcome) noexcept override;
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] const lane& on() const noexcept { return lane_; }
+  [[nodiscard]] std::uint64_t ticket() const noexcept { return ticket_; }
 
  private:
   lane& lane_;
   node& task_;  // kept by its own entry's keeper
   std::string name_;
+  std::uint64_t ticket_;
+};
+
+// Words that a lane writes around each task: the ticket of the last one to begin, and to end.
+class crumbs {
+ public:
+  explicit crumbs(device& d)
+      : device_(d), words_(static_cast<line*>(d.allocate_pinned(2 * sizeof(line)))) {
+    for (int i = 0; i < 2; ++i) new (words_ + i) line();
+  }
+  ~crumbs() { device_.deallocate_pinned(words_); }
+  crumbs(const crumbs&) = delete;
+  crumbs& operator=(const crumbs&) = delete;
+
+  void begin(stream_handle s, std::uint64_t ticket) { write(s, words_[0], ticket); }
+  void end(stream_handle s, std::uint64_t ticket) { write(s, words_[1], ticket); }
+  [[nodiscard]] std::uint64_t begun() const noexcept { return read(words_[0]); }
+  [[nodiscard]] std::uint64_t ended() const noexcept { return read(words_[1]); }
+
+ private:
+  struct alignas(64) line {
+    std::atomic<std::uint64_t> word{0};
+  };
+  void write(stream_handle s, line& to, std::uint64_t ticket) const {
+    device_.write_word(s, to.word, ticket);
+  }
+  static std::uint64_t read(const line& from) noexcept {
+    return from.word.load(std::memory_order_acquire);
+  }
+  device& device_;
+  line* words_;
 };
 
 // A device as a place.
 class place {
  public:
-  explicit place(std::shared_ptr<detail::device_context> on, completion& c, int streams);
+  place(std::shared_ptr<detail::device_context> on, completion& c, int streams, bool crumbs);
   ~place();
   place(const place&) = delete;
   place& operator=(const place&) = delete;
@@ -61,17 +101,23 @@ class place {
     return context_;
   }
   [[nodiscard]] completion& done() const noexcept { return completion_; }
-  // A lane for a host part, held by it: one that ends with an input, so that nothing has to be
-  // waited for; else of those that nobody holds the one with the least unfinished tasks.
-  lane& take(const std::vector<issued_input>& inputs);
+  // A lane for a host part, held by it, of the priority's class: one that ends with an input, so
+  // that nothing has to be waited for; else of those that nobody holds the one with the least
+  // unfinished tasks.
+  lane& take(const std::vector<issued_input>& inputs, std::int32_t priority);
   [[nodiscard]] std::size_t unfinished() const noexcept;
 
   void begin(run& r);
   void end(run& r) noexcept;
   // The exception of a task that was on the device when it went.
-  [[nodiscard]] std::exception_ptr fault() noexcept;
+  [[nodiscard]] std::exception_ptr fault(const run& of) noexcept;
+  // Gives the device up when a task of it has run for so long.
+  void look_for_hang(std::chrono::nanoseconds limit);
 
  private:
+  void add_lane(bool crumbs, int priority);
+  void tell_suspects();
+
   std::shared_ptr<detail::device_context> context_;
   completion& completion_;
   std::vector<std::unique_ptr<lane>> lanes_;
@@ -79,8 +125,21 @@ class place {
   std::mutex mutex_;
   // Guarded by mutex_.
   std::vector<run*> in_flight_;
-  std::exception_ptr fault_;  // once there is one
+  // Once there is a fault: who may have caused it, what those are told, and the others.
+  bool fault_told_ = false;
+  std::vector<const run*> suspects_;
+  std::exception_ptr for_suspects_;
+  std::exception_ptr for_others_;
+  // The watching thread's alone.
+  struct head {
+    std::uint64_t ticket = 0;
+    std::chrono::steady_clock::time_point since;
+  };
+  std::vector<head> heads_;  // of each lane
 };
+
+// Streams of devices have few priorities.
+int class_of(std::int32_t priority) noexcept { return (priority > 0) - (priority < 0); }
 
 // What a host part sees of a lane.
 struct lane_stream final : stream {
@@ -113,8 +172,15 @@ struct lone_stream final : stream {
 // A stream with what a host part needs of it.
 class lane {
  public:
-  lane(place& of, stream_handle s, completion::watched_stream& watched)
-      : place_(of), handle_(s), watched_(watched), shown_(of.shared_context(), s, *this) {}
+  lane(place& of, stream_handle s, int priority, completion::watched_stream& watched,
+       bool with_crumbs)
+      : place_(of),
+        handle_(s),
+        priority_(priority),
+        watched_(watched),
+        shown_(of.shared_context(), s, *this) {
+    if (with_crumbs) crumbs_.emplace(of.context().on());
+  }
   ~lane() {
     place_.done().remove(watched_);
     auto& d = place_.context().on();
@@ -125,6 +191,8 @@ class lane {
   lane& operator=(const lane&) = delete;
 
   [[nodiscard]] place& of() const noexcept { return place_; }
+  [[nodiscard]] int priority() const noexcept { return priority_; }
+  [[nodiscard]] const std::optional<crumbs>& words() const noexcept { return crumbs_; }
   [[nodiscard]] lane_stream& shown() noexcept { return shown_; }
 
   // Held from before a host part begins until its ticket is enqueued.
@@ -149,7 +217,16 @@ class lane {
     at->ticket = other.marked_;
   }
 
+  // What is enqueued from now on is the task's.
+  void begin(std::uint64_t ticket) {
+    if (crumbs_) crumbs_->begin(handle_, ticket);
+  }
   void close() noexcept {
+    try {
+      if (crumbs_) crumbs_->end(handle_, current->ticket());
+    } catch (const std::exception&) {
+      // Only of a lost device; then the task has not ended.
+    }
     place_.done().notify(watched_, *current.release());
     fronta::detail::yield_point();
     closed_.fetch_add(1, std::memory_order_release);
@@ -169,7 +246,9 @@ class lane {
 
   place& place_;
   stream_handle handle_;
+  int priority_;
   completion::watched_stream& watched_;
+  std::optional<crumbs> crumbs_;
   lane_stream shown_;
   std::atomic<std::uint64_t> closed_{0};  // host parts that have enqueued all of their work
   std::vector<issued_input> behind_;      // guarded by host_part: what this lane has waited for
@@ -181,7 +260,7 @@ class lane {
 
 void run::completed(completion_outcome outcome) noexcept {
   auto& of = lane_.of();
-  auto error = outcome == completion_outcome::fault ? of.fault() : nullptr;
+  auto error = outcome == completion_outcome::fault ? of.fault(*this) : nullptr;
   auto& task = task_;
   of.end(*this);
   lane_.unfinished.fetch_sub(1, std::memory_order_relaxed);
@@ -189,37 +268,55 @@ void run::completed(completion_outcome outcome) noexcept {
   fronta::detail::end_device_run(task, std::move(error));
 }
 
-place::place(std::shared_ptr<detail::device_context> on, completion& c, int streams)
+place::place(std::shared_ptr<detail::device_context> on, completion& c, int streams, bool crumbs)
     : context_(std::move(on)), completion_(c) {
-  for (int i = 0; i < streams; ++i) {
-    lanes_.reserve(lanes_.size() + 1);
-    auto* const made = context_->on().create_stream(0);
+  const auto& p = context_->on().properties();
+  for (int i = 0; i < streams; ++i) add_lane(crumbs, 0);
+  // Half as many for what is urgent, so that it does not stand behind other work.
+  for (int i = 0; i < (streams + 1) / 2 && p.greatest_priority < 0; ++i) add_lane(crumbs, 1);
+  if (p.least_priority > 0) add_lane(crumbs, -1);
+  heads_.resize(lanes_.size());
+}
+
+void place::add_lane(bool crumbs, int priority) {
+  lanes_.reserve(lanes_.size() + 1);
+  auto& d = context_->on();
+  const auto& p = d.properties();
+  const std::array of_class{p.least_priority, 0, p.greatest_priority};
+  auto* const made = d.create_stream(of_class[static_cast<std::size_t>(priority + 1)]);
+  try {
+    auto& watched = completion_.add(d, made);
     try {
-      auto& watched = completion_.add(context_->on(), made);
-      try {
-        lanes_.push_back(std::make_unique<lane>(*this, made, watched));
-      } catch (...) {
-        completion_.remove(watched);
-        throw;
-      }
+      lanes_.push_back(std::make_unique<lane>(*this, made, priority, watched, crumbs));
     } catch (...) {
-      context_->on().destroy_stream(made);
+      completion_.remove(watched);
       throw;
     }
+  } catch (...) {
+    d.destroy_stream(made);
+    throw;
   }
 }
 
 place::~place() = default;
 
-lane& place::take(const std::vector<issued_input>& inputs) {
+lane& place::take(const std::vector<issued_input>& inputs, std::int32_t priority) {
+  int wanted = class_of(priority);
+  if (std::ranges::none_of(lanes_, [&](const auto& l) { return l->priority() == wanted; })) {
+    wanted = 0;
+  }
   for (const auto& input : inputs) {
-    if (&input.on->of() != this || !input.on->host_part.try_lock()) continue;
+    if (&input.on->of() != this || input.on->priority() != wanted ||
+        !input.on->host_part.try_lock()) {
+      continue;
+    }
     if (input.on->opened == input.ticket) return *input.on;
     input.on->host_part.unlock();
   }
   std::vector<std::pair<std::size_t, std::size_t>> order;  // by load, then by number
   order.reserve(lanes_.size());
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    if (lanes_[i]->priority() != wanted) continue;
     order.emplace_back(lanes_[i]->unfinished.load(std::memory_order_relaxed), i);
   }
   std::ranges::sort(order);
@@ -243,7 +340,7 @@ lane& place::take(const std::vector<issued_input>& inputs) {
 
 std::size_t place::unfinished() const noexcept {
   std::size_t sum = 0;
-  for (const auto& l : lanes_) sum += l->unfinished.load(std::memory_order_relaxed);
+  for (const auto& l : lanes_) sum += l->unfinished.load(std::memory_order_seq_cst);
   return sum;
 }
 
@@ -257,39 +354,155 @@ void place::end(run& r) noexcept {
   std::erase(in_flight_, &r);
 }
 
-std::exception_ptr place::fault() noexcept {
-  const auto& d = context_->on();
+std::exception_ptr place::fault(const run& of) noexcept {
   const std::lock_guard lock(mutex_);
-  if (fault_) return fault_;
   try {
-    std::vector<std::string> suspects;
-    suspects.reserve(in_flight_.size());
-    std::string names;
-    for (const auto* r : in_flight_) {
-      suspects.push_back(r->name());
-      names += (names.empty() ? "\"" : ", \"") + r->name() + '"';
-    }
-    fault_ = std::make_exception_ptr(device_fault(
-        context_->place() + ": the device is at fault (" + d.fault_text() +
-            ") and one of these tasks caused it: " + names +
-            "; it cannot be used again in this process, so mend the task and start anew",
-        d.fault_code(), context_->place(), std::move(suspects), false));
+    if (!fault_told_) tell_suspects();
   } catch (...) {
     return std::current_exception();
   }
-  return fault_;
+  return std::ranges::find(suspects_, &of) != suspects_.end() ? for_suspects_ : for_others_;
 }
+
+// With the mutex held and all still there that were on the device.
+void place::tell_suspects() {
+  const auto& d = context_->on();
+  const bool given_up = d.fault_code() == given_up_code;
+  std::vector<const run*> found;
+  bool told_apart = false;
+  for (const auto* r : in_flight_) {
+    const auto& words = r->on().words();
+    told_apart = words.has_value();
+    if (!told_apart) break;
+    if (words->begun() >= r->ticket() && words->ended() < r->ticket()) found.push_back(r);
+  }
+  if (found.empty()) {  // what has ended broke it, or there are no words
+    told_apart = false;
+    found.assign(in_flight_.begin(), in_flight_.end());
+  }
+  std::vector<std::string> suspects;
+  suspects.reserve(found.size());
+  std::string names;
+  for (const auto* r : found) {
+    suspects.push_back(r->name());
+    names += (names.empty() ? "\"" : ", \"") + r->name() + '"';
+  }
+  const auto& where = context_->place();
+  if (given_up) {
+    for_others_ = std::make_exception_ptr(device_lost_error(
+        where + ": " + d.fault_text() + "; run the task elsewhere, or start the program anew",
+        d.fault_code(), where));
+    for_suspects_ = for_others_;
+  } else {
+    for_others_ = std::make_exception_ptr(
+        device_lost_error(where + ": the device is at fault (" + d.fault_text() +
+                              "), which was not this task's doing but that of " + names +
+                              "; run it elsewhere, or start the program anew",
+                          d.fault_code(), where));
+    const bool certain = told_apart && found.size() == 1;
+    for_suspects_ = std::make_exception_ptr(device_fault(
+        where + ": the device is at fault (" + d.fault_text() + ") and " +
+            (certain ? "this task caused it: " : "one of these tasks caused it: ") + names +
+            "; it cannot be used again in this process, so mend the task and start anew",
+        d.fault_code(), where, std::move(suspects), certain));
+  }
+  suspects_ = std::move(found);
+  fault_told_ = true;
+}
+
+void place::look_for_hang(std::chrono::nanoseconds limit) {
+  auto& d = context_->on();
+  if (d.fault_code() != 0) return;
+  const auto now = std::chrono::steady_clock::now();
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    const auto& words = *lanes_[i]->words();
+    // Ended first: what began after it was read cannot have ended before.
+    const auto ended = words.ended();
+    const auto begun = words.begun();
+    auto& h = heads_[i];
+    if (begun <= ended || begun != h.ticket) {
+      h = {begun > ended ? begun : 0, now};
+    } else if (now - h.since >= limit) {
+      std::string name = "a task";
+      {
+        const std::lock_guard lock(mutex_);
+        for (const auto* r : in_flight_) {
+          if (&r->on() == lanes_[i].get() && r->ticket() == begun)
+            name = "task \"" + r->name() + '"';
+        }
+      }
+      // What the device may still write must outlive this object.
+      static_cast<void>(new std::shared_ptr<detail::device_context>(context_));
+      d.give_up(name + " has not ended within hang_timeout, so the device was given up");
+      return;
+    }
+  }
+}
+
+// Looks for tasks that hang, while there are any; a thread for all places.
+class hang_watch {
+ public:
+  hang_watch(const std::vector<std::unique_ptr<place>>& places, std::chrono::nanoseconds limit)
+      : places_(places), limit_(limit), thread_([this] { run(); }) {}
+  ~hang_watch() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+  hang_watch(const hang_watch&) = delete;
+  hang_watch& operator=(const hang_watch&) = delete;
+
+  // A task is on its way to a device.
+  void wake() {
+    if (!asleep_.load(std::memory_order_seq_cst)) return;
+    {
+      const std::lock_guard lock(mutex_);
+    }
+    changed_.notify_all();
+  }
+
+ private:
+  [[nodiscard]] bool any() const noexcept {
+    return std::ranges::any_of(places_, [](const auto& p) { return p->unfinished() != 0; });
+  }
+  void run() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+      // Sequentially consistent with `unfinished`: either it is seen, or the sleeper is.
+      asleep_.store(true, std::memory_order_seq_cst);
+      changed_.wait(lock, [&] { return stopping_ || any(); });
+      asleep_.store(false, std::memory_order_relaxed);
+      changed_.wait_for(lock, limit_ / 8, [&] { return stopping_; });
+      lock.unlock();
+      for (const auto& p : places_) p->look_for_hang(limit_);
+      lock.lock();
+    }
+  }
+
+  const std::vector<std::unique_ptr<place>>& places_;
+  std::chrono::nanoseconds limit_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false;  // guarded by mutex_
+  std::atomic<bool> asleep_{false};
+  std::thread thread_;
+};
 
 class device_backend final : public backend, public fronta::detail::device_host {
  public:
-  device_backend(std::vector<std::shared_ptr<device>> devices, int streams,
-                 completion_options options)
-      : completion_(options) {
+  device_backend(std::vector<std::shared_ptr<device>> devices, int streams, completion_options how,
+                 const options& watched)
+      : completion_(how) {
+    const bool crumbs = watched.breadcrumbs || !watched.hang_timeout.infinite();
     for (std::size_t i = 0; i < devices.size(); ++i) {
       auto context = std::make_shared<detail::device_context>(std::move(devices[i]),
                                                               "gpu:" + std::to_string(i));
-      places_.push_back(std::make_unique<place>(std::move(context), completion_, streams));
+      places_.push_back(std::make_unique<place>(std::move(context), completion_, streams, crumbs));
     }
+    if (!watched.hang_timeout.infinite()) hangs_.emplace(places_, watched.hang_timeout.value());
   }
 
   std::vector<place_info> start(backend_host& host) override {
@@ -322,16 +535,18 @@ class device_backend final : public backend, public fronta::detail::device_host 
     auto& d = p.context().on();
     if (d.fault_code() != 0) p.context().require_alive("task \"" + n.name() + "\" began");
     const auto inputs = issued_inputs(n);
-    auto& l = p.take(inputs);
+    auto& l = p.take(inputs, n.priority);
     try {
       for (const auto& input : inputs) l.go_behind(input);
       d.make_current();
-      l.current = std::make_unique<run>(l, n);
+      l.current = std::make_unique<run>(l, n, l.opened + 1);
       l.shown().begin(n);
+      l.begin(l.opened + 1);
       p.begin(*l.current);
-      l.unfinished.fetch_add(1, std::memory_order_relaxed);
+      l.unfinished.fetch_add(1, std::memory_order_seq_cst);
       n.extra()->lane = &l;
       n.extra()->lane_ticket = ++l.opened;
+      if (hangs_) hangs_->wake();
       return l.shown();
     } catch (...) {
       l.current.reset();
@@ -379,16 +594,21 @@ class device_backend final : public backend, public fronta::detail::device_host 
 
   completion completion_;
   std::vector<std::unique_ptr<place>> places_;
+  std::optional<hang_watch> hangs_;
   backend_host* host_ = nullptr;
 };
 
 std::unique_ptr<backend> make(std::vector<std::shared_ptr<device>> devices, int streams,
-                              completion_options options, const char* who) {
+                              completion_options how, const options& watched, const char* who) {
   if (streams < 1) {
     throw std::invalid_argument(std::string(who) + ": streams is " + std::to_string(streams) +
                                 "; give at least 1");
   }
-  return std::make_unique<device_backend>(std::move(devices), streams, options);
+  if (watched.hang_timeout.value() < std::chrono::milliseconds(1)) {
+    throw std::invalid_argument(std::string(who) +
+                                ": hang_timeout is below 1 ms; give more, or leave it out");
+  }
+  return std::make_unique<device_backend>(std::move(devices), streams, how, watched);
 }
 
 }  // namespace
@@ -403,7 +623,7 @@ std::unique_ptr<backend> make_backend(cuda config) {
   std::vector<std::shared_ptr<device>> devices;
   devices.reserve(config.devices.size());
   for (const int index : config.devices) devices.push_back(open_cuda_device(index));
-  return make(std::move(devices), config.streams, config.completion, "gpu::cuda");
+  return make(std::move(devices), config.streams, config.completion, config.options, "gpu::cuda");
 }
 
 std::unique_ptr<backend> make_backend(const simulated& config) {
@@ -418,7 +638,8 @@ std::unique_ptr<backend> make_backend(const simulated& config) {
   for (int i = 0; i < all->count(); ++i) {
     devices.emplace_back(all, &all->at(i));  // the simulation lives as long as one of its devices
   }
-  return make(std::move(devices), config.streams, config.completion, "gpu::simulated");
+  return make(std::move(devices), config.streams, config.completion, config.options,
+              "gpu::simulated");
 }
 
 }  // namespace fronta::gpu

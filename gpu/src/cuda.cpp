@@ -183,7 +183,16 @@ class cuda_device final : public device {
 
   [[nodiscard]] std::string fault_text() const override {
     const int code = fault_code();
+    if (given_up_.load(std::memory_order_acquire)) return why_given_up_;
     return code == 0 ? std::string() : detail::short_description(api_, code);
+  }
+  void give_up(const std::string& why) override {
+    std::string text = why;
+    int none = 0;
+    // Whoever sets the code has the text to itself until the flag is up.
+    if (!fault_.compare_exchange_strong(none, CUDA_ERROR_LAUNCH_TIMEOUT)) return;
+    why_given_up_ = std::move(text);
+    given_up_.store(true, std::memory_order_release);
   }
 
   // ---- Enqueueing.
@@ -443,7 +452,7 @@ class cuda_device final : public device {
   /// Streams, events and pinned memory are their owners' to give back; device memory not given back
   /// keeps the pool alive in the driver.
   void close() noexcept {
-    if (context_ == nullptr) return;
+    if (context_ == nullptr || given_up_.load(std::memory_order_acquire)) return;
     CUcontext before = nullptr;
     static_cast<void>(api_.ctx_get_current(&before));
     if (clock_stream_ != nullptr) destroy_stream(clock_stream_);
@@ -580,6 +589,7 @@ class cuda_device final : public device {
   /// any other is a wrong call, which nobody else can be told of.
   template <class Function, class... Arguments>
   void release(const char* name, Function function, Arguments... arguments) const noexcept {
+    if (given_up_.load(std::memory_order_acquire)) return;  // it may still be written
     const bool usable = use();
     const CUresult code = function(arguments...);
     if (code == CUDA_SUCCESS || !usable || lost()) return;
@@ -664,6 +674,8 @@ class cuda_device final : public device {
   bool words_by_stream_ = true;
 
   mutable std::atomic<int> fault_{0};
+  std::atomic<bool> given_up_{false};
+  std::string why_given_up_;  // constant once that is true
 
   mutable std::shared_mutex pinned_mutex_;
   std::map<CUdeviceptr, pinned_block> pinned_;  // by host address; guarded by pinned_mutex_

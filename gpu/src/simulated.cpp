@@ -137,6 +137,12 @@ class simulated_device final : public device {
     return parts_.lost() ? parts_.fault_text : std::string();
   }
 
+  void give_up(const std::string& why) override {
+    aftermath after;
+    const std::lock_guard lock(machine_.mutex());
+    machine_.give_up(parts_, why, 702, after);
+  }
+
   void enqueue(stream_handle s, std::unique_ptr<work> w) override;
   void copy(stream_handle s, void* to, const void* from, std::size_t bytes,
             copy_kind kind) override;

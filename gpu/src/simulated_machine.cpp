@@ -273,18 +273,27 @@ void machine::give_up(operation& op) noexcept {
   }
 }
 
-/// What `by` has at hand broke the device: nothing more starts.
-void machine::lose(engine& by, aftermath& after) noexcept {
-  parts& d = *by.owner;
+void machine::give_up(parts& d, std::string why, int code, aftermath& after) noexcept {
+  if (d.broken) return;
+  d.fault_text = std::move(why);
+  d.fault_to_show = code;
+  lose(d, nullptr, after);
+  if (std::ranges::all_of(d.engines, [](const engine& e) { return e.current.empty(); }) &&
+      !d.lost()) {
+    show_fault(d, after);
+  }
+}
+
+/// The device is broken, perhaps by what `by` has at hand: nothing more starts.
+void machine::lose(parts& d, const engine* by, aftermath& after) noexcept {
   d.broken = true;
-  d.fault_text = std::exchange(by.error, {});
   for (auto& s : d.streams) {
     if (s.stands != standing::running) unhook(s);
   }
   // Whatever else runs is given up: by its thread, which may sleep over it, or else right here.
   for (auto& e : d.engines) {
     e.changed.notify_all();
-    if (is_virtual() && &e != &by && !e.current.empty()) vacate(e, after);
+    if (is_virtual() && &e != by && !e.current.empty()) vacate(e, after);
   }
 }
 
@@ -292,7 +301,7 @@ void machine::lose(engine& by, aftermath& after) noexcept {
 /// sees it may take away what that work used. All that is queued is dropped; but memory is given
 /// back, and marks are passed because healthy devices may wait for them.
 void machine::show_fault(parts& d, aftermath& after) noexcept {
-  d.fault_code = 700;  // CUDA_ERROR_ILLEGAL_ADDRESS
+  d.fault_code = d.fault_to_show;
   for (auto it = d.streams.begin(); it != d.streams.end();) {
     stream& s = *it++;
     for (auto& op : s.queue) {
@@ -395,7 +404,8 @@ void machine::complete(engine& e, aftermath& after) noexcept {
   auto& what = e.current.front().what;
   if (!e.owner->broken) {
     if (!e.error.empty()) {
-      lose(e, after);
+      e.owner->fault_text = std::exchange(e.error, {});
+      lose(*e.owner, &e, after);
     } else if (const auto* word = std::get_if<store_word>(&what)) {
       word->word->store(word->value);
     } else if (const auto* copy = std::get_if<move_bytes>(&what); copy && copy->caller) {

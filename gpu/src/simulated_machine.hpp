@@ -168,6 +168,7 @@ struct parts {
   std::uint64_t allocations = 0;
   bool broken = false;  // nothing more starts; but the fault does not show yet
   int fault_code = 0;
+  int fault_to_show = 700;  // CUDA_ERROR_ILLEGAL_ADDRESS
   std::string fault_text;
   [[nodiscard]] bool lost() const noexcept { return fault_code != 0; }
   engine& engine_for(engine_kind k) noexcept { return engines[static_cast<std::size_t>(k)]; }
@@ -226,6 +227,8 @@ class machine {
   bool await(parts& d, const std::shared_ptr<mark>& m);
   /// The same for a copy that reports to `o`: `pending` when nothing can happen any more.
   outcome await(parts& d, const outcome& o);
+  /// The device is at fault from now on, with that code; shown as any fault is.
+  void give_up(parts& d, std::string why, int code, aftermath& after) noexcept;
   /// Takes such a copy back out of its stream; false if it has gone from there by now.
   bool withdraw(stream& s, const outcome& o, aftermath& after) noexcept;
 
@@ -239,7 +242,7 @@ class machine {
   static void unhook(stream& s) noexcept;
   void erase(stream& s) noexcept;
   void give_up(operation& op) noexcept;
-  void lose(engine& by, aftermath& after) noexcept;
+  void lose(parts& d, const engine* by, aftermath& after) noexcept;
   void show_fault(parts& d, aftermath& after) noexcept;
 
   static bool startable(const engine& e) noexcept {

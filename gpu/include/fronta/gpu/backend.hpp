@@ -3,6 +3,7 @@
 
 #include <fronta/backend.hpp>
 #include <fronta/gpu/completion.hpp>
+#include <fronta/gpu/options.hpp>
 #include <fronta/gpu/simulated.hpp>
 #include <fronta/gpu/stream.hpp>
 
@@ -22,6 +23,7 @@ struct cuda {
   std::vector<int> devices = {};
   int streams = 4;  ///< of each device
   completion_options completion = {};
+  gpu::options options = {};
 };
 
 /// Throws `device_error` with reason and remedy when there is no device, std::invalid_argument for

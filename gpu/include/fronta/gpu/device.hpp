@@ -99,6 +99,11 @@ class device {
   [[nodiscard]] virtual int fault_code() const noexcept = 0;
   [[nodiscard]] virtual std::string fault_text() const = 0;
 
+  /// The host gives the device up, whatever that is doing: from now on it is at fault, with CUDA's
+  /// code 702 and `why` as text. What it may still write stays: giving memory, streams and events
+  /// back does nothing any more. Does nothing after a fault.
+  virtual void give_up(const std::string& why) = 0;
+
   // ---- Enqueueing. Returns at once, but for `copy` with pageable host memory, which may block.
 
   virtual void enqueue(stream_handle s, std::unique_ptr<work> w) = 0;

@@ -3,6 +3,7 @@
 
 #include <fronta/gpu/completion.hpp>
 #include <fronta/gpu/device.hpp>
+#include <fronta/gpu/options.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -108,6 +109,7 @@ struct simulated {
   std::uint64_t seed = 0;
   simulated_faults faults = {};
   completion_options completion = {};  ///< where it is a backend of an executor
+  gpu::options options = {};           ///< likewise
 };
 
 /// The simulated devices of one configuration. They share a time, and events work between them.

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <fronta/time.hpp>
+
+namespace fronta::gpu {
+
+/// How a backend watches over what its devices do.
+struct options {
+  /// Each task is bracketed by two words that its stream writes. After a fault they tell which
+  /// tasks had begun and not ended, so only those are suspects (`device_fault`, certain when it is
+  /// one); the others are told that they are not (`device_lost_error`). Costs two writes a task.
+  bool breadcrumbs = false;
+  /// A task whose work has run for so long is taken to hang: its device is given up for the life of
+  /// the process, and all tasks on it fail with `device_lost_error`. What the device may still
+  /// write is leaked on purpose. Turns the words of `breadcrumbs` on. Not below 1 ms.
+  time_limit hang_timeout = {};
+};
+
+}  // namespace fronta::gpu
