@@ -3,9 +3,11 @@
 
 #include <fronta/detail/data_block.hpp>
 #include <fronta/gpu/device.hpp>
+#include <fronta/gpu/readback.hpp>
 #include <fronta/gpu/stream.hpp>
 
 #include "array_copy.hpp"
+#include "pinned_cells.hpp"
 #include "staging.hpp"
 
 #include <atomic>
@@ -36,7 +38,8 @@ class device_context {
         frees_(*device_),
         fetches_(*device_),
         uploads_(*device_, place_),
-        downloads_(*device_, place_) {}
+        downloads_(*device_, place_),
+        cells_(*device_) {}
   ~device_context() {
     for (const auto& [size, p] : pinned_) device_->deallocate_pinned(p);
     for (auto* const e : events_) device_->destroy_event(e);
@@ -74,6 +77,7 @@ class device_context {
   // ---- Pinned memory for copies. Kept for the next one: pinning takes about 1 ms.
 
   [[nodiscard]] void* take_pinned(std::size_t bytes) {
+    if (bytes <= pinned_cells::cell_bytes) return cells_.take();
     {
       const std::lock_guard lock(mutex_);
       const auto at = pinned_.find(std::bit_ceil(bytes));
@@ -87,6 +91,10 @@ class device_context {
     return device_->allocate_pinned(std::bit_ceil(bytes));
   }
   void give_pinned(void* p, std::size_t bytes) noexcept {
+    if (bytes <= pinned_cells::cell_bytes) {
+      cells_.give(p);
+      return;
+    }
     const auto size = std::bit_ceil(bytes);
     try {
       const std::lock_guard lock(mutex_);
@@ -118,6 +126,7 @@ class device_context {
   staging uploads_;
   staging downloads_;
   array_list arrays_;
+  pinned_cells cells_;
   [[nodiscard]] bool wait_for_others(const task_memory& m, std::uint64_t seen);
   [[noreturn]] void refuse(std::size_t bytes, const task_memory& m);
   std::mutex memory_mutex_;
@@ -174,13 +183,21 @@ class task_memory final : public fronta::detail::device_end {
     staged_.push_back({on.take_pinned(bytes), to, bytes});
     return staged_.back().from;
   }
+  /// Keeps a cell until the work has ended; once its copy is enqueued, `announce` has the end tell
+  /// it.
+  void keep(std::shared_ptr<arrival> cell) { arriving_.push_back({std::move(cell), false}); }
+  void announce() noexcept { arriving_.back().copied = true; }
   void ended() noexcept override {
     for (const auto& s : staged_) std::memcpy(s.to, s.from, s.bytes);
+    for (const auto& a : arriving_) {
+      if (a.copied) a.cell->there.store(true, std::memory_order_release);
+    }
   }
   void release() noexcept override {
     if (filling_ != nullptr) filling_->end();
     for (const auto& s : staged_) on_->give_pinned(s.from, s.bytes);
     staged_.clear();
+    arriving_.clear();
     used_.clear();
   }
 
@@ -190,12 +207,17 @@ class task_memory final : public fronta::detail::device_end {
     void* to;
     std::size_t bytes;
   };
+  struct arriving {
+    std::shared_ptr<arrival> cell;
+    bool copied;
+  };
   std::shared_ptr<device_context> on_;
   std::string name_;
   std::vector<std::shared_ptr<block>> used_;
   std::atomic<std::size_t> bytes_{0};
   std::vector<staged> staged_;
   std::shared_ptr<fronta::detail::data_fill> filling_;
+  std::vector<arriving> arriving_;
 };
 
 }  // namespace fronta::gpu::detail

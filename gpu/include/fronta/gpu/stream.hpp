@@ -5,6 +5,7 @@
 #include <fronta/detail/arguments.hpp>
 #include <fronta/gpu/device.hpp>
 #include <fronta/gpu/errors.hpp>
+#include <fronta/gpu/readback.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -53,6 +54,7 @@ namespace detail {
 // A device, for as long as the executor or memory of it exists.
 class device_context;
 
+class scratch;
 class task_memory;
 
 // A piece of device memory. Shared by handles; the last one's thread frees it.
@@ -211,7 +213,21 @@ class stream {
   /// Enqueues anything.
   void enqueue(std::unique_ptr<work> w);
 
+  /// The only element of the view, for the host: see `gpu::readback`.
+  template <class T>
+  [[nodiscard]] gpu::readback<std::remove_const_t<T>> readback(view<T> one) {
+    auto cell = std::make_shared<detail::readback_cell<std::remove_const_t<T>>>();
+    hand_back(cell, cell->bytes, one.data(), one.size(), sizeof(T));
+    return gpu::readback<std::remove_const_t<T>>(std::move(cell));
+  }
+  /// Thrust's algorithms, in <fronta/gpu/thrust.cuh> and <fronta/gpu/host_thrust.hpp>.
+  template <class Body>
+  void thrust(Body body, const work_cost& cost = {});
+  template <class Body>
+  void host_thrust(Body body, const work_cost& cost = {});
+
  private:
+  friend class detail::scratch;
   template <class OnDevice, class OnHost, class... Args>
   class launched final : public work {
    public:
@@ -259,6 +275,8 @@ class stream {
   [[nodiscard]] std::shared_ptr<detail::block> make_block(std::size_t bytes);
   void copy_here(detail::block& to, fronta::detail::data_block& from);
   friend class detail::array_copy;
+  void hand_back(std::shared_ptr<detail::arrival> cell, void* to, const void* from,
+                 std::size_t elements, std::size_t bytes);
 
   std::shared_ptr<detail::device_context> context_;
   device* device_;
