@@ -4,6 +4,7 @@
 #include <fronta/executor.hpp>
 #include <fronta/gpu/backend.hpp>
 #include <fronta/gpu/cuda.hpp>
+#include <fronta/gpu/thrust.cuh>
 
 #include <cuda_runtime.h>
 
@@ -11,6 +12,8 @@
 #include <cstdio>
 #include <span>
 #include <vector>
+
+#include <thrust/transform.h>
 
 namespace {
 
@@ -37,6 +40,17 @@ void saxpy_on_host(float a, view<const float> x, view<float> y) {
 
 constexpr fronta::gpu::kernel saxpy{&saxpy_on_device, &saxpy_on_host, "saxpy"};
 
+// By Thrust: the same once more.
+struct saxpy_of {
+  float a;
+  __host__ __device__ float operator()(float x, float y) const { return a * x + y; }
+};
+void saxpy_by_thrust(stream& s, float a, view<const float> x, view<float> y) {
+  s.thrust([=](auto policy) {
+    thrust::transform(policy, x.begin(), x.end(), y.begin(), y.begin(), saxpy_of{a});
+  });
+}
+
 bool right(fronta::executor ex) {
   const std::vector<float> x(1'000, 2.0F);
   const std::vector<float> y(x.size(), 1.0F);
@@ -46,6 +60,7 @@ bool right(fronta::executor ex) {
         auto out = s.to_device(std::span(b));
         const unsigned blocks = static_cast<unsigned>((in.size() + 255) / 256);
         s.launch(saxpy, {blocks}, {256}, 3.0F, s.read(in), s.write(out));
+        saxpy_by_thrust(s, 3.0F, s.read(in), s.write(out));
         return out;
       },
       x, y);
@@ -53,7 +68,7 @@ bool right(fronta::executor ex) {
   ex.submit([&](stream& s, const buffer<float>& from) { s.to_host(std::span(result), from); }, sum)
       .get();
   for (const float r : result) {
-    if (r != 7.0F) return false;
+    if (r != 13.0F) return false;
   }
   return true;
 }

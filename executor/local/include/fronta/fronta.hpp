@@ -10,6 +10,7 @@
 #include <fronta/future.hpp>
 #include <fronta/gpu/backend.hpp>
 #include <fronta/gpu/cuda.hpp>
+#include <fronta/gpu/kernels.hpp>
 #include <fronta/map.hpp>
 #include <fronta/resources.hpp>
 #include <fronta/rng.hpp>

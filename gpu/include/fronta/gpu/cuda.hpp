@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-/// CUDA is found at run time: nothing of it is linked. The environment variable FRONTA_CUDA_DRIVER
-/// names the driver's library where it is not libcuda.so.1, such as a test's fake one.
+/// The driver is found at run time: nothing links to it. The environment variable
+/// FRONTA_CUDA_DRIVER names its library where it is not libcuda.so.1, such as a test's fake one.
 namespace fronta::gpu {
 
 /// What became of looking for CUDA on this machine. `devices` is empty unless `reason` is.
