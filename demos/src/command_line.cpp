@@ -144,7 +144,10 @@ class command_line {
     add(app, "--seed", d.seed, "N", "of sleeps and failures", "another each time")
         .check(whole(0, any_seed));
     add_number(app, "--workers", d.workers, "CPU workers", 1, 1'024);
-    add_number(app, "--gpus", d.gpus, "gpu places", 1, 256);
+    add(app, "--gpus", d.gpus, "N",
+        "gpu places; CUDA devices where there are so many, else simulated",
+        "every CUDA device, else 2 simulated ones")
+        .check(whole(1, 256));
     add_common(app);
   }
 

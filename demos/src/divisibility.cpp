@@ -45,13 +45,6 @@ std::size_t task_count(const divisibility& settings) {
 }
 
 /// One run of the demo: what its tasks share. It lives longer than the executor that runs them.
-// 1 where the divisor divides.
-void mask_on_host(gpu::view<const int> all, gpu::view<unsigned char> flags, int divisor) {
-  std::ranges::transform(all, flags.begin(), [=](int n) { return n % divisor == 0; });
-}
-constexpr gpu::kernel<std::nullptr_t, decltype(&mask_on_host)> mask_kernel{nullptr, &mask_on_host,
-                                                                           "divisible"};
-
 class pipeline {
  public:
   pipeline(const divisibility& settings, progress::style style)
@@ -144,8 +137,7 @@ class pipeline {
     const auto launch = [&](gpu::stream& s) {
       const auto all = s.to_device(std::span(chunk));
       auto flags = s.allocate<unsigned char>(chunk.size());
-      const auto blocks = static_cast<unsigned>((chunk.size() + block_size - 1) / block_size);
-      s.launch(mask_kernel, {blocks}, {block_size}, s.read(all), s.write(flags), divisor);
+      gpu::is_divisible(s, s.read(all), divisor, s.write(flags));
       s.to_host(std::span(result), flags);
     };
     this_task::executor()
@@ -187,7 +179,6 @@ class pipeline {
     return divisor * seconds_per_divisor / 2 / at_once / std::max(1 - settings_.failure_rate, 0.01);
   }
 
-  static constexpr unsigned block_size = 256;
   // `places` is the host's and then the gpu's: "cpu gpu:1".
   static std::string gpu_of(const std::string& places) {
     return places.substr(places.find(' ') + 1);
@@ -211,10 +202,32 @@ std::vector<std::string> gpu_names(const divisibility& settings) {
   return names;
 }
 
-executor make_executor(const divisibility& settings) {
+/// CUDA devices where there are as many as asked for, else simulated ones; `settings.gpus` becomes
+/// their number.
+std::unique_ptr<backend> open_gpus(divisibility& settings, bool& simulated) {
+  const auto& found = gpu::cuda_probe().devices;
+  const auto wanted = settings.gpus == 0 ? found.size() : static_cast<std::size_t>(settings.gpus);
+  if (wanted != 0 && wanted <= found.size() && std::ranges::all_of(found, gpu::kernels_run_on)) {
+    try {
+      std::vector<int> devices(wanted);
+      std::iota(devices.begin(), devices.end(), 0);
+      auto opened = make_backend(gpu::cuda{.devices = devices});
+      settings.gpus = static_cast<int>(wanted);
+      simulated = false;
+      return opened;
+    } catch (const device_error&) {
+      // It is there and cannot be used; `fronta doctor` looks closer.
+    }
+  }
+  simulated = true;
+  if (settings.gpus == 0) settings.gpus = 2;
+  return make_backend(gpu::simulated{.devices = settings.gpus});
+}
+
+executor make_executor(const divisibility& settings, std::unique_ptr<backend> gpus) {
   std::vector<std::unique_ptr<backend>> backends;
   backends.push_back(make_backend(cpu::threads{.workers = settings.workers}));
-  backends.push_back(make_backend(gpu::simulated{.devices = settings.gpus}));
+  backends.push_back(std::move(gpus));
   return executor({.seed = settings.seed}, std::move(backends));
 }
 
@@ -226,10 +239,10 @@ struct findings {
   double seconds = 0;
 };
 
-findings compute(const divisibility& settings, const session& s) {
+findings compute(const divisibility& settings, std::unique_ptr<backend> gpus, const session& s) {
   pipeline line(settings,
                 s.json ? progress::style::hidden_unless_terminal : progress::style::automatic);
-  auto ex = make_executor(settings);
+  auto ex = make_executor(settings, std::move(gpus));
   findings found;
   try {
     const cancel_on_interrupt guard(s.interrupted, ex);
@@ -265,7 +278,7 @@ int masks_on(const findings& found, const std::string& place) {
   return at == found.masks.end() ? 0 : at->second;
 }
 
-void print_heading(const divisibility& settings) {
+void print_heading(const divisibility& settings, bool simulated) {
   const auto count = [](auto n) { return static_cast<std::uint64_t>(n); };
   const auto gpus = gpu_names(settings);
   const bool one = gpus.size() == 1;
@@ -278,9 +291,15 @@ void print_heading(const divisibility& settings) {
   print_row("places",
             fmt::format("{}; {}, {} {{\"gpu\", 1}}", counted(count(settings.workers), "CPU worker"),
                         listed(gpus, 4), one ? "with" : "each with"));
-  print_row("",
-            one ? "the gpu is simulated: it computes on the CPU, at a pace of no real device"
-                : "the gpus are simulated: they compute on the CPU, at a pace of no real device");
+  if (simulated) {
+    print_row("",
+              one ? "the gpu is simulated: it computes on the CPU, at a pace of no real device"
+                  : "the gpus are simulated: they compute on the CPU, at a pace of no real device");
+  } else {
+    for (std::size_t i = 0; i < gpus.size(); ++i) {
+      print_row("", fmt::format("{} is {}", gpus[i], gpu::cuda_probe().devices[i].name));
+    }
+  }
   print_row("failures", fmt::format("{:g} % of the mask runs, at random; up to {} a mask",
                                     settings.failure_rate * 100,
                                     counted(count(settings.retries), "retry", "retries")));
@@ -311,7 +330,7 @@ void print_findings(const divisibility& settings, const findings& found) {
   flush_output();
 }
 
-void print_as_json(const divisibility& settings, const findings& found) {
+void print_as_json(const divisibility& settings, bool simulated, const findings& found) {
   auto object = begin_json("demo", "divisibility");
   object["result"] = found.survivors;
   object["count"] = found.survivors.size();
@@ -323,8 +342,9 @@ void print_as_json(const divisibility& settings, const findings& found) {
   object["backend"] = "local";
   object["devices"] = json::array();
   for (const auto& name : gpu_names(settings)) {
-    object["devices"].push_back(
-        {{"name", name}, {"kind", "simulated"}, {"masks", masks_on(found, name)}});
+    object["devices"].push_back({{"name", name},
+                                 {"kind", simulated ? "simulated" : "cuda"},
+                                 {"masks", masks_on(found, name)}});
   }
   object["workers"] = settings.workers;
   object["size"] = settings.size;
@@ -339,12 +359,15 @@ void print_as_json(const divisibility& settings, const findings& found) {
 }  // namespace
 
 exit_code run(const divisibility& settings, const session& s) {
-  if (!s.json) print_heading(settings);
-  const auto found = compute(settings, s);
+  auto with_gpus = settings;
+  bool simulated = true;
+  auto gpus = open_gpus(with_gpus, simulated);
+  if (!s.json) print_heading(with_gpus, simulated);
+  const auto found = compute(with_gpus, std::move(gpus), s);
   if (s.json) {
-    print_as_json(settings, found);
+    print_as_json(with_gpus, simulated, found);
   } else {
-    print_findings(settings, found);
+    print_findings(with_gpus, found);
   }
   return found.complete ? exit_code::success : exit_code::interrupted;
 }

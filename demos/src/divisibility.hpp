@@ -21,7 +21,9 @@ struct divisibility {
   double speed = 0.35;
   std::uint64_t seed = 0;
   int workers = 4;
-  int gpus = 2;
+  /// 0: every CUDA device found, else 2 simulated ones. A number that CUDA does not have: so many
+  /// simulated ones.
+  int gpus = 0;
 };
 
 /// Runs the demo and prints what came out.

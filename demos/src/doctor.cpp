@@ -143,6 +143,13 @@ exit_code doctor() {
                            counted(static_cast<std::uint64_t>(d.copy_engines), "copy engine"),
                            d.compute_major, d.compute_minor));
   }
+  for (const auto& d : cuda.devices) {
+    if (!gpu::kernels_run_on(d)) {
+      missing.push_back({fmt::format("ready-made kernels for device {}", d.index),
+                         fmt::format("build with nvcc and CMAKE_CUDA_ARCHITECTURES={}{}",
+                                     d.compute_major, d.compute_minor)});
+    }
+  }
   print_fact("simulated", "always there: gpu::simulated");
   if (cuda.devices.empty()) missing.push_back({cuda.reason, cuda.remedy});
 

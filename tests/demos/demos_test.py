@@ -132,13 +132,17 @@ class Divisibility(Case):
         self.assertEqual({k: type(v) for k, v in found.items()}, types)
         self.assertEqual((found["demo"], found["schema_version"]), ("divisibility", 1))
         self.assertEqual((found["backend"], found["seed"], found["complete"]), ("local", 11, True))
-        self.assertEqual([(d["name"], d["kind"]) for d in found["devices"]], [("gpu:0", "simulated"), ("gpu:1", "simulated")])
+        self.assertEqual([d["name"] for d in found["devices"]], [f"gpu:{i}" for i in range(len(found["devices"]))])
+        self.assertIn({d["kind"] for d in found["devices"]}, ({"simulated"}, {"cuda"}))
+        # More than any machine has.
+        found = self.json_of("run", "divisibility", "--speed", "0", "--gpus", 200)
+        self.assertEqual([d["kind"] for d in found["devices"]], 200 * ["simulated"])
 
     def test_json_keeps_stderr_quiet_when_piped(self):
         self.assertEqual(self.succeed("run", "divisibility", "--speed", "0", "--json").stderr, "")
 
     def test_the_text_says_what_the_places_are(self):
-        done = self.succeed("run", "divisibility", "--speed", "0", "--size", "50", "--divisors", "7")
+        done = self.succeed("run", "divisibility", "--speed", "0", "--size", "50", "--divisors", "7", "--gpus", "200")
         self.assertIn("the gpus are simulated", done.stdout)
         self.assertIn("answer     8 integers: 0, 7, 14, 21, 28, 35, 42 and 49", done.stdout)
         self.assertIn("22 of 22 done", done.stdout)
