@@ -131,11 +131,13 @@ exit_code doctor() {
   const auto& cuda = gpu::cuda_probe();
   print_fact("CUDA",
              cuda.built ? "built in; the driver is looked for at run time" : "not built in");
-  print_fact("driver", !cuda.loaded ? "none"
-                       : cuda.driver_version == 0
-                           ? "of unknown version"
-                           : fmt::format("for CUDA {}.{}", cuda.driver_version / 1'000,
-                                         cuda.driver_version % 1'000 / 10));
+  std::string driver = "none";
+  if (cuda.loaded) {
+    driver = cuda.driver_version == 0 ? "of unknown version"
+                                      : fmt::format("for CUDA {}.{}", cuda.driver_version / 1'000,
+                                                    cuda.driver_version % 1'000 / 10);
+  }
+  print_fact("driver", driver);
   for (const auto& d : cuda.devices) {
     print_fact(fmt::format("device {}", d.index),
                fmt::format("{}, {:.1f} GB, {} multiprocessors, {}, compute capability {}.{}",

@@ -37,7 +37,6 @@ using fronta::cpu::threads;
 using fronta::test::captured_errors;
 using fronta::test::concurrency_meter;
 using fronta::test::gate;
-using fronta::test::occupied_worker;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::MatchesRegex;

@@ -136,8 +136,9 @@ void let_workers_pass(executor& ex) {
 // Tells that it began, and whether the held work was over then.
 auto looking_at(held_work& held, gate& begun) {
   return [&](stream&, const auto&...) {
+    const bool over = held.over;  // before the opener goes on
     begun.open();
-    return held.over.load();
+    return over;
   };
 }
 

@@ -46,8 +46,6 @@ using fronta::gpu::view;
 using fronta::test::gate;
 using fronta::test::host_kernel;
 using fronta::test::run_on;
-using testing::Each;
-using testing::HasSubstr;
 
 simulated devices(int count = 1) { return {.devices = count, .model = time_model::instant()}; }
 

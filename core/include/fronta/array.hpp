@@ -72,7 +72,8 @@ class array {
   [[nodiscard]] const T* end() const { return data() + size(); }
   const T& operator[](std::size_t i) const { return data()[i]; }
   [[nodiscard]] std::span<const T> span() const { return {data(), size()}; }
-  /// Whether a look on the host costs nothing. Others may change it from false to true meanwhile.
+  /// Whether a look on the host costs nothing. Others may change it from false to true meanwhile; a
+  /// task that changes the numbers on a device makes it false again.
   [[nodiscard]] bool on_host() const noexcept { return empty() || block_->is_on_host(); }
 
   /// The numbers on the device of the GPU task whose host part asks, as `gpu::stream::read` gives

@@ -158,7 +158,8 @@ class executor_ref {
   /// A ready future of the value, for use as a shared argument. The value is moved in once and
   /// never copied. `place` names where it counts as lying (tasks follow their bytes); the numbers
   /// of an `array` are copied there when that is a device, which blocks. Throws
-  /// `unsatisfiable_error` for an unknown place, `device_bad_alloc` where there is no room.
+  /// `unsatisfiable_error` for an unknown place, `device_bad_alloc` where there is no room,
+  /// which is not waited for, `device_lost_error`.
   template <class T>
   future<std::decay_t<T>> scatter(T&& value, const std::string& place = {}) const;
   /// A future per element, spread over the places that run tasks by their cpu shares. Throws

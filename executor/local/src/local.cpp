@@ -19,7 +19,7 @@ executor local_executor(executor_options options) {
       detail::report_error(std::current_exception(), "local_executor: no GPU is used");
     }
   }
-  return executor(std::move(options), std::move(backends));
+  return {std::move(options), std::move(backends)};
 }
 
 }  // namespace fronta

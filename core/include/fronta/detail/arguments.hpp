@@ -311,7 +311,8 @@ struct moved_argument {
     auto& s = *future_access::get(value);
     // An edge of less than `done` does not say that the value is there.
     if (!s.readable_early()) static_cast<void>(value.result());
-    // What may be taken early is not moved out where callbacks of the input may be reading it.
+    // What may be taken early is not moved out where callbacks of the input may be reading it: a
+    // copy of a handle costs little.
     if (s.sole_reader() && (!reads_early || !s.had_callbacks.load(std::memory_order_relaxed))) {
       s.mark_taken();
       return std::tuple<T&&>(std::move(s.value()));

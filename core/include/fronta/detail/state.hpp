@@ -50,6 +50,7 @@ std::size_t size_in_bytes(const T& value) noexcept {
                          typename T::value_type;
                          value.size();
                        }) {
+    // NOLINTNEXTLINE(bugprone-sizeof-expression): what a pointer points to is not counted
     return sizeof(T) + value.size() * sizeof(typename T::value_type);
   } else {
     return sizeof(T);

@@ -149,8 +149,9 @@ struct kernel {
 ///   …
 /// }, values);
 /// ```
-/// Of one host part alone; it must not block. Errors are `launch_error` for a call that was wrong
-/// in itself, `device_lost_error` and `device_bad_alloc`.
+/// Of one host part alone; it must not block (`allocate`, `read` and their kin may wait for other
+/// tasks to give memory back, with the cpu share lent). Errors are `launch_error` for a call that
+/// was wrong in itself, `device_lost_error` and `device_bad_alloc`.
 class stream {
  public:
   stream(std::shared_ptr<detail::device_context> on, stream_handle s) noexcept;
@@ -221,7 +222,8 @@ class stream {
     check(k.name, grid, block);
     enqueue(std::make_unique<launched<OnDevice, OnHost, Args...>>(k, grid, block, args...));
   }
-  /// Enqueues anything.
+  /// Enqueues anything. What it gives the host is there when the task is done; an array whose
+  /// numbers it writes on the host must not be returned, since others may read that before.
   void enqueue(std::unique_ptr<work> w);
 
   /// The only element of the view, for the host: see `gpu::readback`.
