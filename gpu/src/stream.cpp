@@ -34,6 +34,11 @@ struct array_handle {
   fronta::detail::data_block* of;
 };
 
+// Both ends: a block may be pinned in part.
+bool all_pinned(const device& d, const void* at, std::size_t bytes) {
+  return d.is_pinned(at) && d.is_pinned(static_cast<const std::byte*>(at) + bytes - 1);
+}
+
 std::string to_string(extent e) {
   return std::to_string(e.x) + " x " + std::to_string(e.y) + " x " + std::to_string(e.z);
 }
@@ -173,7 +178,11 @@ void stream::copy_here(detail::block& to, fronta::detail::data_block& from) {
   // From this device, the host or another device, whichever is first: by speed.
   auto* found = find_here(from);
   if (found == nullptr && from.is_on_host()) {
-    copy_bytes(to.data(), from.on_host(), to.bytes());
+    // Staged even if somebody has pinned it: nothing keeps the host's block until the device read
+    // it.
+    if (to.bytes() != 0) {
+      context_->uploads().upload(handle_, to.data(), from.on_host(), to.bytes());
+    }
     return;
   }
   if (found == nullptr) found = static_cast<detail::array_copy*>(from.any_copy());
@@ -255,13 +264,20 @@ stream& detail::stream_for_view() {
 }
 
 void stream::copy_bytes(void* to, const void* from, std::size_t bytes) {
-  if (bytes != 0) context_->uploads().upload(handle_, to, from, bytes);
+  if (bytes == 0) return;
+  if (all_pinned(*device_, from, bytes)) {
+    device_->copy(handle_, to, from, bytes, copy_kind::to_device);
+  } else {
+    context_->uploads().upload(handle_, to, from, bytes);
+  }
 }
 
 void stream::copy_back(void* to, const void* from, std::size_t bytes) {
   if (bytes == 0) return;
-  auto* const staged = memory_->stage(*context_, to, bytes);
-  device_->copy(handle_, staged, from, bytes, copy_kind::to_host);
+  const bool direct = all_pinned(*device_, to, bytes);
+  if (direct) memory_->fills_host();
+  device_->copy(handle_, direct ? to : memory_->stage(*context_, to, bytes), from, bytes,
+                copy_kind::to_host);
 }
 
 }  // namespace fronta::gpu
