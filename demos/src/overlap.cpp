@@ -313,6 +313,11 @@ void print_heading(const overlap& settings, const findings& found) {
   flush_output();
 }
 
+const char* name_of(int ways) {
+  if (ways == 1) return "1: serial";
+  return ways == 2 ? "2: copies in, then kernels + out" : "3: copies in + kernels + out";
+}
+
 void print_findings(const findings& found) {
   const char* const label = found.simulated ? " (simulated)" : "";
   if (!found.complete) fmt::print("\nInterrupted. These ways were measured until then.\n");
@@ -332,13 +337,11 @@ void print_findings(const findings& found) {
   if (found.rows.empty()) return;
   fmt::print("\n{:<34} {:>7} {:>10} {:>10} {:>6} {:>6}\n", fmt::format("at a time{}", label),
              "streams", "time", "bound", "share", "gain");
+  int above = 0;
   for (const auto& r : found.rows) {
     fmt::print("{:<34} {:>7} {:>10} {:>10} {:>6} {:>6}\n",
-               r.ways == 1   ? "1: serial"
-               : r.ways == 2 ? "2: copies in, then kernels + out"
-                             : "3: copies in + kernels + out",
-               r.streams, fmt::format("{:.1f} ms", r.seconds * 1e3),
-               fmt::format("{:.1f} ms", r.bound * 1e3),
+               r.ways == std::exchange(above, r.ways) ? "" : name_of(r.ways), r.streams,
+               fmt::format("{:.1f} ms", r.seconds * 1e3), fmt::format("{:.1f} ms", r.bound * 1e3),
                fmt::format("{:.0f} %", r.bound / r.seconds * 100),
                fmt::format("{:.2f}x", found.rows.front().seconds / r.seconds));
   }

@@ -240,7 +240,10 @@ std::array<stage_row, 6> rows_of(const findings& found, const stages& line, bool
           {"encode and write", "encode", false, line.encoding.seconds()}};
 }
 
-std::string milliseconds(double seconds) { return fmt::format("{:.2f} ms", seconds * 1e3); }
+// Finer than seconds_text: a stage of a small image takes microseconds.
+std::string busy_text(double seconds) {
+  return seconds < 1 ? fmt::format("{:.2f} ms", seconds * 1e3) : fmt::format("{:.2f} s", seconds);
+}
 
 double busy(const std::array<stage_row, 6>& rows, bool on_gpu) {
   double sum = 0;
@@ -279,8 +282,8 @@ void print_findings(const pipeline& settings, const image_source& source, const 
   for (const auto& r : rows) {
     fmt::print(
         "{:<18} {:<16} {:>10} {:>12}\n", r.name, r.on_gpu ? gpu : "CPU",
-        r.busy ? milliseconds(*r.busy) : "-",
-        r.busy && found.done != 0 ? milliseconds(*r.busy / static_cast<double>(found.done)) : "-");
+        r.busy ? busy_text(*r.busy) : "-",
+        r.busy && found.done != 0 ? busy_text(*r.busy / static_cast<double>(found.done)) : "-");
   }
   fmt::print("\n");
   print_row("images", fmt::format("{} of {} written to {}", grouped(found.done),
@@ -295,8 +298,8 @@ void print_findings(const pipeline& settings, const image_source& source, const 
   const double all = engines + busy(rows, false);
   const char* const label = gpus.simulated ? " (simulated)" : "";
   const auto factor = [&](const char* who, double seconds) {
-    return fmt::format("{} busy {} / {} = {:.2f}{}", who, milliseconds(seconds),
-                       milliseconds(found.seconds), seconds / found.seconds, label);
+    return fmt::format("{} busy {} / {} = {:.2f}{}", who, busy_text(seconds),
+                       busy_text(found.seconds), seconds / found.seconds, label);
   };
   print_row("overlap", factor("gpu engines", engines));
   print_row("", factor("all stages", all));
