@@ -285,6 +285,7 @@ void print_findings(const gpu_places& gpus, const findings& found) {
             fmt::format("{} of {} done, {}, {}", n.done, n.tasks, counted(n.failures, "failure"),
                         counted(n.retries, "retry", "retries")));
   std::vector<std::string> masks;
+  masks.reserve(gpus.places.size());
   for (const auto& name : gpus.places) {
     masks.push_back(fmt::format("{} on {}", masks_on(found, name), name));
   }

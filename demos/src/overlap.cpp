@@ -103,6 +103,7 @@ class rig {
   // A task per chunk; the executor spreads them over the streams.
   void at_once(int repeats) const {
     std::vector<future<void>> done;
+    done.reserve(static_cast<std::size_t>(chunks_));
     for (int i = 0; i < chunks_; ++i) {
       done.push_back(
           ex().submit({.name = fmt::format("chunk {}", i)}, [this, i, repeats](gpu::stream& s) {
@@ -114,12 +115,14 @@ class rig {
   // All copies to the device, and only then kernels beside copies back.
   void in_two_steps(int repeats) const {
     std::vector<future<gpu::buffer<float>>> there;
+    there.reserve(static_cast<std::size_t>(chunks_));
     for (int i = 0; i < chunks_; ++i) {
       there.push_back(ex().submit({.name = fmt::format("chunk {}, to device", i)},
                                   [this, i](gpu::stream& s) { return s.to_device(from(i)); }));
     }
     finish(there);
     std::vector<future<void>> done;
+    done.reserve(static_cast<std::size_t>(chunks_));
     for (int i = 0; i < chunks_; ++i) {
       done.push_back(ex().submit(
           {.name = fmt::format("chunk {}", i)},
@@ -282,6 +285,7 @@ class measurement {
     rig on(open(streams), settings_.chunks, found_.chunk_bytes, session_);
     on.run(ways, found_.repeats);  // the first round also takes memory
     std::vector<double> seconds;
+    seconds.reserve(static_cast<std::size_t>(settings_.rounds));
     for (int i = 0; i < settings_.rounds; ++i) seconds.push_back(on.run(ways, found_.repeats));
     found_.rows.push_back({.ways = ways,
                            .streams = streams,

@@ -14,13 +14,13 @@
 #include <fronta/fronta.hpp>
 
 #include <fmt/format.h>
-#include <time.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cmath>
+#include <ctime>
 #include <deque>
 #include <optional>
 #include <string>
@@ -220,9 +220,9 @@ void measure(findings& found, const pipeline& settings, const session& s) {
 // ---- What came out.
 
 struct stage_row {
-  const char* name;
-  const char* member;
-  bool on_gpu;
+  const char* name = "";
+  const char* member = "";  // of the JSON object
+  bool on_gpu = false;
   std::optional<double> busy;
 };
 

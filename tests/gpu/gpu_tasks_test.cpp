@@ -117,6 +117,28 @@ TEST(GpuTasks, TheDeviceItselfReadsAndWritesPinnedMemory) {
   on->deallocate_pinned(pinned);
 }
 
+TEST(GpuTasks, ReadersOfATaskThatFillsPinnedMemoryWaitForItsEnd) {
+  executor ex{threads{.workers = 1}, devices()};
+  fronta::gpu::device* on = nullptr;
+  auto* const pinned = ex.submit([&](stream& s) {
+                           on = &s.on();
+                           return static_cast<int*>(s.on().allocate_pinned(sizeof(int)));
+                         }).get();
+  *pinned = 0;
+  gate go;
+  const auto made = ex.submit([&](stream& s) {
+    s.launch(host_kernel([&] { go.wait(); }), {1}, {1});
+    auto b = s.to_device(std::span<const int>({3}));
+    s.to_host(std::span(pinned, 1), b);
+    return b;
+  });
+  const auto seen = ex.submit([&](stream&, const buffer<int>&) { return *pinned; }, made);
+  EXPECT_EQ(ex.submit([] { return 7; }).get(), 7);  // what need not wait has run
+  go.open();
+  EXPECT_EQ(seen.get(), 3);
+  on->deallocate_pinned(pinned);
+}
+
 TEST(GpuTasks, KeepTheMemoryThatTheirWorkUses) {
   executor ex{threads{.workers = 1}, devices()};
   gate go;
