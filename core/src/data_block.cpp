@@ -42,46 +42,39 @@ void data_block::forget_host() noexcept {
   }
 }
 
-void data_block::fetch_to_host_locked() {
-  if (bytes_ == 0 || is_on_host()) return;
-  auto* const memory = ::operator new(bytes_, alignment);
-  try {
-    any_copy()->fetch(memory, bytes_);
-  } catch (...) {
-    ::operator delete(memory, alignment);
-    throw;
-  }
-  fetched_ = memory;
-  set_host(memory);
+const void* data_block::fetch_to_host_locked() {
+  if (bytes_ == 0 || is_on_host()) return host_.load(std::memory_order_relaxed);
+  // Before the fetch: a fill that ends meanwhile may come too late for what is fetched.
+  const bool changing = being_filled();
+  if (fetched_ == nullptr) fetched_ = ::operator new(bytes_, alignment);
+  any_copy()->fetch(fetched_, bytes_);
+  if (!changing) set_host(fetched_);
+  return fetched_;
 }
 
 const void* data_block::fetch_to_host() {
   const bool in_host_part = this_context != nullptr && this_context->stream != nullptr;
   // Until after the mutex: a worker that holds a cpu share may be waiting for that.
   std::optional<blocking_section> lent;
-  if (bytes_ >= worth_lending && !in_host_part) {
+  const auto lend = [&] {
     try {
-      lent.emplace();
+      if (!lent) lent.emplace();
     } catch (const std::system_error&) {
       // No substitute: then the share stays.
     }
-  }
+  };
+  if (bytes_ >= worth_lending && !in_host_part) lend();
   std::unique_lock lock(mutex);
   // A host part has a stream that goes behind the work; for it to wait here might be for ever,
   // since a worker has to end the task that fills the block.
-  while (filling != nullptr && !filling->over() && !in_host_part) {
+  while (being_filled() && !in_host_part) {
     const auto by = filling;
     lock.unlock();
-    if (lent) {
-      by->wait();
-    } else {
-      const blocking_section section;
-      by->wait();
-    }
+    lend();
+    by->wait();
     lock.lock();
   }
-  fetch_to_host_locked();
-  return host_.load(std::memory_order_relaxed);
+  return fetch_to_host_locked();
 }
 
 }  // namespace fronta::detail

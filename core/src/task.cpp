@@ -71,7 +71,10 @@ void finish_run(node& n, run_result result) noexcept {
   const nobodys_context scope;
   auto& host = *n.host;
   n.destroy_body();
-  if (n.routed) host.release(n);
+  if (n.routed) {
+    n.extra()->at_device_end.reset();  // with the arguments gone, nothing is used any more
+    host.release(n);
+  }
   if (n.extra() != nullptr) host.forget(n);
   if (n.counted) host.no_longer_pending();
   emit(event_kind::finish, n.path, result == run_result::value ? 0 : 1);
@@ -241,6 +244,7 @@ namespace {
 
 void end_run(node& n, run_result result) {
   if (result != run_result::value) [[unlikely]] {
+    if (auto* const x = n.extra()) x->at_device_end.reset();  // others may run it from here on
     if (result == run_result::error) {
       if (n.extra() != nullptr && n.host->retry(n)) return;
     } else if (n.host->run_again(n)) {
@@ -295,7 +299,8 @@ void run_host_part(node& n) {
   device_host* device = nullptr;
   try {
     device = &n.host->device_of(n);
-    stream = &device->open_stream(n);
+    stream = device->open_stream(n);
+    if (stream == nullptr) return;  // the node is not ours any more
   } catch (...) {
     n.store_error(std::current_exception());
     x.device_result = run_result::error;
@@ -327,9 +332,9 @@ void run_host_part(node& n) {
 
 }  // namespace
 
-void end_device_run(node& n, std::exception_ptr error) noexcept {
-  n.extra()->device_error = std::move(error);
-  n.device_ended = true;
+namespace {
+
+void hand_to_worker(node& n) noexcept {
   yield_point();
   // Once it is in a queue it may end, and its executor go, but for the gate.
   auto* const gate = n.gate;
@@ -338,7 +343,22 @@ void end_device_run(node& n, std::exception_ptr error) noexcept {
   if (gate != nullptr) gate->leave();
 }
 
+}  // namespace
+
+void end_device_run(node& n, std::exception_ptr error) noexcept {
+  n.extra()->device_error = std::move(error);
+  n.device_ended = true;
+  hand_to_worker(n);
+}
+
+void host_part_may_begin(node& n) noexcept { hand_to_worker(n); }
+
 void finish_device_run(node& n) {
+  if (n.extra()->waits_for_stream) {
+    n.extra()->waits_for_stream = n.device_ended = false;
+    run_host_part(n);
+    return;
+  }
   const ending scope(n.host);
   if (!inputs_have_ended(n)) return;
   n.device_ended = false;
@@ -369,8 +389,7 @@ void finish_device_run(node& n) {
       x.device_result = run_result::error;
     }
   }
-  const auto last = std::move(x.at_device_end);
-  if (last != nullptr) {
+  if (auto* const last = x.at_device_end.get()) {
     if (x.device_result == run_result::value && !n.done()) last->ended();
     last->release();
   }

@@ -404,8 +404,7 @@ double router::score(const node& n, candidate c) const {
     if (std::ranges::find(n.extra()->drawn_to, c.device) != n.extra()->drawn_to.end()) {
       result += 1e12;
     }
-    result -=
-        bytes_for_a_gpu_turn * static_cast<double>(device->owner->load_at(device->local));
+    result -= bytes_for_a_gpu_turn * static_cast<double>(device->owner->load_at(device->local));
   }
   if (load > shares) result -= bytes_for_a_turn * (load - shares) / shares;
   return result - 1e-3 * load;

@@ -35,11 +35,11 @@ bool array_copy::lost() const noexcept { return memory_->context().on().fault_co
 void array_copy::fetch(void* to, std::size_t bytes) {
   auto& on = memory_->context();
   on.require_alive("its arrays were fetched");
-  // A host part may have the array before the task that fills it has ended; its stream goes behind.
-  if (const auto* const c = fronta::detail::this_context; c != nullptr && c->stream != nullptr) {
-    c->stream->synchronize();
-  }
-  on.on().make_current();
+  // Only a host part may have an array that is being filled still: its own, or one that it has been
+  // put behind.
+  const auto* const c = fronta::detail::this_context;
+  if (of_.being_filled() && c != nullptr && c->stream != nullptr) c->stream->wait_for_filling(of_);
+  const current_device here(on.on());
   go_behind(on.on(), on.fetches());
   on.downloads().download(on.fetches(), to, memory_->data(), bytes);
 }
@@ -61,41 +61,56 @@ void array_list::remove(array_copy& c) noexcept {
 }
 
 std::size_t array_list::evict(std::size_t bytes) {
-  // They take themselves out of the list when they go: not under the mutex.
-  std::vector<std::unique_ptr<fronta::detail::data_copy>> gone;
-  auto freed = evict(bytes, false, gone);
-  if (freed < bytes) freed += evict(bytes - freed, true, gone);
-  return freed;
+  const auto freed = evict(bytes, false);
+  return freed < bytes ? freed + evict(bytes - freed, true) : freed;
 }
 
-std::size_t array_list::evict(std::size_t bytes, bool even_only_ones,
-                              std::vector<std::unique_ptr<fronta::detail::data_copy>>& gone) {
+std::size_t array_list::evict(std::size_t bytes, bool even_only_ones) {
+  // A handle of each, since what follows may wait: for a copy, and for who has the block's mutex.
+  struct handle {
+    explicit handle(fronta::detail::data_block* b) noexcept : of(b) {}
+    handle(handle&& other) noexcept : of(std::exchange(other.of, nullptr)) {}
+    handle& operator=(handle&&) = delete;
+    ~handle() {
+      if (of != nullptr) of->drop_handle();
+    }
+    fronta::detail::data_block* of;
+  };
+  std::vector<handle> idle;
+  const void* memory = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    idle.reserve(by_use_.size());
+    for (auto* const c : by_use_) {
+      memory = c->memory();
+      // In use by nobody but the block; whether it stays so is seen later.
+      if (c->memory_.use_count() == 1 && c->of_.try_add_handle()) idle.emplace_back(&c->of_);
+    }
+  }
   std::size_t freed = 0;
-  const std::lock_guard lock(mutex_);
-  gone.reserve(gone.size() + by_use_.size());
-  for (auto at = by_use_.begin(); at != by_use_.end() && freed < bytes;) {
-    auto& c = **at++;
-    auto& b = c.of_;
-    // The block cannot go meanwhile: its copies leave this list before. Who holds its mutex uses
-    // it, and may be waiting for this list.
-    if (!b.mutex.try_lock()) continue;
-    const std::lock_guard block_lock(b.mutex, std::adopt_lock);
+  for (const auto& one : idle) {
+    if (freed >= bytes) break;
+    std::unique_ptr<fronta::detail::data_copy> gone;  // goes after the mutex
+    auto& b = *one.of;
+    const std::lock_guard lock(b.mutex);
+    const auto mine = std::ranges::find(b.copies, memory, &fronta::detail::data_copy::memory);
+    if (mine == b.copies.end() || b.being_filled()) continue;
+    auto& c = static_cast<array_copy&>(**mine);
     // A task uses it until it has ended; new ones come to it under the block's mutex.
     if (c.memory_.use_count() > 1) continue;
-    if (!b.is_on_host() && b.copies.size() == 1) {
+    const bool elsewhere = b.is_on_host() || std::ranges::any_of(b.copies, [&](const auto& other) {
+                             return other.get() != &c && !other->lost();
+                           });
+    if (!elsewhere) {
       if (!even_only_ones) continue;
       try {
-        b.fetch_to_host_locked();
+        static_cast<void>(b.fetch_to_host_locked());
       } catch (const std::exception&) {
         continue;  // the host has no room, or the numbers are lost
       }
     }
-    const auto mine = std::ranges::find(b.copies, static_cast<fronta::detail::data_copy*>(&c),
-                                        &std::unique_ptr<fronta::detail::data_copy>::get);
     freed += c.memory_->bytes();
-    by_use_.erase(c.at_);
-    c.listed_ = false;
-    gone.push_back(std::move(*mine));
+    gone = std::move(*mine);
     b.copies.erase(mine);
   }
   return freed;

@@ -47,12 +47,12 @@ class array_list {
   void remove(array_copy& c) noexcept;
   /// Lets copies go that no task is using, the least recently used first, until they were as many
   /// bytes: those that are elsewhere too, then others, which are fetched to the host before. Blocks
-  /// for that. How many bytes it gave. The caller must not hold a block's mutex.
+  /// for that, and for who is copying one. How many bytes it gave. The caller must hold no mutex of
+  /// a block.
   std::size_t evict(std::size_t bytes);
 
  private:
-  std::size_t evict(std::size_t bytes, bool even_only_ones,
-                    std::vector<std::unique_ptr<fronta::detail::data_copy>>& gone);
+  std::size_t evict(std::size_t bytes, bool even_only_ones);
   std::mutex mutex_;
   std::list<array_copy*> by_use_;  // guarded by mutex_
 };

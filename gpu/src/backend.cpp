@@ -14,6 +14,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -103,8 +104,10 @@ class place {
   [[nodiscard]] completion& done() const noexcept { return completion_; }
   // A lane for a host part, held by it, of the priority's class: one that ends with an input, so
   // that nothing has to be waited for; else of those that nobody holds the one with the least
-  // unfinished tasks.
-  lane& take(const std::vector<issued_input>& inputs, std::int32_t priority);
+  // unfinished tasks. Null: all are held, and the task was put among those that wait.
+  lane* take(node& n, const std::vector<issued_input>& inputs);
+  // The next that waits gets it.
+  void let_go(lane& l) noexcept;
   [[nodiscard]] std::size_t unfinished() const noexcept;
 
   void begin(run& r);
@@ -121,6 +124,11 @@ class place {
   std::shared_ptr<detail::device_context> context_;
   completion& completion_;
   std::vector<std::unique_ptr<lane>> lanes_;
+
+  std::mutex lanes_mutex_;
+  // Guarded by lanes_mutex_. Tasks without a lane by class, each with its entry's keeper: none
+  // waits while a lane of its class is free.
+  std::array<std::deque<node*>, 3> waiting_;
 
   std::mutex mutex_;
   // Guarded by mutex_.
@@ -145,11 +153,8 @@ int class_of(std::int32_t priority) noexcept { return (priority > 0) - (priority
 struct lane_stream final : stream {
   lane_stream(std::shared_ptr<detail::device_context> on, stream_handle s, lane& l)
       : stream(on, s), of_device(std::move(on)), of(l) {}
-  void begin(node& n) {
-    auto memory = std::make_unique<detail::task_memory>(of_device, n.name());
-    memory_ = memory.get();
-    n.extra()->at_device_end = std::move(memory);
-  }
+  void begin(node& n, std::uint64_t ticket);
+  void end() noexcept { memory_->all_enqueued(); }
   [[nodiscard]] bool gives_to_host() const noexcept { return memory_->gives_to_host(); }
   std::shared_ptr<detail::device_context> of_device;
   lane& of;
@@ -158,19 +163,34 @@ struct lane_stream final : stream {
 // A device's stream for copies that somebody waits for, outside of any task.
 struct lone_stream final : stream {
   explicit lone_stream(const std::shared_ptr<detail::device_context>& on)
-      : stream(on, on->fetches()), memory(on, {}) {
+      : stream(on, on->fetches()), memory(on) {
     memory_ = &memory;
   }
   void put(fronta::detail::data_block& b) {
-    on().make_current();
-    static_cast<void>(bring(b));
+    const detail::current_device here(on());
+    for (;;) {
+      std::shared_ptr<const fronta::detail::data_fill> by;
+      {
+        const std::lock_guard lock(b.mutex);
+        if (b.being_filled()) by = b.filling;
+      }
+      if (by == nullptr) break;
+      const fronta::detail::blocking_section section;
+      by->wait();
+    }
+    try {
+      static_cast<void>(bring(b));
+    } catch (...) {
+      synchronize();  // what was enqueued uses what is about to be freed
+      throw;
+    }
     synchronize();
   }
   detail::task_memory memory;
 };
 
 // A stream with what a host part needs of it.
-class lane {
+class lane final : public detail::stream_order {
  public:
   lane(place& of, stream_handle s, int priority, completion::watched_stream& watched,
        bool with_crumbs)
@@ -195,15 +215,21 @@ class lane {
   [[nodiscard]] const std::optional<crumbs>& words() const noexcept { return crumbs_; }
   [[nodiscard]] lane_stream& shown() noexcept { return shown_; }
 
-  // Held from before a host part begins until its ticket is enqueued.
-  std::mutex host_part;
+  // From before a host part begins until its ticket is enqueued. Guarded by the place's
+  // lanes_mutex_.
+  bool held = false;
   std::atomic<std::size_t> unfinished{0};
-  // Guarded by host_part.
+  // The holder's.
   std::unique_ptr<run> current;
   std::uint64_t opened = 0;  // host parts so far
 
-  // With host_part held: what is enqueued from now on starts behind the input. Without a call to
-  // the device where it does so anyway.
+  bool go_behind(const fronta::detail::data_fill& f) override {
+    if (f.by != &place_.done() || !f.enqueued()) return false;
+    go_behind(issued_input{static_cast<lane*>(f.on), f.ticket});
+    return true;
+  }
+  // For the holder: what is enqueued from now on starts behind the input. Without a call to the
+  // device where it does so anyway.
   void go_behind(const issued_input& input) {
     if (input.on == this) return;
     auto at = std::ranges::find(behind_, input.on, &issued_input::on);
@@ -230,7 +256,7 @@ class lane {
     place_.done().notify(watched_, *current.release());
     fronta::detail::yield_point();
     closed_.fetch_add(1, std::memory_order_release);
-    host_part.unlock();
+    place_.let_go(*this);
   }
 
  private:
@@ -251,12 +277,20 @@ class lane {
   std::optional<crumbs> crumbs_;
   lane_stream shown_;
   std::atomic<std::uint64_t> closed_{0};  // host parts that have enqueued all of their work
-  std::vector<issued_input> behind_;      // guarded by host_part: what this lane has waited for
+  std::vector<issued_input> behind_;      // the holder's: what this lane has waited for
   std::mutex mark_mutex_;
   // Guarded by mark_mutex_: an event behind the lane's first `marked_` tasks.
   event_handle mark_ = nullptr;
   std::uint64_t marked_ = 0;
 };
+
+void lane_stream::begin(node& n, std::uint64_t ticket) {
+  auto memory =
+      std::make_unique<detail::task_memory>(of_device, n.name(), &of.of().done(), &of, ticket);
+  memory_ = memory.get();
+  order_ = &of;
+  n.extra()->at_device_end = std::move(memory);
+}
 
 void run::completed(completion_outcome outcome) noexcept {
   auto& of = lane_.of();
@@ -300,42 +334,53 @@ void place::add_lane(bool crumbs, int priority) {
 
 place::~place() = default;
 
-lane& place::take(const std::vector<issued_input>& inputs, std::int32_t priority) {
-  int wanted = class_of(priority);
+lane* place::take(node& n, const std::vector<issued_input>& inputs) {
+  int wanted = class_of(n.priority);
   if (std::ranges::none_of(lanes_, [&](const auto& l) { return l->priority() == wanted; })) {
     wanted = 0;
   }
+  const std::lock_guard lock(lanes_mutex_);
+  lane* best = nullptr;
   for (const auto& input : inputs) {
-    if (&input.on->of() != this || input.on->priority() != wanted ||
-        !input.on->host_part.try_lock()) {
-      continue;
+    auto& l = *input.on;
+    if (&l.of() == this && l.priority() == wanted && !l.held && l.opened == input.ticket) {
+      best = &l;
+      break;
     }
-    if (input.on->opened == input.ticket) return *input.on;
-    input.on->host_part.unlock();
   }
-  std::vector<std::pair<std::size_t, std::size_t>> order;  // by load, then by number
-  order.reserve(lanes_.size());
-  for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    if (lanes_[i]->priority() != wanted) continue;
-    order.emplace_back(lanes_[i]->unfinished.load(std::memory_order_relaxed), i);
+  if (best == nullptr) {
+    for (const auto& l : lanes_) {
+      if (l->priority() != wanted || l->held) continue;
+      if (best == nullptr || l->unfinished.load(std::memory_order_relaxed) <
+                                 best->unfinished.load(std::memory_order_relaxed)) {
+        best = l.get();
+      }
+    }
   }
-  std::ranges::sort(order);
-  for (const auto& [load, i] : order) {
-    if (lanes_[i]->host_part.try_lock()) return *lanes_[i];
+  if (best != nullptr) {
+    best->held = true;
+    return best;
   }
-  // One of them is about to let go, unless it waits for memory: then a worker is needed to end the
-  // tasks that have it.
-  auto& least = *lanes_[order.front().second];
-  const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(50);
-  while (std::chrono::steady_clock::now() < until) {
-    if (least.host_part.try_lock()) return least;
-    std::this_thread::yield();
+  waiting_[static_cast<std::size_t>(wanted + 1)].push_back(&n);
+  // Before somebody lets go of a lane: then another worker has the task.
+  n.extra()->waits_for_stream = n.device_ended = true;
+  return nullptr;
+}
+
+void place::let_go(lane& l) noexcept {
+  node* next = nullptr;
+  {
+    const std::lock_guard lock(lanes_mutex_);
+    auto& queue = waiting_[static_cast<std::size_t>(l.priority() + 1)];
+    if (queue.empty()) {
+      l.held = false;
+      return;
+    }
+    next = queue.front();
+    queue.pop_front();
+    next->extra()->lane_given = &l;
   }
-  auto* const worker = fronta::detail::this_worker;
-  if (worker != nullptr) worker->begin_block(true);
-  least.host_part.lock();
-  if (worker != nullptr) worker->end_block();
-  return least;
+  fronta::detail::host_part_may_begin(*next);
 }
 
 std::size_t place::unfinished() const noexcept {
@@ -530,27 +575,32 @@ class device_backend final : public backend, public fronta::detail::device_host 
     lone_stream(p.shared_context()).put(numbers);
   }
 
-  stream& open_stream(node& n) override {
+  stream* open_stream(node& n) override {
     auto& p = place_of(n);
     auto& d = p.context().on();
-    if (d.fault_code() != 0) p.context().require_alive("task \"" + n.name() + "\" began");
-    const auto inputs = issued_inputs(n);
-    auto& l = p.take(inputs, n.priority);
+    auto& x = *n.extra();
+    auto* l = static_cast<lane*>(std::exchange(x.lane_given, nullptr));
     try {
-      for (const auto& input : inputs) l.go_behind(input);
+      if (d.fault_code() != 0) p.context().require_alive("task \"" + n.name() + "\" began");
+      const auto inputs = issued_inputs(n);
+      if (l == nullptr) l = p.take(n, inputs);
+      if (l == nullptr) return nullptr;
+      for (const auto& input : inputs) l->go_behind(input);
       d.make_current();
-      l.current = std::make_unique<run>(l, n, l.opened + 1);
-      l.shown().begin(n);
-      l.begin(l.opened + 1);
-      p.begin(*l.current);
-      l.unfinished.fetch_add(1, std::memory_order_seq_cst);
-      n.extra()->lane = &l;
-      n.extra()->lane_ticket = ++l.opened;
+      l->current = std::make_unique<run>(*l, n, l->opened + 1);
+      l->shown().begin(n, l->opened + 1);
+      l->begin(l->opened + 1);
+      p.begin(*l->current);
+      l->unfinished.fetch_add(1, std::memory_order_seq_cst);
+      x.lane = l;
+      x.lane_ticket = ++l->opened;
       if (hangs_) hangs_->wake();
-      return l.shown();
+      return &l->shown();
     } catch (...) {
-      l.current.reset();
-      l.host_part.unlock();
+      if (l != nullptr) {
+        l->current.reset();
+        p.let_go(*l);
+      }
       throw;
     }
   }
@@ -559,6 +609,7 @@ class device_backend final : public backend, public fronta::detail::device_host 
     auto& l = shown.of;
     const auto& of = l.of();
     const bool on_device_alone = !shown.gives_to_host();
+    shown.end();
     l.close();
     if (!on_device_alone || of.unfinished() > most_ahead) return false;
     // Not only when tasks are ahead: memory goes back on a worker, after the device has ended.

@@ -5,6 +5,7 @@
 #include <fronta/gpu/errors.hpp>
 
 #include <algorithm>
+#include <system_error>
 
 namespace fronta::gpu::detail {
 
@@ -15,7 +16,20 @@ void device_context::require_alive(const std::string& what) const {
                           device_->fault_code(), place_);
 }
 
-void* device_context::allocate(stream_handle s, std::size_t bytes, const task_memory& for_whom) {
+bool device_context::synchronize(stream_handle s) {
+  auto* const e = take_event();
+  try {
+    device_->record(s, e);
+    const bool there = device_->synchronize(e);
+    give_event(e);
+    return there;
+  } catch (...) {
+    give_event(e);
+    throw;
+  }
+}
+
+void* device_context::allocate(stream_handle s, std::size_t bytes, task_memory& for_whom) {
   for (;;) {
     const auto seen = frees_seen_.load(std::memory_order_acquire);
     std::size_t free = 0;
@@ -28,46 +42,43 @@ void* device_context::allocate(stream_handle s, std::size_t bytes, const task_me
     if (arrays_.evict(bytes - std::min(bytes - 1, free)) == 0) {
       if (!wait_for_others(for_whom, seen)) refuse(bytes, for_whom);
     }
-    // The memory goes back on a stream of its own.
-    auto* const back = take_event();
-    try {
-      device_->record(frees(), back);
-      static_cast<void>(device_->synchronize(back));
-    } catch (...) {
-      give_event(back);
-      throw;
-    }
-    give_event(back);
+    static_cast<void>(synchronize(frees()));  // memory goes back on a stream of its own
   }
 }
 
+std::mutex& device_context::memory_mutex() {
+  static std::mutex mutex;
+  return mutex;
+}
+
 // True when something has been freed since `seen`.
-bool device_context::wait_for_others(const task_memory& m, std::uint64_t seen) {
+bool device_context::wait_for_others(task_memory& m, std::uint64_t seen) {
   if (!m.is_task()) return false;
   const auto moved_on = [&] { return frees_seen_.load(std::memory_order_acquire) != seen; };
   auto* const worker = fronta::detail::this_worker;
   {
-    const std::lock_guard lock(memory_mutex_);
+    const std::lock_guard lock(memory_mutex());
     if (moved_on()) return true;
     // Somebody has to end: not this task, and none that waits itself. Of several it is the last one
     // to come here that fails, so the others go on.
-    if (waiting_ + 1 >= tasks_.size()) return false;
-    ++waiting_;
+    if (std::ranges::none_of(tasks_, [&](const auto* t) { return t != &m && !t->waiting_; })) {
+      return false;
+    }
+    m.waiting_ = true;
   }
   // A worker is needed to end the others.
   if (worker != nullptr) {
     try {
       worker->begin_block(true);
-    } catch (...) {
-      const std::lock_guard lock(memory_mutex_);
-      --waiting_;
-      throw;
+    } catch (const std::system_error&) {
+      const std::lock_guard lock(memory_mutex());
+      m.waiting_ = false;
+      return moved_on();
     }
   }
   {
-    std::unique_lock lock(memory_mutex_);
+    std::unique_lock lock(memory_mutex());
     memory_freed_.wait(lock, moved_on);
-    --waiting_;
   }
   if (worker != nullptr) worker->end_block();
   return true;
@@ -77,7 +88,7 @@ void device_context::refuse(std::size_t bytes, const task_memory& m) {
   std::vector<std::string> holders;
   std::string names;
   {
-    const std::lock_guard lock(memory_mutex_);
+    const std::lock_guard lock(memory_mutex());
     for (const auto* t : tasks_) {
       if (t->bytes() == 0) continue;
       holders.push_back('"' + t->name() + "\" (" + std::to_string(t->bytes()) + " bytes)");
@@ -97,26 +108,27 @@ void device_context::refuse(std::size_t bytes, const task_memory& m) {
 }
 
 void device_context::freed() noexcept {
-  frees_seen_.fetch_add(1, std::memory_order_release);
+  bool any = false;
   {
-    // A waiter has looked, or sees it.
-    const std::lock_guard lock(memory_mutex_);
-    if (waiting_ == 0) return;
+    const std::lock_guard lock(memory_mutex());
+    frees_seen_.fetch_add(1, std::memory_order_release);
+    // They are about to go on, and count as such before they have the processor.
+    for (auto* const t : tasks_) any = std::exchange(t->waiting_, false) || any;
   }
-  memory_freed_.notify_all();
+  if (any) memory_freed_.notify_all();
 }
 
 void device_context::begin(task_memory& m) {
-  const std::lock_guard lock(memory_mutex_);
+  const std::lock_guard lock(memory_mutex());
   tasks_.push_back(&m);
 }
 
-void device_context::end(task_memory& m) noexcept {
+void device_context::end(const task_memory& m) noexcept {
   {
-    const std::lock_guard lock(memory_mutex_);
+    const std::lock_guard lock(memory_mutex());
     std::erase(tasks_, &m);
   }
-  freed();  // whoever waits for it finds one less to wait for
+  freed();  // whoever waits finds one less to wait for
 }
 
 event_handle device_context::take_event() {
@@ -128,7 +140,7 @@ event_handle device_context::take_event() {
       return e;
     }
   }
-  device_->make_current();
+  const current_device here(*device_);
   return device_->create_event(true);
 }
 

@@ -10,6 +10,7 @@
 #include "pinned_cells.hpp"
 #include "staging.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <condition_variable>
@@ -28,6 +29,20 @@ namespace fronta::gpu::detail {
 
 class task_memory;
 
+/// Makes a device the thread's current one, and at its end again what was before: for threads that
+/// have another one for their own use.
+class current_device {
+ public:
+  explicit current_device(device& d) : device_(d), before_(d.enter()) {}
+  ~current_device() { device_.leave(before_); }
+  current_device(const current_device&) = delete;
+  current_device& operator=(const current_device&) = delete;
+
+ private:
+  device& device_;
+  void* before_;
+};
+
 /// A device with the place's name. Shared by its backend and all memory on it, since buffers may
 /// outlive the executor.
 class device_context {
@@ -37,6 +52,7 @@ class device_context {
         place_(std::move(place)),
         frees_(*device_),
         fetches_(*device_),
+        arrivals_(*device_),
         uploads_(*device_, place_),
         downloads_(*device_, place_),
         cells_(*device_) {}
@@ -53,6 +69,8 @@ class device_context {
   [[nodiscard]] stream_handle frees() const noexcept { return frees_.handle; }
   /// For copies to the host that somebody waits for.
   [[nodiscard]] stream_handle fetches() const noexcept { return fetches_.handle; }
+  /// For copies from the host: they wait for no kernel.
+  [[nodiscard]] stream_handle arrivals() const noexcept { return arrivals_.handle; }
   [[nodiscard]] staging& uploads() noexcept { return uploads_; }
   [[nodiscard]] staging& downloads() noexcept { return downloads_; }
   [[nodiscard]] array_list& arrays() noexcept { return arrays_; }
@@ -61,13 +79,16 @@ class device_context {
 
   /// Device memory for work on that stream. When there is too little, arrays that no task is using
   /// leave the device; then, in a host part, other tasks on the device are waited for, by a worker
-  /// that lends its cpu share meanwhile; when there are none, or all of them wait here as well,
+  /// that lends its cpu share meanwhile; when there are none, or all of them wait as well,
   /// device_bad_alloc. The caller must hold no lock but its lane.
-  [[nodiscard]] void* allocate(stream_handle s, std::size_t bytes, const task_memory& for_whom);
+  [[nodiscard]] void* allocate(stream_handle s, std::size_t bytes, task_memory& for_whom);
+  /// Memory was freed, or let go of: who waits for some looks again.
   void freed() noexcept;
-  // The tasks that may use memory.
+  // The tasks that use memory of the device, and will let go of it.
   void begin(task_memory& m);
-  void end(task_memory& m) noexcept;
+  void end(const task_memory& m) noexcept;
+  /// Blocks until the device has come to the stream's present end. False after a fault.
+  bool synchronize(stream_handle s);
 
   // ---- Events without timing, kept for the next one.
 
@@ -123,18 +144,18 @@ class device_context {
   };
   own_stream frees_;
   own_stream fetches_;
+  own_stream arrivals_;
   staging uploads_;
   staging downloads_;
   array_list arrays_;
   pinned_cells cells_;
-  [[nodiscard]] bool wait_for_others(const task_memory& m, std::uint64_t seen);
+  [[nodiscard]] bool wait_for_others(task_memory& m, std::uint64_t seen);
   [[noreturn]] void refuse(std::size_t bytes, const task_memory& m);
-  std::mutex memory_mutex_;
+  // Of all devices, since a task may use memory of several.
+  static std::mutex& memory_mutex();
   std::condition_variable memory_freed_;
-  std::atomic<std::uint64_t> frees_seen_{0};  // how often memory was freed
-  // Guarded by memory_mutex_.
-  std::vector<task_memory*> tasks_;
-  std::size_t waiting_ = 0;  // of them for memory
+  std::atomic<std::uint64_t> frees_seen_{0};  // changes under the mutex
+  std::vector<task_memory*> tasks_;           // guarded by memory_mutex()
 
   std::mutex mutex_;
   // Guarded by mutex_.
@@ -148,21 +169,50 @@ class device_context {
 class task_memory final : public fronta::detail::device_end {
  public:
   /// `name`: the task's; empty where it is none, which never waits for memory.
-  task_memory(std::shared_ptr<device_context> on, std::string name)
-      : on_(std::move(on)), name_(std::move(name)) {
+  explicit task_memory(std::shared_ptr<device_context> on, std::string name = {},
+                       const void* backend = nullptr, void* stream = nullptr,
+                       std::uint64_t number = 0)
+      : on_(std::move(on)),
+        name_(std::move(name)),
+        backend_(backend),
+        stream_(stream),
+        number_(number) {
     if (is_task()) on_->begin(*this);
   }
   ~task_memory() override {
     release();
     if (is_task()) on_->end(*this);
+    for (const auto& other : others_) other->end(*this);
   }
   task_memory(const task_memory&) = delete;
   task_memory& operator=(const task_memory&) = delete;
 
+  /// Room for one more, so that `use` does not throw.
+  void reserve() { used_.reserve(used_.size() + 1); }
   void use(const std::shared_ptr<block>& b) {
-    if (!used_.empty() && used_.back() == b) return;
+    if (std::ranges::find(used_, b) != used_.end()) return;
     used_.push_back(b);
-    if (&b->on() == on_.get()) bytes_.fetch_add(b->bytes(), std::memory_order_relaxed);
+    if (&b->on() == on_.get()) {
+      bytes_.fetch_add(b->bytes(), std::memory_order_relaxed);
+    } else if (is_task() && std::ranges::find(others_, b->shared_context()) == others_.end()) {
+      others_.push_back(b->shared_context());
+      b->context().begin(*this);
+    }
+  }
+  /// An array that the work reads is not changed in place meanwhile: a handle of it is kept, unless
+  /// the task fills it itself.
+  void keep(fronta::detail::data_block& b) {
+    if (b.filling != nullptr && b.filling == filling_) return;
+    if (std::ranges::find(kept_, &b) != kept_.end()) return;
+    kept_.push_back(&b);
+    b.add_handle();
+  }
+  /// How many handles there are when somebody has the only one, besides this task.
+  [[nodiscard]] std::size_t own_handles(const fronta::detail::data_block& b) const {
+    return std::ranges::find(kept_, &b) != kept_.end() ? 2 : 1;
+  }
+  void let_go(fronta::detail::data_block& b) noexcept {
+    if (std::erase(kept_, &b) != 0) b.drop_handle();
   }
   [[nodiscard]] bool is_task() const noexcept { return !name_.empty(); }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -171,9 +221,17 @@ class task_memory final : public fronta::detail::device_end {
     return bytes_.load(std::memory_order_relaxed);
   }
   /// For arrays that the task fills.
-  [[nodiscard]] std::shared_ptr<const fronta::detail::data_fill> filling() {
-    if (filling_ == nullptr) filling_ = std::make_shared<fronta::detail::data_fill>();
+  [[nodiscard]] const std::shared_ptr<fronta::detail::data_fill>& filling() {
+    if (filling_ == nullptr) {
+      filling_ = std::make_shared<fronta::detail::data_fill>(backend_, stream_, number_);
+    }
     return filling_;
+  }
+  [[nodiscard]] bool fills(const fronta::detail::data_block& b) const noexcept {
+    return filling_ != nullptr && b.filling == filling_;
+  }
+  void all_enqueued() noexcept {
+    if (filling_ != nullptr) filling_->all_enqueued();
   }
   /// Whether the host gets something from the task's work that its value may hold.
   [[nodiscard]] bool gives_to_host() const noexcept { return fills_host_ || !staged_.empty(); }
@@ -184,6 +242,12 @@ class task_memory final : public fronta::detail::device_end {
     staged_.reserve(staged_.size() + 1);
     staged_.push_back({on.take_pinned(bytes), to, bytes});
     return staged_.back().from;
+  }
+  /// The bytes, in pinned memory until the work has ended.
+  [[nodiscard]] const void* hold(const void* from, std::size_t bytes) {
+    held_.reserve(held_.size() + 1);
+    held_.push_back({on_->take_pinned(bytes), bytes});
+    return std::memcpy(held_.back().at, from, bytes);
   }
   /// Keeps a cell until the work has ended; once its copy is enqueued, `announce` has the end tell
   /// it.
@@ -198,9 +262,15 @@ class task_memory final : public fronta::detail::device_end {
   void release() noexcept override {
     if (filling_ != nullptr) filling_->end();
     for (const auto& s : staged_) on_->give_pinned(s.from, s.bytes);
+    for (const auto& h : held_) on_->give_pinned(h.at, h.bytes);
     staged_.clear();
+    held_.clear();
     arriving_.clear();
     used_.clear();
+    bytes_.store(0, std::memory_order_relaxed);
+    for (auto* const b : std::exchange(kept_, {})) b->drop_handle();
+    on_->freed();
+    for (const auto& other : others_) other->freed();
   }
 
  private:
@@ -210,16 +280,28 @@ class task_memory final : public fronta::detail::device_end {
     void* to;
     std::size_t bytes;
   };
+  struct held {
+    void* at;
+    std::size_t bytes;
+  };
   struct arriving {
     std::shared_ptr<arrival> cell;
     bool copied;
   };
   std::shared_ptr<device_context> on_;
   std::string name_;
+  const void* backend_;  // where it runs, for who goes behind it
+  void* stream_;
+  std::uint64_t number_;
   std::vector<std::shared_ptr<block>> used_;
+  std::vector<std::shared_ptr<device_context>> others_;  // whose memory it uses too
+  std::vector<fronta::detail::data_block*> kept_;
+  std::vector<held> held_;
   std::atomic<std::size_t> bytes_{0};
   std::vector<staged> staged_;
   std::shared_ptr<fronta::detail::data_fill> filling_;
+  friend class device_context;
+  bool waiting_ = false;  // for memory; guarded by the contexts' mutex
   std::vector<arriving> arriving_;
 };
 

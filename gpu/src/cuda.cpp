@@ -186,6 +186,17 @@ class cuda_device final : public device {
     if (given_up_.load(std::memory_order_acquire)) return why_given_up_;
     return code == 0 ? std::string() : detail::short_description(api_, code);
   }
+  void* enter() override {
+    CUcontext before = nullptr;
+    static_cast<void>(api_.ctx_get_current(&before));
+    make_current();
+    return before;
+  }
+  void leave(void* before) noexcept override {
+    if (before != context_) {
+      static_cast<void>(api_.ctx_set_current(static_cast<CUcontext>(before)));
+    }
+  }
   void give_up(const std::string& why) override {
     std::string text = why;
     int none = 0;

@@ -108,6 +108,8 @@ class simulated_device final : public device {
   }
   void make_current() override {}
 
+  [[nodiscard]] void* enter() override { return nullptr; }
+  void leave(void* /*before*/) noexcept override {}
   [[nodiscard]] stream_handle create_stream(int priority) override {
     const std::lock_guard lock(machine_.mutex());
     require_alive("create_stream");

@@ -109,7 +109,12 @@ void staging::download(stream_handle s, void* to, const void* from, std::size_t 
       --count;
     }
   } catch (...) {
-    for (std::size_t i = 0; i < count; ++i) release(*under_way[i].through);
+    // What was enqueued may still read the device's memory, which is the caller's.
+    for (std::size_t i = 0; i < count; ++i) {
+      auto& left = *under_way[i].through;
+      if (std::exchange(left.enqueued, false)) static_cast<void>(device_.synchronize(left.passed));
+      release(left);
+    }
     throw;
   }
 }

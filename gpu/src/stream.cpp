@@ -22,6 +22,9 @@ constexpr unsigned most_threads_z = 64;
 
 constexpr int invalid_value = 1;
 
+// Up to here bytes go through pinned memory of the task's own.
+constexpr std::size_t small_upload = std::size_t{64} << 10;
+
 // A new block's only handle.
 struct array_handle {
   explicit array_handle(fronta::detail::data_block* b) noexcept : of(b) {}
@@ -104,7 +107,7 @@ void stream::enqueue(std::unique_ptr<work> w) { device_->enqueue(handle_, std::m
 
 std::shared_ptr<detail::block> stream::make_block(std::size_t elements, std::size_t each) {
   const auto bytes = checked_bytes(elements, each);
-  return bytes != 0 ? make_block(bytes) : nullptr;
+  return bytes != 0 ? make_block_on(handle_, bytes) : nullptr;
 }
 
 std::size_t stream::checked_bytes(std::size_t elements, std::size_t each) const {
@@ -118,17 +121,63 @@ std::size_t stream::checked_bytes(std::size_t elements, std::size_t each) const 
   return bytes;
 }
 
-std::shared_ptr<detail::block> stream::make_block(std::size_t bytes) {
-  auto* const p = context_->allocate(handle_, bytes, *memory_);
+std::shared_ptr<detail::block> stream::make_block_on(stream_handle s, std::size_t bytes) {
+  memory_->reserve();
+  auto* const p = context_->allocate(s, bytes, *memory_);
   std::shared_ptr<detail::block> made;
   try {
     made = std::make_shared<detail::block>(context_, p, bytes);
   } catch (...) {
-    device_->deallocate(handle_, p);
+    device_->deallocate(s, p);
     throw;
   }
   // Also when nobody uses it: freed before it is there, the stream would find it gone.
   memory_->use(made);
+  return made;
+}
+
+// ---- From the host. Large pieces go through the ring, on a stream that waits for no kernel.
+
+void stream::upload(stream_handle s, detail::block& to, const void* from) {
+  try {
+    if (to.bytes() <= small_upload) {
+      device_->copy(s, to.data(), memory_->hold(from, to.bytes()), to.bytes(),
+                    copy_kind::to_device);
+    } else {
+      context_->uploads().upload(s, to.data(), from, to.bytes());
+    }
+  } catch (...) {
+    if (s != handle_) static_cast<void>(context_->synchronize(s));  // what it writes is freed
+    throw;
+  }
+}
+
+void stream::go_behind(stream_handle s) {
+  if (s == handle_) return;
+  auto* const e = context_->take_event();
+  try {
+    device_->record(s, e);
+    device_->wait(handle_, e);
+  } catch (...) {
+    context_->give_event(e);
+    throw;
+  }
+  context_->give_event(e);
+}
+
+std::shared_ptr<detail::block> stream::uploaded(const void* from, std::size_t elements,
+                                                std::size_t each) {
+  const auto bytes = checked_bytes(elements, each);
+  if (bytes == 0) return nullptr;
+  if (all_pinned(*device_, from, bytes)) {
+    auto made = make_block_on(handle_, bytes);
+    device_->copy(handle_, made->data(), from, bytes, copy_kind::to_device);
+    return made;
+  }
+  auto* const through = bytes > small_upload ? context_->arrivals() : handle_;
+  auto made = make_block_on(through, bytes);
+  upload(through, *made, from);
+  go_behind(through);
   return made;
 }
 
@@ -138,29 +187,30 @@ fronta::detail::data_block* stream::new_array(std::size_t elements, std::size_t 
   const auto bytes = checked_bytes(elements, each);
   if (bytes == 0) return nullptr;
   array_handle made(new fronta::detail::remote_block(bytes));
-  auto memory = make_block(bytes);
+  auto memory = make_block_on(handle_, bytes);
   const std::lock_guard lock(made.of->mutex);
   made.of->filling = memory_->filling();
-  add_copy(*made.of, std::move(memory), false);
+  add_copy(*made.of, std::move(memory), nullptr);
   return made.pass_on();
 }
 
-// With the block's mutex held.
+// With the block's mutex held, as the following ones.
 detail::array_copy* stream::find_here(const fronta::detail::data_block& b) const {
   const auto at = std::ranges::find(b.copies, static_cast<const void*>(context_.get()),
                                     &fronta::detail::data_copy::memory);
   return at != b.copies.end() ? static_cast<detail::array_copy*>(at->get()) : nullptr;
 }
 
-// With the block's mutex held.
+// `arrives_on`: the stream that is copying the numbers; null where this task writes them.
 detail::array_copy& stream::add_copy(fronta::detail::data_block& b,
-                                     std::shared_ptr<detail::block> memory, bool arrives) {
+                                     std::shared_ptr<detail::block> memory,
+                                     stream_handle arrives_on) {
   b.copies.reserve(b.copies.size() + 1);
   event_handle arrived = nullptr;
-  if (arrives) {
+  if (arrives_on != nullptr) {
     arrived = context_->take_event();
     try {
-      device_->record(handle_, arrived);
+      device_->record(arrives_on, arrived);
     } catch (...) {
       context_->give_event(arrived);
       throw;
@@ -173,16 +223,17 @@ detail::array_copy& stream::add_copy(fronta::detail::data_block& b,
   return added;
 }
 
-// With the block's mutex held.
-void stream::copy_here(detail::block& to, fronta::detail::data_block& from) {
+// The stream on which the numbers would come here. From the host on one that others need not wait
+// for.
+stream_handle stream::source_stream(const fronta::detail::data_block& b) const {
+  return find_here(b) == nullptr && b.is_on_host() ? context_->arrivals() : handle_;
+}
+
+void stream::copy_here(detail::block& to, fronta::detail::data_block& from, stream_handle through) {
   // From this device, the host or another device, whichever is first: by speed.
   auto* found = find_here(from);
-  if (found == nullptr && from.is_on_host()) {
-    // Staged even if somebody has pinned it: nothing keeps the host's block until the device read
-    // it.
-    if (to.bytes() != 0) {
-      context_->uploads().upload(handle_, to.data(), from.on_host(), to.bytes());
-    }
+  if (through != handle_ || (found == nullptr && from.is_on_host())) {
+    upload(through, to, from.on_host());
     return;
   }
   if (found == nullptr) found = static_cast<detail::array_copy*>(from.any_copy());
@@ -195,9 +246,24 @@ void stream::copy_here(detail::block& to, fronta::detail::data_block& from) {
                 same ? copy_kind::on_device : copy_kind::between);
 }
 
+void stream::go_behind_filling(const fronta::detail::data_block& b) {
+  if (!b.being_filled() || memory_->fills(b)) return;
+  if (order_ != nullptr && order_->go_behind(*b.filling)) return;
+  throw invalid_state_error(
+      "gpu::stream: the array is being filled by a task that has not ended, and this one is not "
+      "behind it on the device; take the array through that task's future");
+}
+
+void stream::wait_for_filling(const fronta::detail::data_block& b) {
+  go_behind_filling(b);
+  synchronize();
+}
+
 void* stream::bring(fronta::detail::data_block& b) {
   if (b.bytes() == 0) return nullptr;
   const auto use_here = [&]() -> void* {
+    go_behind_filling(b);
+    memory_->keep(b);
     auto* const here = find_here(b);
     if (here == nullptr) return nullptr;
     here->go_behind(*device_, handle_);
@@ -205,52 +271,57 @@ void* stream::bring(fronta::detail::data_block& b) {
     context_->arrays().used(*here);
     return here->numbers()->data();
   };
+  stream_handle through = nullptr;
   {
     const std::lock_guard lock(b.mutex);
     if (auto* const data = use_here()) return data;
+    through = source_stream(b);
   }
   // Not under the mutex, since it may wait for other tasks.
-  auto memory = make_block(b.bytes());
+  auto memory = make_block_on(through, b.bytes());
   const std::lock_guard lock(b.mutex);
   if (auto* const data = use_here()) return data;
-  copy_here(*memory, b);
-  return add_copy(b, std::move(memory), true).numbers()->data();
+  copy_here(*memory, b, through);
+  auto& here = add_copy(b, std::move(memory), through);
+  if (through != handle_) here.go_behind(*device_, handle_);
+  return here.numbers()->data();
 }
 
 void* stream::bring_to_write(fronta::detail::data_block*& b) {
-  if (!b->sole_handle()) {
+  if (!b->sole_handle(memory_->own_handles(*b))) {
     array_handle made(new fronta::detail::remote_block(b->bytes()));
-    auto memory = make_block(b->bytes());
+    stream_handle through = nullptr;
+    {
+      const std::lock_guard lock(b->mutex);
+      through = source_stream(*b);
+    }
+    auto memory = make_block_on(through, b->bytes());
     const std::lock_guard new_lock(made.of->mutex);
     {
       const std::lock_guard lock(b->mutex);
-      copy_here(*memory, *b);
+      go_behind_filling(*b);
+      memory_->keep(*b);
+      copy_here(*memory, *b, through);
     }
+    go_behind(through);
     made.of->filling = memory_->filling();
-    auto* const data = add_copy(*made.of, std::move(memory), false).numbers()->data();
+    auto* const data = add_copy(*made.of, std::move(memory), nullptr).numbers()->data();
     std::exchange(b, made.pass_on())->drop_handle();
     return data;
   }
   auto* const data = bring(*b);
-  const std::lock_guard lock(b->mutex);
-  b->filling = memory_->filling();
-  b->forget_host();
-  std::erase_if(b->copies, [&](const auto& c) { return c->memory() != context_.get(); });
+  {
+    const std::lock_guard lock(b->mutex);
+    b->filling = memory_->filling();
+    b->forget_host();
+    std::erase_if(b->copies, [&](const auto& c) { return c->memory() != context_.get(); });
+  }
+  memory_->let_go(*b);  // from now on it fills it
   return data;
 }
 
 void stream::synchronize() {
-  auto* const e = context_->take_event();
-  bool there = false;
-  try {
-    device_->record(handle_, e);
-    there = device_->synchronize(e);
-  } catch (...) {
-    context_->give_event(e);
-    throw;
-  }
-  context_->give_event(e);
-  if (!there) context_->require_alive("a host part waited for it");
+  if (!context_->synchronize(handle_)) context_->require_alive("a host part waited for it");
 }
 
 stream& detail::stream_for_view() {
@@ -261,15 +332,6 @@ stream& detail::stream_for_view() {
         "the callable's first parameter");
   }
   return *c->stream;
-}
-
-void stream::copy_bytes(void* to, const void* from, std::size_t bytes) {
-  if (bytes == 0) return;
-  if (all_pinned(*device_, from, bytes)) {
-    device_->copy(handle_, to, from, bytes, copy_kind::to_device);
-  } else {
-    context_->uploads().upload(handle_, to, from, bytes);
-  }
 }
 
 void stream::copy_back(void* to, const void* from, std::size_t bytes) {

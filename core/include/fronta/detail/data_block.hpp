@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -27,6 +28,12 @@ class data_copy {
 // The task whose work is filling a block, as those see it who have the block before it has ended.
 class data_fill {
  public:
+  // The stream and the task's number on it, as its backend counts: work on other streams of that
+  // can go behind it once all of it is enqueued.
+  data_fill(const void* backend, void* stream, std::uint64_t number) noexcept
+      : by(backend), on(stream), ticket(number) {}
+  [[nodiscard]] bool enqueued() const noexcept { return enqueued_.load(std::memory_order_acquire); }
+  void all_enqueued() noexcept { enqueued_.store(true, std::memory_order_release); }
   [[nodiscard]] bool over() const noexcept { return over_.load(std::memory_order_acquire); }
   void wait() const noexcept { over_.wait(false, std::memory_order_acquire); }
   // Release: what the device wrote was seen to be there.
@@ -35,7 +42,12 @@ class data_fill {
     over_.notify_all();
   }
 
+  const void* const by;
+  void* const on;
+  const std::uint64_t ticket;
+
  private:
+  std::atomic<bool> enqueued_{false};
   std::atomic<bool> over_{false};
 };
 
@@ -50,10 +62,17 @@ class data_block {
     // Release what was read here, acquire what others read, before the memory goes.
     if (handles_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
+  // For who knows the block otherwise: false when its last handle has gone.
+  [[nodiscard]] bool try_add_handle() noexcept {
+    auto now = handles_.load(std::memory_order_relaxed);
+    while (now != 0 && !handles_.compare_exchange_weak(now, now + 1, std::memory_order_relaxed)) {
+    }
+    return now != 0;
+  }
   // Acquire: what other handles' owners read is read. Nobody can make a further handle from the
   // last one but its owner, who asks.
-  [[nodiscard]] bool sole_handle() const noexcept {
-    return handles_.load(std::memory_order_acquire) == 1;
+  [[nodiscard]] bool sole_handle(std::size_t own = 1) const noexcept {
+    return handles_.load(std::memory_order_acquire) == own;
   }
 
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
@@ -76,8 +95,12 @@ class data_block {
   [[nodiscard]] data_copy* any_copy() const noexcept;
   // With the mutex held and by the sole owner, who is about to change the numbers elsewhere.
   void forget_host() noexcept;
-  // With the mutex held, unless they are there already: so that a copy elsewhere may go.
-  void fetch_to_host_locked();
+  // With the mutex held. The numbers on the host, from then on, unless they are being filled still.
+  const void* fetch_to_host_locked();
+  // With the mutex held: whether a task is filling it that has not ended.
+  [[nodiscard]] bool being_filled() const noexcept {
+    return filling != nullptr && !filling->over();
+  }
 
  protected:
   virtual ~data_block();
@@ -91,7 +114,7 @@ class data_block {
   const std::size_t bytes_;
   std::atomic<std::size_t> handles_{1};
   std::atomic<const void*> host_{nullptr};
-  void* fetched_ = nullptr;  // what was made for numbers from elsewhere; guarded by mutex
+  void* fetched_ = nullptr;  // where numbers from elsewhere are; guarded by mutex
 };
 
 // Of an array that was filled on a device.

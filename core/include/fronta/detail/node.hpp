@@ -176,8 +176,8 @@ class node {
   bool device_bound = false;
   // … follows its readers to other places.
   bool device_movable = false;
-  // Its host part and its work on the device are over, and a worker is to end the run. Written
-  // before it goes to that worker's queue.
+  // Its host part and its work on the device are over, and a worker is to end the run; or its host
+  // part, which had to wait for a stream, can begin. Written before it goes to that worker's queue.
   bool device_ended = false;
   // A callback was added, by a reader.
   std::atomic<bool> had_callbacks{false};
@@ -301,6 +301,8 @@ struct task_extra {
   std::exception_ptr device_error;  // what the device said
   std::unique_ptr<device_end> at_device_end;
   // Where its work is enqueued, as its backend sees it; written before the task is issued.
+  bool waits_for_stream = false;  // its host part has not begun
+  void* lane_given = nullptr;     // kept for it meanwhile
   void* lane = nullptr;
   std::uint64_t lane_ticket = 0;
   // Inputs that have been issued and not ended, and one for the task's own work: who takes it to
@@ -314,7 +316,7 @@ struct task_extra {
   std::uint64_t sequence = 0;     // order among the router's waiting tasks; guarded by its mutex
   std::uint32_t passed_over = 0;  // how often the router served a later one first; likewise
   std::vector<std::pair<std::int32_t, std::size_t>> input_bytes;  // per place; set when ready
-  std::int32_t bound_to = -1;  // the device that its inputs are bound to; likewise
+  std::int32_t bound_to = -1;          // the device that its inputs are bound to; likewise
   std::vector<std::int32_t> drawn_to;  // devices where it goes if it can; likewise
   [[nodiscard]] std::size_t bytes_at(std::int32_t place) const noexcept {
     for (const auto& [at, bytes] : input_bytes) {

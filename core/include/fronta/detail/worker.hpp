@@ -86,8 +86,10 @@ class task_host {
 // What a backend with devices does for a GPU task, around its host part.
 class device_host {
  public:
-  // A stream for the task's host part, in the thread that will run it. Throws.
-  virtual gpu::stream& open_stream(node& n) = 0;
+  // A stream for the task's host part, in the thread that will run it. Null: there is none at
+  // present, the node was taken, with its entry's keeper, and `host_part_may_begin` is called when
+  // there is. Throws.
+  virtual gpu::stream* open_stream(node& n) = 0;
   // The host part is over. Calls `end_device_run` once what it enqueued has ended, from any thread,
   // also before this returns. False: the device is too far behind for more that would go behind.
   virtual bool close_stream(gpu::stream& s, node& n) noexcept = 0;
@@ -160,8 +162,11 @@ void execute(node& n);
 // The device has ended a task's work: with `error` the task failed there, whatever its host part
 // gave. From any thread, once.
 void end_device_run(node& n, std::exception_ptr error) noexcept;
-// On a worker that was handed a node with `device_ended`: ends the run, with the entry's keeper;
-// or, while inputs are on the device that were only issued when it began, leaves that to their end.
+// A task for which `open_stream` had no stream is to ask again. From any thread, once.
+void host_part_may_begin(node& n) noexcept;
+// On a worker that was handed a node with `device_ended`: begins the host part that had to wait for
+// a stream; or ends the run, with the entry's keeper; or, while inputs are on the device that were
+// only issued when it began, leaves that to their end.
 void finish_device_run(node& n);
 // Ends a claimed node like a failed input of it, if there is one. Only edges of less than `done`
 // let a node come so far.

@@ -85,6 +85,9 @@ class device {
   /// Makes it the calling thread's current device. CUDA calls of the thread go there until another
   /// is made current.
   virtual void make_current() = 0;
+  /// The same, for a while: what `leave` takes to make current again what was before.
+  [[nodiscard]] virtual void* enter() = 0;
+  virtual void leave(void* before) noexcept = 0;
 
   // ---- Streams. None synchronises with the default stream.
 

@@ -68,6 +68,9 @@ class block {
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
   [[nodiscard]] const device_context& on() const noexcept { return *on_; }
   [[nodiscard]] device_context& context() const noexcept { return *on_; }
+  [[nodiscard]] const std::shared_ptr<device_context>& shared_context() const noexcept {
+    return on_;
+  }
 
  private:
   std::shared_ptr<device_context> on_;
@@ -78,6 +81,15 @@ class block {
 [[noreturn]] void throw_wrong_device(const device_context& has, const device_context& wanted);
 [[noreturn]] void throw_sizes(const char* verb, std::size_t to, std::size_t from);
 class array_copy;
+
+// Puts what is enqueued from now on behind a task that is filling an array. False where it cannot.
+class stream_order {
+ public:
+  virtual bool go_behind(const fronta::detail::data_fill& f) = 0;
+
+ protected:
+  ~stream_order() = default;
+};
 
 // The stream of the GPU task whose host part the calling thread runs; invalid_state_error if none.
 [[nodiscard]] stream& stream_for_view();
@@ -159,9 +171,7 @@ class stream {
   /// (`device::allocate_pinned`) is read by the device itself and must live until the task is done.
   template <class T, std::size_t N>
   [[nodiscard]] auto to_device(std::span<T, N> from) {
-    auto made = allocate<std::remove_const_t<T>>(from.size());
-    copy_bytes(data_of(made), from.data(), from.size_bytes());
-    return made;
+    return buffer<std::remove_const_t<T>>(uploaded(from.data(), from.size(), sizeof(T)));
   }
   /// Copies back; the numbers are there when the task is done, and nothing waits for them before.
   /// So `to` must live until then; with a `.timeout` until the device has ended the task all the
@@ -196,8 +206,9 @@ class stream {
   [[nodiscard]] view<const T> read(const array<T>& a) {
     return {static_cast<const T*>(a.block_ != nullptr ? bring(*a.block_) : nullptr), a.size()};
   }
-  /// The numbers on this device, to be changed by this task: in place when `a` is the last handle,
-  /// else in a copy that `a` then names. Copies elsewhere are forgotten.
+  /// The numbers on this device, to be changed by this task: in place when `a` is the last handle
+  /// and no work still reads it, else in a copy that `a` then names. Copies elsewhere are
+  /// forgotten, and spans of the host's with them.
   template <class T>
   [[nodiscard]] view<T> write(array<T>& a) {
     if (a.empty()) return {};
@@ -266,15 +277,21 @@ class stream {
   void check(const char* name, extent grid, extent block) const;
   [[nodiscard]] std::shared_ptr<detail::block> make_block(std::size_t elements, std::size_t each);
   [[nodiscard]] std::size_t checked_bytes(std::size_t elements, std::size_t each) const;
-  void copy_bytes(void* to, const void* from, std::size_t bytes);
+  [[nodiscard]] std::shared_ptr<detail::block> make_block_on(stream_handle s, std::size_t bytes);
+  void upload(stream_handle s, detail::block& to, const void* from);
+  [[nodiscard]] std::shared_ptr<detail::block> uploaded(const void* from, std::size_t elements,
+                                                        std::size_t each);
+  void go_behind(stream_handle s);
   void copy_back(void* to, const void* from, std::size_t bytes);
   [[nodiscard]] fronta::detail::data_block* new_array(std::size_t elements, std::size_t each);
   [[nodiscard]] void* bring_to_write(fronta::detail::data_block*& b);
   [[nodiscard]] detail::array_copy* find_here(const fronta::detail::data_block& b) const;
   detail::array_copy& add_copy(fronta::detail::data_block& b, std::shared_ptr<detail::block> memory,
-                               bool arrives);
-  [[nodiscard]] std::shared_ptr<detail::block> make_block(std::size_t bytes);
-  void copy_here(detail::block& to, fronta::detail::data_block& from);
+                               stream_handle arrives_on);
+  [[nodiscard]] stream_handle source_stream(const fronta::detail::data_block& b) const;
+  void copy_here(detail::block& to, fronta::detail::data_block& from, stream_handle through);
+  void go_behind_filling(const fronta::detail::data_block& b);
+  void wait_for_filling(const fronta::detail::data_block& b);
   friend class detail::array_copy;
   void hand_back(std::shared_ptr<detail::arrival> cell, void* to, const void* from,
                  std::size_t elements, std::size_t bytes);
@@ -289,6 +306,7 @@ class stream {
   void synchronize();
   // Of the task whose host part has the stream.
   detail::task_memory* memory_ = nullptr;
+  detail::stream_order* order_ = nullptr;
 };
 
 /// Makes a GPU task of a callable that could be called without a stream as well, such as a generic
