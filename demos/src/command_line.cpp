@@ -3,6 +3,7 @@
 
 #include "list.hpp"
 #include "output.hpp"
+#include "png.hpp"
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -52,6 +53,23 @@ CLI::Validator real(double least, double most) {
           ""};
 }
 
+bool read_size(const std::string& text, std::size_t& width, std::size_t& height) {
+  const auto x = text.find('x');
+  const auto fits = [](std::size_t side) { return side >= 1 && side <= png::most_pixels_a_side; };
+  return x != std::string::npos && reads(text.substr(0, x), width) &&
+         reads(text.substr(x + 1), height) && fits(width) && fits(height);
+}
+
+const CLI::Validator image_size(
+    [](const std::string& text) -> std::string {
+      std::size_t width = 0;
+      std::size_t height = 0;
+      if (read_size(text, width, height)) return "";
+      return fmt::format("give width and height as in 640x480, each from 1 to {}, not \"{}\"",
+                         grouped(png::most_pixels_a_side), text);
+    },
+    "");
+
 const CLI::Validator known_backend(
     [](const std::string& text) -> std::string {
       if (text == "local") return "";
@@ -74,9 +92,11 @@ class command_line {
     add_divisibility();
     add_batch();
     add_gridsearch();
+    add_pipeline();
+    add_overlap();
     add_json(*list_);
-    for (auto* app :
-         {&app_, run_, list_, doctor_, divisibility_app_, batch_app_, gridsearch_app_}) {
+    for (auto* app : {&app_, run_, list_, doctor_, divisibility_app_, batch_app_, gridsearch_app_,
+                      pipeline_app_, overlap_app_}) {
       app->set_help_flag("-h,--help", "print this text and end");
     }
   }
@@ -94,6 +114,8 @@ class command_line {
     if (*doctor_) return {doctor_command{}, false};
     if (*batch_app_) return {batch_, json_};
     if (*gridsearch_app_) return {gridsearch_, json_};
+    if (*pipeline_app_) return {pipeline_, json_};
+    if (*overlap_app_) return {overlap_, json_};
     return {divisibility_, json_};
   }
 
@@ -184,6 +206,48 @@ class command_line {
     add_common(app);
   }
 
+  void add_pipeline() {
+    auto& p = pipeline_;
+    auto& app = *run_->add_subcommand(
+        "pipeline", "decode images, blur and find edges on gpus, encode; in bounded memory");
+    pipeline_app_ = &app;
+    add(app, "--images", p.images, "N", "how many images", "24, or all of --input")
+        .check(whole(1, 1'000'000));
+    app.add_option_function<std::string>(
+           "--size", [&p](const std::string& text) { read_size(text, p.width, p.height); },
+           fmt::format("of generated images [{}x{}]", p.width, p.height))
+        ->type_name("WxH")
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
+        ->check(image_size);
+    add(app, "--gpus", p.gpus, "N",
+        "gpu places; CUDA devices where there are so many, else simulated",
+        "every CUDA device, else 2 simulated ones")
+        .check(whole(1, 256));
+    add_number(app, "--streams", p.streams, "streams of each gpu", 1, 64);
+    add_workers(app, p.workers);
+    add_number(app, "--window", p.window, "images in flight", 1, 10'000);
+    add(app, "--seed", p.seed, "N", "of generated images", "1").check(whole(0, any_seed));
+    add(app, "--input", p.input, "FOLDER", "PNG files to read", "images are generated");
+    add(app, "--output", p.output, "FOLDER", "where the results go", p.output.string());
+    add_common(app);
+  }
+
+  void add_overlap() {
+    auto& o = overlap_;
+    auto& app = *run_->add_subcommand(
+        "overlap", "copies and kernels one, two and three at a time, against their bound");
+    overlap_app_ = &app;
+    add_number(app, "--chunks", o.chunks, "pieces of the data", 2, 256);
+    add(app, "--kilobytes", o.kilobytes, "N", "a chunk", "256, on a CUDA device 16000")
+        .check(whole(1, 64'000));
+    app.add_option("--streams", o.streams, "how many streams, each in turn [1 2 4 8]")
+        ->type_name("N")
+        ->delimiter(',')
+        ->check(whole(1, 64));
+    add_number(app, "--rounds", o.rounds, "measured rounds of each way", 1, 1'000);
+    add_common(app);
+  }
+
   // What CLI11 found, in our words.
   [[nodiscard]] std::string sentence(const CLI::ParseError& error) const {
     const auto unknown = app_.remaining(true);
@@ -222,7 +286,8 @@ class command_line {
   }
 
   [[nodiscard]] const CLI::App* current() const {
-    for (const auto* app : {divisibility_app_, batch_app_, gridsearch_app_, list_, doctor_}) {
+    for (const auto* app : {divisibility_app_, batch_app_, gridsearch_app_, pipeline_app_,
+                            overlap_app_, list_, doctor_}) {
       if (*app) return app;
     }
     return run_;
@@ -246,9 +311,13 @@ class command_line {
   CLI::App* divisibility_app_ = nullptr;
   CLI::App* batch_app_ = nullptr;
   CLI::App* gridsearch_app_ = nullptr;
+  CLI::App* pipeline_app_ = nullptr;
+  CLI::App* overlap_app_ = nullptr;
   divisibility divisibility_;
   batch batch_;
   gridsearch gridsearch_;
+  pipeline pipeline_;
+  overlap overlap_;
   std::string backend_ = "local";
   bool json_ = false;
 };

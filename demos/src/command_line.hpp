@@ -4,6 +4,8 @@
 #include "batch.hpp"
 #include "divisibility.hpp"
 #include "gridsearch.hpp"
+#include "overlap.hpp"
+#include "pipeline.hpp"
 #include "session.hpp"
 
 #include <stdexcept>
@@ -17,7 +19,9 @@ struct doctor_command {};
 struct answered {};
 
 struct command {
-  std::variant<answered, divisibility, batch, gridsearch, list_command, doctor_command> what;
+  std::variant<answered, divisibility, batch, gridsearch, pipeline, overlap, list_command,
+               doctor_command>
+      what;
   bool json = false;
 };
 

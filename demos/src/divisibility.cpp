@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "divisibility.hpp"
 
+#include "gpus.hpp"
 #include "interrupt.hpp"
 #include "output.hpp"
 #include "pause.hpp"
@@ -195,35 +196,6 @@ class pipeline {
   std::vector<future<numbers>> parts_;  // written by is_divisible_by alone
 };
 
-std::vector<std::string> gpu_names(const divisibility& settings) {
-  std::vector<std::string> names;
-  names.reserve(static_cast<std::size_t>(settings.gpus));
-  for (int i = 0; i < settings.gpus; ++i) names.push_back(fmt::format("gpu:{}", i));
-  return names;
-}
-
-/// CUDA devices where there are as many as asked for, else simulated ones; `settings.gpus` becomes
-/// their number.
-std::unique_ptr<backend> open_gpus(divisibility& settings, bool& simulated) {
-  const auto& found = gpu::cuda_probe().devices;
-  const auto wanted = settings.gpus == 0 ? found.size() : static_cast<std::size_t>(settings.gpus);
-  if (wanted != 0 && wanted <= found.size() && std::ranges::all_of(found, gpu::kernels_run_on)) {
-    try {
-      std::vector<int> devices(wanted);
-      std::iota(devices.begin(), devices.end(), 0);
-      auto opened = make_backend(gpu::cuda{.devices = devices});
-      settings.gpus = static_cast<int>(wanted);
-      simulated = false;
-      return opened;
-    } catch (const device_error&) {
-      // It is there and cannot be used; `fronta doctor` looks closer.
-    }
-  }
-  simulated = true;
-  if (settings.gpus == 0) settings.gpus = 2;
-  return make_backend(gpu::simulated{.devices = settings.gpus});
-}
-
 executor make_executor(const divisibility& settings, std::unique_ptr<backend> gpus) {
   std::vector<std::unique_ptr<backend>> backends;
   backends.push_back(make_backend(cpu::threads{.workers = settings.workers}));
@@ -278,10 +250,9 @@ int masks_on(const findings& found, const std::string& place) {
   return at == found.masks.end() ? 0 : at->second;
 }
 
-void print_heading(const divisibility& settings, bool simulated) {
+void print_heading(const divisibility& settings, const gpu_places& gpus) {
   const auto count = [](auto n) { return static_cast<std::uint64_t>(n); };
-  const auto gpus = gpu_names(settings);
-  const bool one = gpus.size() == 1;
+  const bool one = gpus.count() == 1;
   fmt::print("Which of the integers from 0 to {} are divisible by {}?\n\n",
              grouped(count(settings.size - 1)), listed(settings.divisors));
   print_row("tasks",
@@ -290,16 +261,8 @@ void print_heading(const divisibility& settings, bool simulated) {
                         counted(count(settings.chunks) * settings.divisors.size(), "mask")));
   print_row("places",
             fmt::format("{}; {}, {} {{\"gpu\", 1}}", counted(count(settings.workers), "CPU worker"),
-                        listed(gpus, 4), one ? "with" : "each with"));
-  if (simulated) {
-    print_row("",
-              one ? "the gpu is simulated: it computes on the CPU, at a pace of no real device"
-                  : "the gpus are simulated: they compute on the CPU, at a pace of no real device");
-  } else {
-    for (std::size_t i = 0; i < gpus.size(); ++i) {
-      print_row("", fmt::format("{} is {}", gpus[i], gpu::cuda_probe().devices[i].name));
-    }
-  }
+                        listed(gpus.places, 4), one ? "with" : "each with"));
+  print_gpus(gpus);
   print_row("failures", fmt::format("{:g} % of the mask runs, at random; up to {} a mask",
                                     settings.failure_rate * 100,
                                     counted(count(settings.retries), "retry", "retries")));
@@ -310,7 +273,7 @@ void print_heading(const divisibility& settings, bool simulated) {
   flush_output();
 }
 
-void print_findings(const divisibility& settings, const findings& found) {
+void print_findings(const gpu_places& gpus, const findings& found) {
   const auto& n = found.counts;
   if (!found.complete) {
     fmt::print("\nInterrupted. The answer covers the chunks that were done.\n");
@@ -322,7 +285,8 @@ void print_findings(const divisibility& settings, const findings& found) {
             fmt::format("{} of {} done, {}, {}", n.done, n.tasks, counted(n.failures, "failure"),
                         counted(n.retries, "retry", "retries")));
   std::vector<std::string> masks;
-  for (const auto& name : gpu_names(settings)) {
+  masks.reserve(gpus.places.size());
+  for (const auto& name : gpus.places) {
     masks.push_back(fmt::format("{} on {}", masks_on(found, name), name));
   }
   print_row("masks", listed(masks, 4));
@@ -330,7 +294,7 @@ void print_findings(const divisibility& settings, const findings& found) {
   flush_output();
 }
 
-void print_as_json(const divisibility& settings, bool simulated, const findings& found) {
+void print_as_json(const divisibility& settings, const gpu_places& gpus, const findings& found) {
   auto object = begin_json("demo", "divisibility");
   object["result"] = found.survivors;
   object["count"] = found.survivors.size();
@@ -341,10 +305,9 @@ void print_as_json(const divisibility& settings, bool simulated, const findings&
   object["retries"] = found.counts.retries;
   object["backend"] = "local";
   object["devices"] = json::array();
-  for (const auto& name : gpu_names(settings)) {
-    object["devices"].push_back({{"name", name},
-                                 {"kind", simulated ? "simulated" : "cuda"},
-                                 {"masks", masks_on(found, name)}});
+  for (const auto& name : gpus.places) {
+    object["devices"].push_back(
+        {{"name", name}, {"kind", gpus.kind()}, {"masks", masks_on(found, name)}});
   }
   object["workers"] = settings.workers;
   object["size"] = settings.size;
@@ -359,15 +322,13 @@ void print_as_json(const divisibility& settings, bool simulated, const findings&
 }  // namespace
 
 exit_code run(const divisibility& settings, const session& s) {
-  auto with_gpus = settings;
-  bool simulated = true;
-  auto gpus = open_gpus(with_gpus, simulated);
-  if (!s.json) print_heading(with_gpus, simulated);
-  const auto found = compute(with_gpus, std::move(gpus), s);
+  auto gpus = open_gpus({.devices = settings.gpus});
+  if (!s.json) print_heading(settings, gpus);
+  const auto found = compute(settings, std::move(gpus.opened), s);
   if (s.json) {
-    print_as_json(with_gpus, simulated, found);
+    print_as_json(settings, gpus, found);
   } else {
-    print_findings(with_gpus, found);
+    print_findings(gpus, found);
   }
   return found.complete ? exit_code::success : exit_code::interrupted;
 }

@@ -14,6 +14,8 @@ std::span<const demo_entry> all_demos() {
       demo_entry{"divisibility", "nested tasks, gpu tags, failures and retries: the headline demo"},
       demo_entry{"batch", "a pipeline over 200 files, with bounded and with unbounded memory"},
       demo_entry{"gridsearch", "a grid of models; the first good ones stop the rest"},
+      demo_entry{"pipeline", "images decoded, filtered on gpus and encoded, in bounded memory"},
+      demo_entry{"overlap", "copies and kernels one, two and three at a time, against their bound"},
   };
   return entries;
 }

@@ -455,6 +455,14 @@ void place::tell_suspects() {
   fault_told_ = true;
 }
 
+// For the life of the process.
+void keep_for_good(std::shared_ptr<detail::device_context> c) {
+  static std::mutex mutex;
+  static auto* const kept = new std::vector<std::shared_ptr<detail::device_context>>;
+  const std::lock_guard lock(mutex);
+  kept->push_back(std::move(c));
+}
+
 void place::look_for_hang(std::chrono::nanoseconds limit) {
   auto& d = context_->on();
   if (d.fault_code() != 0) return;
@@ -476,8 +484,7 @@ void place::look_for_hang(std::chrono::nanoseconds limit) {
             name = "task \"" + r->name() + '"';
         }
       }
-      // What the device may still write must outlive this object.
-      static_cast<void>(new std::shared_ptr<detail::device_context>(context_));
+      keep_for_good(context_);  // with what the device may still write
       d.give_up(name + " has not ended within hang_timeout, so the device was given up");
       return;
     }

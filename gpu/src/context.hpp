@@ -234,7 +234,9 @@ class task_memory final : public fronta::detail::device_end {
     if (filling_ != nullptr) filling_->all_enqueued();
   }
   /// Whether the host gets something from the task's work that its value may hold.
-  [[nodiscard]] bool gives_to_host() const noexcept { return !staged_.empty(); }
+  [[nodiscard]] bool gives_to_host() const noexcept { return fills_host_ || !staged_.empty(); }
+  /// The device itself writes the host's memory.
+  void fills_host() noexcept { fills_host_ = true; }
   /// Pinned memory whose bytes go to `to` when the work has ended.
   [[nodiscard]] void* stage(device_context& on, void* to, std::size_t bytes) {
     staged_.reserve(staged_.size() + 1);
@@ -272,6 +274,7 @@ class task_memory final : public fronta::detail::device_end {
   }
 
  private:
+  bool fills_host_ = false;
   struct staged {
     void* from;
     void* to;

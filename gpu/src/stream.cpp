@@ -37,6 +37,11 @@ struct array_handle {
   fronta::detail::data_block* of;
 };
 
+// Both ends: a block may be pinned in part.
+bool all_pinned(const device& d, const void* at, std::size_t bytes) {
+  return d.is_pinned(at) && d.is_pinned(static_cast<const std::byte*>(at) + bytes - 1);
+}
+
 std::string to_string(extent e) {
   return std::to_string(e.x) + " x " + std::to_string(e.y) + " x " + std::to_string(e.z);
 }
@@ -164,6 +169,11 @@ std::shared_ptr<detail::block> stream::uploaded(const void* from, std::size_t el
                                                 std::size_t each) {
   const auto bytes = checked_bytes(elements, each);
   if (bytes == 0) return nullptr;
+  if (all_pinned(*device_, from, bytes)) {
+    auto made = make_block_on(handle_, bytes);
+    device_->copy(handle_, made->data(), from, bytes, copy_kind::to_device);
+    return made;
+  }
   auto* const through = bytes > small_upload ? context_->arrivals() : handle_;
   auto made = make_block_on(through, bytes);
   upload(through, *made, from);
@@ -326,8 +336,10 @@ stream& detail::stream_for_view() {
 
 void stream::copy_back(void* to, const void* from, std::size_t bytes) {
   if (bytes == 0) return;
-  auto* const staged = memory_->stage(*context_, to, bytes);
-  device_->copy(handle_, staged, from, bytes, copy_kind::to_host);
+  const bool direct = all_pinned(*device_, to, bytes);
+  if (direct) memory_->fills_host();
+  device_->copy(handle_, direct ? to : memory_->stage(*context_, to, bytes), from, bytes,
+                copy_kind::to_host);
 }
 
 }  // namespace fronta::gpu

@@ -10,12 +10,15 @@ import pty
 import select
 import signal
 import subprocess
+import struct
 import tempfile
 import time
 import unittest
+import zlib
 
 PROGRAM = os.environ.get("FRONTA", "fronta")
 LIMIT = 60
+IMAGES = pathlib.Path(__file__).parents[2] / "assets" / "images"
 
 
 def fronta(*arguments, **more):
@@ -283,10 +286,176 @@ class Gridsearch(Case):
         self.assertEqual(models(1), models(4))
 
 
+def grey_pixels(file):
+    """Width, height and pixels of a PNG file of 8 grey bits."""
+    data, at, packed = file.read_bytes()[8:], 0, b""
+    while at < len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        body = data[at + 8 : at + 8 + size]
+        if kind == b"IHDR":
+            width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", body)
+            assert (depth, colour, interlaced) == (8, 0, 0)
+        if kind == b"IDAT":
+            packed += body
+        at += size + 12
+    rows, above = zlib.decompress(packed), bytes(width)
+    pixels = b""
+    for y in range(height):
+        how, row = rows[y * (width + 1)], bytearray(rows[y * (width + 1) + 1 : (y + 1) * (width + 1)])
+        for x in range(width):
+            left, up, corner = (row[x - 1], above[x], above[x - 1]) if x else (0, above[0], 0)
+            nearest = min((left, up, corner), key=lambda v: abs(left + up - corner - v))
+            row[x] = (row[x] + (0, left, up, (left + up) // 2, nearest)[how]) % 256
+        pixels += row
+        above = row
+    return width, height, pixels
+
+
+class Pipeline(Case):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.output = self.folder / "out"
+        self.options = ["--size", "96x64", "--images", "6", "--output", self.output]
+
+    def checksum_of_files(self):
+        crc = 0
+        for file in sorted(self.output.iterdir()):
+            crc = zlib.crc32(grey_pixels(file)[2], crc)
+        return f"{crc:08x}"
+
+    def test_numbers_of_workers_streams_and_gpus_do_not_change_the_images(self):
+        first = self.json_of("run", "pipeline", *self.options)
+        self.assertEqual(first["checksum"], self.checksum_of_files())
+        for workers, streams, gpus, window in [(1, 1, 1, 1), (1, 4, 2, 6), (4, 2, 3, 3), (3, 8, 1, 100)]:
+            with self.subTest(workers=workers, streams=streams, gpus=gpus, window=window):
+                found = self.json_of("run", "pipeline", *self.options, "--workers", workers, "--streams", streams,
+                                     "--gpus", gpus, "--window", window)  # fmt: skip
+                self.assertEqual(len(found["devices"]), gpus)
+                if {d["kind"] for d in found["devices"]} == {d["kind"] for d in first["devices"]}:
+                    self.assertEqual(found["checksum"], first["checksum"])
+                self.assertEqual(found["checksum"], self.checksum_of_files())
+        self.assertNotEqual(self.json_of("run", "pipeline", *self.options, "--seed", 2)["checksum"], first["checksum"])
+
+    def test_the_window_bounds_the_memory(self):
+        one = 96 * 64
+        for window in [1, 3]:
+            found = self.json_of("run", "pipeline", *self.options, "--images", 20, "--window", window)
+            self.assertGreaterEqual(found["peak_picture_bytes"], one)
+            self.assertLessEqual(found["peak_picture_bytes"], 2 * window * one)  # each before and after the gpu
+
+    def test_files_in_colour_become_edges_in_grey(self):
+        found = self.json_of("run", "pipeline", "--input", IMAGES, "--output", self.output)
+        names = sorted(f.name for f in IMAGES.glob("*.png"))
+        self.assertEqual(sorted(f.name for f in self.output.iterdir()), names)
+        self.assertEqual((found["images"], found["checksum"]), (len(names), self.checksum_of_files()))
+        self.assertEqual(found["pixels"], len(names) * 256 * 192)
+        width, height, rings = grey_pixels(self.output / "rings.png")
+        self.assertEqual((width, height), (256, 192))
+        self.assertEqual(rings[: 2 * width], bytes(2 * width))  # no edges where nothing was drawn
+        self.assertGreater(max(rings), 200)
+        some = self.json_of("run", "pipeline", "--input", IMAGES, "--output", self.folder / "some", "--images", 2)
+        self.assertEqual(some["images"], 2)
+
+    def test_json_has_the_members_it_promises(self):
+        found = self.json_of("run", "pipeline", *self.options, "--gpus", 200, "--images", 2)  # more than any machine has
+        types = {
+            "demo": str, "schema_version": int, "complete": bool, "images": int, "images_planned": int, "checksum": str,
+            "pixels": int, "peak_picture_bytes": int, "output": str, "input": type(None), "simulated": bool,
+            "stages": list, "overlap": dict, "devices": list, "backend": str, "streams": int, "workers": int,
+            "window": int, "seed": int, "seconds": float,
+        }  # fmt: skip
+        self.assertEqual({k: type(v) for k, v in found.items()}, types)
+        self.assertEqual((found["demo"], found["schema_version"], found["simulated"]), ("pipeline", 1, True))
+        stages = {r["name"]: r for r in found["stages"]}
+        self.assertEqual(list(stages), ["draw", "decode", "to_device", "kernels", "to_host", "encode"])
+        for stage in stages.values():
+            self.assertEqual(stage["simulated"], stage["where"] == "gpu")
+            self.assertGreater(stage["busy_seconds"], 0)
+        engines = sum(r["busy_seconds"] for r in stages.values() if r["where"] == "gpu")
+        self.assertAlmostEqual(found["overlap"]["engines_busy_seconds"], engines, places=5)
+        self.assertTrue(found["overlap"]["simulated"])
+
+    def test_whatever_is_simulated_says_so(self):
+        text = self.succeed("run", "pipeline", *self.options, "--gpus", 200).stdout
+        self.assertIn("the gpus are simulated", text)
+        for line in text.splitlines():
+            self.assertLessEqual(len(line), 79 if str(self.folder) not in line else 200, line)
+            if line.startswith(("copy to", "blur", "time")) or " busy " in line and "=" in line:
+                self.assertIn("simulated", line)
+
+    def test_bad_input_is_refused_in_one_sentence(self):
+        self.refuses("run", "pipeline", "--input", self.folder / "no", "--json", says="no could not be read")
+        (self.folder / "none").mkdir()
+        self.refuses("run", "pipeline", "--input", self.folder / "none", "--json", says="no PNG files")
+        self.refuses("run", "pipeline", "--input", IMAGES, "--output", IMAGES, "--json", says="another --output")
+        whole = (IMAGES / "waves.png").read_bytes()
+        for data in [b"", b"hello", whole[: len(whole) // 2], whole[:60] + b"xxxx" + whole[64:]]:
+            broken = self.folder / "broken"
+            broken.mkdir(exist_ok=True)
+            (broken / "picture.png").write_bytes(data)
+            self.refuses("run", "pipeline", "--input", broken, "--output", self.output, "--json", code=1,
+                         says="broken/picture.png could not be read as a PNG image")  # fmt: skip
+        (self.folder / "file").write_text("")
+        for output in [self.folder / "file", "/proc/no/such"]:
+            self.refuses("run", "pipeline", "--output", output, "--json", code=1, says=["could not be made", "--output"])
+        for arguments in [["--size", "0x5"], ["--size", "5"], ["--size", "5x5x5"], ["--size", "5x-5"], ["--images", "0"],
+                          ["--gpus", "0"], ["--streams", "0"], ["--workers", "0"], ["--window", "0"]]:  # fmt: skip
+            self.refuses("run", "pipeline", *arguments, "--output", self.output, says=arguments[0])
+
+
+class Overlap(Case):
+    def test_json_has_the_members_it_promises(self):
+        found = self.json_of("run", "overlap", "--chunks", 4, "--rounds", 1, "--streams", "1,3")
+        types = {
+            "demo": str, "schema_version": int, "complete": bool, "simulated": bool, "device": dict, "chunks": int,
+            "chunk_bytes": int, "kernel_passes": int, "rounds": int, "stages": dict, "stages_from": str,
+            "stages_measured": dict, "serial_seconds": float, "result": list, "backend": str, "seconds": float,
+        }  # fmt: skip
+        self.assertEqual({k: type(v) for k, v in found.items()}, types)
+        self.assertEqual((found["demo"], found["schema_version"], found["complete"]), ("overlap", 1, True))
+        self.assertEqual(found["device"]["kind"], "simulated" if found["simulated"] else "cuda")
+        self.assertEqual(found["stages_from"], "time model" if found["simulated"] else "measurement")
+        rows = [(r["at_a_time"], r["streams"]) for r in found["result"]]
+        self.assertEqual(rows, [(1, 1), (2, 1), (2, 3), (3, 1), (3, 3)])
+        to_device, kernel, to_host = found["stages"].values()
+        bounds = {
+            1: 4 * (to_device + kernel + to_host),
+            2: 4 * to_device + 3 * max(kernel, to_host) + kernel + to_host,
+            3: 3 * max(to_device, kernel, to_host) + to_device + kernel + to_host,
+        }
+        for row in found["result"]:
+            self.assertAlmostEqual(row["bound_seconds"], bounds[row["at_a_time"]], places=5)
+            self.assertAlmostEqual(row["share_of_bound"], row["bound_seconds"] / row["seconds"], places=2)
+            if found["simulated"]:  # where nothing is quicker than its model
+                self.assertLessEqual(row["share_of_bound"], 1)
+
+    def test_stages_overlap(self):
+        for _ in range(5):  # a busy machine may need another try
+            found = self.json_of("run", "overlap", "--chunks", 8, "--rounds", 3, "--streams", 4)
+            serial, two, three = (r["seconds"] for r in found["result"])
+            if two < serial / 1.1 and three < serial / 1.5:  # at best: 1.4 and 2.4 where stages are equal
+                return
+        self.fail(found)
+
+    def test_every_time_of_a_simulated_device_says_so(self):
+        done = self.succeed("run", "overlap", "--chunks", 2, "--rounds", 1, "--streams", 2)
+        self.assertLessEqual(max(map(len, done.stdout.splitlines())), 79)
+        if self.json_of("run", "overlap", "--chunks", 2, "--rounds", 1, "--streams", 2)["simulated"]:
+            for words in ["every time below is simulated", "a chunk (simulated)", "at a time (simulated)"]:
+                self.assertIn(words, done.stdout)
+
+    def test_wrong_usage_is_refused_in_one_sentence(self):
+        for arguments in [["--chunks", "1"], ["--chunks", "x"], ["--kilobytes", "0"], ["--streams", "0"],
+                          ["--streams", "1", "65"], ["--rounds", "0"], ["--chunks", "256", "--kilobytes", "64000"]]:  # fmt: skip
+            self.refuses("run", "overlap", *arguments, says=arguments[0])
+
+
 class Program(Case):
     def test_list_names_every_demo(self):
         names = [d["name"] for d in self.json_of("list")["demos"]]
-        self.assertEqual(names, ["divisibility", "batch", "gridsearch"])
+        self.assertEqual(names, ["divisibility", "batch", "gridsearch", "pipeline", "overlap"])
         text = self.succeed("list").stdout
         for name in names:
             self.assertIn(name, text)
@@ -307,8 +476,8 @@ class Program(Case):
             ([], ["run, list or doctor"]),
             (["dance"], ['"dance"', "run, list or doctor"]),
             (["--dance"], ["--dance"]),
-            (["run"], ["divisibility, batch or gridsearch"]),
-            (["run", "dance"], ['"dance"', "divisibility, batch or gridsearch"]),
+            (["run"], ["divisibility, batch, gridsearch, pipeline or overlap"]),
+            (["run", "dance"], ['"dance"', "divisibility, batch, gridsearch, pipeline or overlap"]),
             (["run", "--json"], ["--json"]),
             (["list", "dance"], ['"dance"']),
             (["doctor", "--json"], ["--json"]),
@@ -419,6 +588,24 @@ class Interrupt(Case):
             out, err, _ = self.interrupt(process, 0.03)
             self.assertIn(process.returncode, (0, 130), err)
             self.assertEqual(json.loads(out)["complete"] if out else False, process.returncode == 0)
+
+    def test_pipeline_and_overlap_end_cleanly(self):
+        with tempfile.TemporaryDirectory() as folder:
+            options = ["--images", 100_000, "--size", "96x64", "--output", folder]
+            process = self.start("run", "pipeline", *options, "--json")
+            out, err, took = self.interrupt(process, 0.5)
+            self.assertEqual(process.returncode, 130, err)
+            self.assertLess(took, 10)
+            found = json.loads(out)
+            self.assertEqual((found["complete"], found["checksum"]), (False, None))
+            self.assertEqual(found["images"], len(list(pathlib.Path(folder).glob("*.png"))))
+            self.assertEqual(len(list(pathlib.Path(folder).iterdir())), found["images"], "half an image was left behind")
+
+        process = self.start("run", "overlap", "--rounds", 1000, "--json")
+        out, err, took = self.interrupt(process, 0.5)
+        self.assertEqual(process.returncode, 130, err)
+        self.assertLess(took, 10)
+        self.assertFalse(json.loads(out)["complete"])
 
     def test_a_second_one_ends_the_program_at_once(self):
         # Nobody reads its output, so it waits in a write that no stop request ends.

@@ -89,6 +89,56 @@ TEST(GpuTasks, ComputeAndReturnData) {
   }
 }
 
+TEST(GpuTasks, TheDeviceItselfReadsAndWritesPinnedMemory) {
+  executor ex{threads{.workers = 1}, devices()};
+  fronta::gpu::device* on = nullptr;
+  auto* const pinned = ex.submit([&](stream& s) {
+                           on = &s.on();
+                           return static_cast<int*>(s.on().allocate_pinned(2 * sizeof(int)));
+                         }).get();
+  int pageable = 1;
+  pinned[0] = 1;
+  gate go;
+  int through_pageable = 0;
+  const auto f = ex.submit([&](stream& s) {
+    s.launch(host_kernel([&] { go.wait(); }), {1}, {1});
+    const auto a = s.to_device(std::span<const int>(&pageable, 1));
+    const auto b = s.to_device(std::span<const int>(pinned, 1));
+    s.to_host(std::span(&through_pageable, 1), a);
+    s.to_host(std::span(pinned + 1, 1), b);
+    pageable = 2;  // too late: it has been taken
+    pinned[0] = 2;
+  });
+  EXPECT_EQ(ex.submit([] { return 7; }).get(), 7);  // the host part is over
+  go.open();
+  f.get();
+  EXPECT_EQ(through_pageable, 1);
+  EXPECT_EQ(pinned[1], 2);
+  on->deallocate_pinned(pinned);
+}
+
+TEST(GpuTasks, ReadersOfATaskThatFillsPinnedMemoryWaitForItsEnd) {
+  executor ex{threads{.workers = 1}, devices()};
+  fronta::gpu::device* on = nullptr;
+  auto* const pinned = ex.submit([&](stream& s) {
+                           on = &s.on();
+                           return static_cast<int*>(s.on().allocate_pinned(sizeof(int)));
+                         }).get();
+  *pinned = 0;
+  gate go;
+  const auto made = ex.submit([&](stream& s) {
+    s.launch(host_kernel([&] { go.wait(); }), {1}, {1});
+    auto b = s.to_device(std::span<const int>({3}));
+    s.to_host(std::span(pinned, 1), b);
+    return b;
+  });
+  const auto seen = ex.submit([&](stream&, const buffer<int>&) { return *pinned; }, made);
+  EXPECT_EQ(ex.submit([] { return 7; }).get(), 7);  // what need not wait has run
+  go.open();
+  EXPECT_EQ(seen.get(), 3);
+  on->deallocate_pinned(pinned);
+}
+
 TEST(GpuTasks, KeepTheMemoryThatTheirWorkUses) {
   executor ex{threads{.workers = 1}, devices()};
   gate go;

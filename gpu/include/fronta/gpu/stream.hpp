@@ -168,7 +168,8 @@ class stream {
   [[nodiscard]] buffer<T> allocate(std::size_t size) {
     return buffer<T>(make_block(size, sizeof(T)));
   }
-  /// A copy on this device. Of pageable memory the bytes are taken before it returns.
+  /// A copy on this device. Of pageable memory the bytes are taken before it returns; pinned memory
+  /// (`device::allocate_pinned`) is read by the device itself and must live until the task is done.
   template <class T, std::size_t N>
   [[nodiscard]] auto to_device(std::span<T, N> from) {
     return buffer<std::remove_const_t<T>>(uploaded(from.data(), from.size(), sizeof(T)));
