@@ -146,8 +146,12 @@ class place {
   std::vector<head> heads_;  // of each lane
 };
 
-// Streams of devices have few priorities.
+// Streams of devices have few priorities: tasks have three classes.
 int class_of(std::int32_t priority) noexcept { return (priority > 0) - (priority < 0); }
+std::size_t index_of(int priority_class) noexcept {
+  const int index = priority_class + 1;
+  return static_cast<std::size_t>(index);
+}
 
 // What a host part sees of a lane.
 struct lane_stream final : stream {
@@ -317,7 +321,7 @@ void place::add_lane(bool crumbs, int priority) {
   auto& d = context_->on();
   const auto& p = d.properties();
   const std::array of_class{p.least_priority, 0, p.greatest_priority};
-  auto* const made = d.create_stream(of_class[static_cast<std::size_t>(priority + 1)]);
+  auto* const made = d.create_stream(of_class[index_of(priority)]);
   try {
     auto& watched = completion_.add(d, made);
     try {
@@ -361,7 +365,7 @@ lane* place::take(node& n, const std::vector<issued_input>& inputs) {
     best->held = true;
     return best;
   }
-  waiting_[static_cast<std::size_t>(wanted + 1)].push_back(&n);
+  waiting_[index_of(wanted)].push_back(&n);
   // Before somebody lets go of a lane: then another worker has the task.
   n.extra()->waits_for_stream = n.device_ended = true;
   return nullptr;
@@ -371,7 +375,7 @@ void place::let_go(lane& l) noexcept {
   node* next = nullptr;
   {
     const std::lock_guard lock(lanes_mutex_);
-    auto& queue = waiting_[static_cast<std::size_t>(l.priority() + 1)];
+    auto& queue = waiting_[index_of(l.priority())];
     if (queue.empty()) {
       l.held = false;
       return;

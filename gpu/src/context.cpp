@@ -31,6 +31,7 @@ bool device_context::synchronize(stream_handle s) {
 
 void* device_context::allocate(stream_handle s, std::size_t bytes, task_memory& for_whom) {
   for (;;) {
+    // NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores): read by wait_for_others below
     const auto seen = frees_seen_.load(std::memory_order_acquire);
     std::size_t free = 0;
     try {
@@ -61,10 +62,11 @@ bool device_context::wait_for_others(task_memory& m, std::uint64_t seen) {
     if (moved_on()) return true;
     // Somebody has to end: not this task, and none that waits itself. Of several it is the last one
     // to come here that fails, so the others go on.
-    if (std::ranges::none_of(tasks_, [&](const auto* t) { return t != &m && !t->waiting_; })) {
+    if (std::ranges::none_of(tasks_,
+                             [&](const auto* t) { return t != &m && t->waits_on_ == nullptr; })) {
       return false;
     }
-    m.waiting_ = true;
+    m.waits_on_ = this;
   }
   // A worker is needed to end the others.
   if (worker != nullptr) {
@@ -72,7 +74,7 @@ bool device_context::wait_for_others(task_memory& m, std::uint64_t seen) {
       worker->begin_block(true);
     } catch (const std::system_error&) {
       const std::lock_guard lock(memory_mutex());
-      m.waiting_ = false;
+      m.waits_on_ = nullptr;
       return moved_on();
     }
   }
@@ -113,7 +115,11 @@ void device_context::freed() noexcept {
     const std::lock_guard lock(memory_mutex());
     frees_seen_.fetch_add(1, std::memory_order_release);
     // They are about to go on, and count as such before they have the processor.
-    for (auto* const t : tasks_) any = std::exchange(t->waiting_, false) || any;
+    for (auto* const t : tasks_) {
+      if (t->waits_on_ != this) continue;  // it may wait for another device's
+      t->waits_on_ = nullptr;
+      any = true;
+    }
   }
   if (any) memory_freed_.notify_all();
 }

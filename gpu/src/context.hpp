@@ -301,7 +301,7 @@ class task_memory final : public fronta::detail::device_end {
   std::vector<staged> staged_;
   std::shared_ptr<fronta::detail::data_fill> filling_;
   friend class device_context;
-  bool waiting_ = false;  // for memory; guarded by the contexts' mutex
+  const device_context* waits_on_ = nullptr;  // for memory; guarded by the contexts' mutex
   std::vector<arriving> arriving_;
 };
 

@@ -12,6 +12,8 @@
 #include <support/gate.hpp>
 #include <support/host_kernel.hpp>
 
+#include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <numeric>
 #include <optional>
@@ -108,7 +110,7 @@ TEST(DeviceArray, LargeOnesGoInManyPieces) {
       [](stream& s, view<const unsigned char> in) {
         auto out = s.make_array<unsigned char>(in.size());
         s.launch(host_kernel([](view<const unsigned char> from, view<unsigned char> to) {
-                   std::copy(from.begin(), from.end(), to.begin());
+                   std::ranges::copy(from, to.begin());
                  }),
                  {}, {}, in, s.write(out));
         return out;
@@ -463,6 +465,25 @@ TEST(DeviceMemory, ATaskOfAnotherDeviceIsWaitedFor) {
   const auto waits = ex.submit({.place_on = "gpu:0"},
                                [](stream& s) { static_cast<void>(s.make_array<int>(12 * kibi)); });
   const auto opens = ex.submit([&] { go.open(); });
+  waits.get();
+  holds.get();
+}
+
+// One worker: the third task runs only once the second waits.
+TEST(DeviceMemory, MemoryOfAnotherDeviceIsNoSignal) {
+  executor ex{threads{.workers = 1}, devices(2, 64 * kibi)};
+  gate go;
+  const auto a = ex.submit({.place_on = "gpu:1"}, plus_one, counting(4 * kibi));
+  a.wait();
+  const auto holds = ex.submit({.place_on = "gpu:0"}, [&](stream& s) {
+    const auto b = s.allocate<int>(12 * kibi);
+    run_on(s, [&] { go.wait(); });
+  });
+  const auto waits = ex.submit(
+      {.place_on = "gpu:0"},
+      [](stream& s, view<const int>) { static_cast<void>(s.allocate<int>(8 * kibi)); }, a);
+  ex.submit({.place_on = "gpu:1"}, [](stream& s) { static_cast<void>(s.allocate<int>(1)); }).get();
+  go.open();
   waits.get();
   holds.get();
 }

@@ -34,7 +34,6 @@ using fronta::test::gate;
 using fronta::test::run_on;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::Not;
 using testing::ThrowsMessage;
 using testing::UnorderedElementsAre;
 
