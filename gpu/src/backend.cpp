@@ -4,8 +4,11 @@
 #include <fronta/detail/worker.hpp>
 #include <fronta/detail/yield_point.hpp>
 #include <fronta/gpu/cuda.hpp>
+#include <fronta/trace.hpp>
 
 #include "context.hpp"
+#include "driven_backend.hpp"
+#include "work_times.hpp"
 
 #include <algorithm>
 #include <array>
@@ -15,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -52,11 +56,22 @@ class run final : public completion_entry {
   [[nodiscard]] const lane& on() const noexcept { return lane_; }
   [[nodiscard]] std::uint64_t ticket() const noexcept { return ticket_; }
 
+  // For traces: what is enqueued between the two is the task's.
+  void trace_begin();
+  void trace_end() noexcept;
+
  private:
+  void trace_ended() noexcept;
+
   lane& lane_;
   node& task_;  // kept by its own entry's keeper
   std::string name_;
   std::uint64_t ticket_;
+  // While somebody traces.
+  bool traced_ = false;
+  std::int64_t opened_at_ = 0;                    // by the device's host_now
+  std::uint64_t mark_ = 0;                        // in the device's records
+  std::atomic<std::uint64_t>* stamps_ = nullptr;  // the device's clock before and after
 };
 
 // Words that a lane writes around each task: the ticket of the last one to begin, and to end.
@@ -92,7 +107,8 @@ class crumbs {
 // A device as a place.
 class place {
  public:
-  place(std::shared_ptr<detail::device_context> on, completion& c, int streams, bool crumbs);
+  place(std::shared_ptr<detail::device_context> on, completion& c, int streams, bool crumbs,
+        trace::time_grade times);
   ~place();
   place(const place&) = delete;
   place& operator=(const place&) = delete;
@@ -102,6 +118,13 @@ class place {
     return context_;
   }
   [[nodiscard]] completion& done() const noexcept { return completion_; }
+  // Null where the host's times do.
+  [[nodiscard]] detail::work_times* times() const noexcept { return times_.get(); }
+  void set_number(std::int32_t of_executor) noexcept {
+    number_ = of_executor;
+    if (times_ != nullptr) times_->set_place(of_executor);
+  }
+  [[nodiscard]] std::int32_t number() const noexcept { return number_; }
   // A lane for a host part, held by it, of the priority's class: one that ends with an input, so
   // that nothing has to be waited for; else of those that nobody holds the one with the least
   // unfinished tasks. Null: all are held, and the task was put among those that wait.
@@ -123,6 +146,8 @@ class place {
 
   std::shared_ptr<detail::device_context> context_;
   completion& completion_;
+  std::int32_t number_ = -1;  // the executor's; constant from the backend's start on
+  std::unique_ptr<detail::work_times> times_;
   std::vector<std::unique_ptr<lane>> lanes_;
 
   std::mutex lanes_mutex_;
@@ -196,9 +221,10 @@ struct lone_stream final : stream {
 // A stream with what a host part needs of it.
 class lane final : public detail::stream_order {
  public:
-  lane(place& of, stream_handle s, int priority, completion::watched_stream& watched,
-       bool with_crumbs)
+  lane(place& of, std::int32_t index, stream_handle s, int priority,
+       completion::watched_stream& watched, bool with_crumbs)
       : place_(of),
+        index_(index),
         handle_(s),
         priority_(priority),
         watched_(watched),
@@ -215,6 +241,8 @@ class lane final : public detail::stream_order {
   lane& operator=(const lane&) = delete;
 
   [[nodiscard]] place& of() const noexcept { return place_; }
+  [[nodiscard]] std::int32_t index() const noexcept { return index_; }
+  [[nodiscard]] stream_handle handle() const noexcept { return handle_; }
   [[nodiscard]] int priority() const noexcept { return priority_; }
   [[nodiscard]] const std::optional<crumbs>& words() const noexcept { return crumbs_; }
   [[nodiscard]] lane_stream& shown() noexcept { return shown_; }
@@ -226,6 +254,8 @@ class lane final : public detail::stream_order {
   // The holder's.
   std::unique_ptr<run> current;
   std::uint64_t opened = 0;  // host parts so far
+  // For traces, of the thread that tells ends: what comes after began no earlier.
+  std::int64_t last_not_ended_at = 0;
 
   bool go_behind(const fronta::detail::data_fill& f) override {
     if (f.by != &place_.done() || !f.enqueued()) return false;
@@ -250,8 +280,10 @@ class lane final : public detail::stream_order {
   // What is enqueued from now on is the task's.
   void begin(std::uint64_t ticket) {
     if (crumbs_) crumbs_->begin(handle_, ticket);
+    if (trace::on()) current->trace_begin();
   }
   void close() noexcept {
+    current->trace_end();
     try {
       if (crumbs_) crumbs_->end(handle_, current->ticket());
     } catch (const std::exception&) {
@@ -275,6 +307,7 @@ class lane final : public detail::stream_order {
   }
 
   place& place_;
+  std::int32_t index_;
   stream_handle handle_;
   int priority_;
   completion::watched_stream& watched_;
@@ -296,8 +329,62 @@ void lane_stream::begin(node& n, std::uint64_t ticket) {
   n.extra()->at_device_end = std::move(memory);
 }
 
+void run::trace_begin() {
+  auto& of = lane_.of();
+  auto& d = of.context().on();
+  traced_ = true;
+  opened_at_ = d.host_now();
+  if (of.times() == nullptr) return;
+  if (of.times()->grade() == trace::time_grade::profiled) {
+    mark_ = of.times()->open(task_.path, lane_.index());
+    d.mark_work(lane_.handle(), mark_);
+  } else {
+    auto* const words = static_cast<std::atomic<std::uint64_t>*>(
+        of.context().take_pinned(2 * sizeof(std::atomic<std::uint64_t>)));
+    for (int i = 0; i < 2; ++i) new (words + i) std::atomic<std::uint64_t>(0);
+    stamps_ = words;
+    d.stamp(lane_.handle(), stamps_[0]);
+  }
+}
+
+void run::trace_end() noexcept {
+  if (!traced_) return;
+  auto& d = lane_.of().context().on();
+  const auto place = static_cast<std::uint32_t>(lane_.of().number());
+  trace::detail::emit(trace::event_kind::issue, task_.path,
+                      (std::uint64_t{place} << 32) | static_cast<std::uint32_t>(lane_.index()));
+  if (mark_ != 0) d.mark_work(lane_.handle(), 0);
+  if (stamps_ == nullptr) return;
+  try {
+    d.stamp(lane_.handle(), stamps_[1]);
+  } catch (const std::exception&) {
+    // Only of a lost device; the word stays 0.
+  }
+}
+
+// Of a device at fault nobody knows when the work ended.
+void run::trace_ended() noexcept {
+  const auto& of = lane_.of();
+  const auto not_before = std::max(opened_at_, lane_.last_not_ended_at);
+  const auto not_ended_at = std::max(not_before, completion_entry::not_ended_at());
+  if (ended_at() != 0) {
+    trace::detail::emit(trace::device_span{task_.path, of.number(), lane_.index(),
+                                           trace::device_work::task, trace::time_grade::observed,
+                                           of.context().on().properties().simulated, not_before,
+                                           ended_at(), not_ended_at, ended_at(), 0});
+  }
+  lane_.last_not_ended_at = not_ended_at;
+  if (mark_ != 0) of.times()->close(mark_);
+  if (stamps_ == nullptr) return;
+  const auto begin = stamps_[0].load(std::memory_order_relaxed);
+  const auto end = stamps_[1].load(std::memory_order_relaxed);
+  if (begin != 0 && end != 0) of.times()->stamped(task_.path, lane_.index(), begin, end);
+  of.context().give_pinned(stamps_, 2 * sizeof *stamps_);
+}
+
 void run::completed(completion_outcome outcome) noexcept {
   auto& of = lane_.of();
+  if (traced_ && outcome == completion_outcome::ended) trace_ended();
   auto error = outcome == completion_outcome::fault ? of.fault(*this) : nullptr;
   auto& task = task_;
   of.end(*this);
@@ -306,8 +393,12 @@ void run::completed(completion_outcome outcome) noexcept {
   fronta::detail::end_device_run(task, std::move(error));
 }
 
-place::place(std::shared_ptr<detail::device_context> on, completion& c, int streams, bool crumbs)
+place::place(std::shared_ptr<detail::device_context> on, completion& c, int streams, bool crumbs,
+             trace::time_grade times)
     : context_(std::move(on)), completion_(c) {
+  if (times != trace::time_grade::observed) {
+    times_ = std::make_unique<detail::work_times>(context_->on(), times);
+  }
   const auto& p = context_->on().properties();
   for (int i = 0; i < streams; ++i) add_lane(crumbs, 0);
   // Half as many for what is urgent, so that it does not stand behind other work.
@@ -325,7 +416,8 @@ void place::add_lane(bool crumbs, int priority) {
   try {
     auto& watched = completion_.add(d, made);
     try {
-      lanes_.push_back(std::make_unique<lane>(*this, made, priority, watched, crumbs));
+      const auto index = static_cast<std::int32_t>(lanes_.size());
+      lanes_.push_back(std::make_unique<lane>(*this, index, made, priority, watched, crumbs));
     } catch (...) {
       completion_.remove(watched);
       throw;
@@ -551,12 +643,13 @@ class device_backend final : public backend, public fronta::detail::device_host 
  public:
   device_backend(std::vector<std::shared_ptr<device>> devices, int streams, completion_options how,
                  const options& watched)
-      : completion_(how) {
+      : completion_(how), by_hand_(how.by_hand) {
     const bool crumbs = watched.breadcrumbs || !watched.hang_timeout.infinite();
     for (std::size_t i = 0; i < devices.size(); ++i) {
       auto context = std::make_shared<detail::device_context>(std::move(devices[i]),
                                                               "gpu:" + std::to_string(i));
-      places_.push_back(std::make_unique<place>(std::move(context), completion_, streams, crumbs));
+      places_.push_back(
+          std::make_unique<place>(std::move(context), completion_, streams, crumbs, watched.times));
     }
     if (!watched.hang_timeout.infinite()) hangs_.emplace(places_, watched.hang_timeout.value());
   }
@@ -565,11 +658,22 @@ class device_backend final : public backend, public fronta::detail::device_host 
     host_ = &host;
     std::vector<place_info> infos;
     infos.reserve(places_.size());
-    for (const auto& p : places_) infos.push_back({p->context().place(), {{"gpu", 1}}});
+    std::vector<detail::work_times*> compared;
+    for (std::size_t i = 0; i < places_.size(); ++i) {
+      auto& p = *places_[i];
+      p.set_number(host.place_number(i));
+      if (p.times() != nullptr) compared.push_back(p.times());
+      infos.push_back({p.context().place(), {{"gpu", 1}}});
+    }
+    if (!compared.empty() && !by_hand_) keeper_.emplace(std::move(compared));
     return infos;
   }
   // The lanes go with this object: a worker may be about to let go of one.
-  void stop() noexcept override {}
+  void stop() noexcept override {
+    keeper_.reset();
+    compare_clocks();
+    compare_clocks();  // the first may have been the first of all
+  }
 
   [[nodiscard]] bool hosts_plain_tasks() const noexcept override { return false; }
   // Tasks go to pools, which come here for streams.
@@ -578,6 +682,13 @@ class device_backend final : public backend, public fronta::detail::device_host 
   [[nodiscard]] std::size_t load_at(std::size_t at) const noexcept override {
     const auto& p = *places_[at];
     return p.context().on().fault_code() != 0 ? lost : p.unfinished();
+  }
+
+  // With `by_hand`: tells of what has ended. True when there was anything.
+  bool poll() {
+    if (!completion_.poll()) return false;
+    compare_clocks();
+    return true;
   }
 
   void put(std::size_t at, fronta::detail::data_block& numbers) override {
@@ -629,6 +740,11 @@ class device_backend final : public backend, public fronta::detail::device_host 
   }
 
  private:
+  void compare_clocks() noexcept {
+    for (const auto& p : places_) {
+      if (p->times() != nullptr) p->times()->compare();
+    }
+  }
   static std::vector<issued_input> issued_inputs(node& n) {
     std::vector<issued_input> found;
     n.visit_inputs(
@@ -655,13 +771,16 @@ class device_backend final : public backend, public fronta::detail::device_host 
   static constexpr std::size_t lost = std::size_t{1} << 50;  // nobody wants to go there
 
   completion completion_;
+  const bool by_hand_;
   std::vector<std::unique_ptr<place>> places_;
   std::optional<hang_watch> hangs_;
+  std::optional<detail::clock_keeper> keeper_;
   backend_host* host_ = nullptr;
 };
 
-std::unique_ptr<backend> make(std::vector<std::shared_ptr<device>> devices, int streams,
-                              completion_options how, const options& watched, const char* who) {
+std::unique_ptr<device_backend> make(std::vector<std::shared_ptr<device>> devices, int streams,
+                                     completion_options how, const options& watched,
+                                     const char* who) {
   if (streams < 1) {
     throw std::invalid_argument(std::string(who) + ": streams is " + std::to_string(streams) +
                                 "; give at least 1");
@@ -688,20 +807,34 @@ std::unique_ptr<backend> make_backend(cuda config) {
   return make(std::move(devices), config.streams, config.completion, config.options, "gpu::cuda");
 }
 
+namespace detail {
+
+std::vector<std::shared_ptr<device>> devices_of(const std::shared_ptr<simulation>& all) {
+  std::vector<std::shared_ptr<device>> devices;
+  devices.reserve(static_cast<std::size_t>(all->count()));
+  for (int i = 0; i < all->count(); ++i) devices.emplace_back(all, &all->at(i));
+  return devices;
+}
+
+std::unique_ptr<backend> make_driven_backend(std::vector<std::shared_ptr<device>> devices,
+                                             int streams, completion_options how,
+                                             const options& watched, const char* who,
+                                             std::function<bool()>& poll) {
+  auto made = make(std::move(devices), streams, how, watched, who);
+  poll = [b = made.get()] { return b->poll(); };
+  return made;
+}
+
+}  // namespace detail
+
 std::unique_ptr<backend> make_backend(const simulated& config) {
   if (config.time.mode == simulated_time::kind::virtual_) {
     throw std::invalid_argument(
-        "gpu::simulated: virtual time stands still unless somebody steps it; give an executor real "
-        "or scaled time");
+        "gpu::simulated: virtual time stands still unless somebody steps it; use "
+        "gpu::virtual_devices, or give real or scaled time");
   }
-  const auto all = std::make_shared<simulation>(config);
-  std::vector<std::shared_ptr<device>> devices;
-  devices.reserve(static_cast<std::size_t>(all->count()));
-  for (int i = 0; i < all->count(); ++i) {
-    devices.emplace_back(all, &all->at(i));  // the simulation lives as long as one of its devices
-  }
-  return make(std::move(devices), config.streams, config.completion, config.options,
-              "gpu::simulated");
+  return make(detail::devices_of(std::make_shared<simulation>(config)), config.streams,
+              config.completion, config.options, "gpu::simulated");
 }
 
 }  // namespace fronta::gpu

@@ -3,6 +3,7 @@
 
 #include <fronta/cpus.hpp>
 #include <fronta/detail/pause.hpp>
+#include <fronta/trace.hpp>
 
 #include <sys/prctl.h>
 
@@ -65,7 +66,9 @@ class completion::watched_stream {
   std::condition_variable more;  // likewise
   std::thread waiter;            // likewise
 
-  clock::time_point progress;  // the reactor's alone
+  // The reactor's alone.
+  clock::time_point progress;
+  std::int64_t looked = 0;  // when it last looked in vain, while somebody traces
 };
 
 class completion::body {
@@ -217,9 +220,12 @@ class completion::body {
     return e;
   }
 
-  static void deliver(completion_entry* list, completion_outcome outcome) noexcept {
+  static void deliver(completion_entry* list, completion_outcome outcome, std::int64_t not_ended_at,
+                      std::int64_t ended_at) noexcept {
     while (list != nullptr) {
       auto* const e = std::exchange(list, list->next_);
+      e->not_ended_at_ = not_ended_at;
+      e->ended_at_ = ended_at;
       e->completed(outcome);
     }
   }
@@ -263,6 +269,7 @@ class completion::body {
         const std::lock_guard lock(s.mutex);
         e = pop(s);
       }
+      if (trace::on()) e->ended_at_ = s.owner.host_now();
       e->completed(ended ? completion_outcome::ended : completion_outcome::fault);
     }
   }
@@ -360,13 +367,19 @@ class completion::body {
   // `empty`: the stream left the list.
   enum class look_for : std::uint8_t { marks, idle, fault };
   bool collect(watched_stream& s, look_for how, bool& empty) noexcept {
+    // Before the look: if it is in vain, nothing had ended then.
+    const bool traced = trace::on();
+    const auto before = traced ? s.owner.host_now() : 0;
     bool fault = how == look_for::fault;
     std::uint64_t reached = 0;
     if (options_.mechanism == mechanism::frontier) {
       // Acquire: pairs with the device's write, which comes after what it vouches for.
       reached = s.word->load(std::memory_order_acquire);
       const auto front = s.front.load(std::memory_order_relaxed);
-      if (how == look_for::marks && front != 0 && reached < front) return false;
+      if (how == look_for::marks && front != 0 && reached < front) {
+        s.looked = before;
+        return false;
+      }
     } else if (options_.mechanism == mechanism::host_callback) {
       reached = s.called.load(std::memory_order_acquire);
     }
@@ -393,9 +406,11 @@ class completion::body {
       if (empty) s.listed = false;
     }
     const bool any = ended != nullptr || lost != nullptr;
+    const auto now = traced ? s.owner.host_now() : 0;
+    const auto not_ended_at = std::exchange(s.looked, before);
     // The stream may be removed from here on.
-    deliver(ended, completion_outcome::ended);
-    deliver(lost, completion_outcome::fault);
+    deliver(ended, completion_outcome::ended, not_ended_at, now);
+    deliver(lost, completion_outcome::fault, not_ended_at, now);
     return any;
   }
 

@@ -61,7 +61,7 @@ CUstream as_stream(stream_handle s) noexcept { return reinterpret_cast<CUstream>
 CUevent as_event(event_handle e) noexcept { return reinterpret_cast<CUevent>(e); }
 CUdeviceptr address(const void* p) noexcept { return reinterpret_cast<CUdeviceptr>(p); }
 
-std::int64_t host_now() {
+std::int64_t steady_now() noexcept {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
              std::chrono::steady_clock::now().time_since_epoch())
       .count();
@@ -385,11 +385,28 @@ class cuda_device final : public device {
   // ---- Time.
 
   clock_sample sample_clocks() override {
-    const std::scoped_lock lock(clock_mutex_);
     prepare("sample_clocks");
-    if (!clock_ready_) start_clock();
-    return read_clock();
+    const auto kernel = clock_kernel();
+    const std::scoped_lock lock(clock_mutex_);
+    if (clock_stream_ == nullptr) clock_stream_ = create_stream(properties_.greatest_priority);
+    if (clock_word_ == nullptr) {
+      clock_word_ = allocate_pinned(sizeof(std::uint64_t));
+      static_cast<void>(read_clock(kernel));  // the first launch also loads the kernel
+    }
+    return read_clock(kernel);
   }
+  [[nodiscard]] std::int64_t host_now() const noexcept override { return steady_now(); }
+
+  void stamp(stream_handle s, std::atomic<std::uint64_t>& word) override {
+    prepare("stamp");
+    store_clock(clock_kernel(), as_stream(s), device_address(&word));
+  }
+
+  [[nodiscard]] bool record_work(work_recorder* /*to*/, std::string& why) override {
+    why = "CUPTI is not used yet";
+    return false;
+  }
+  void mark_work(stream_handle /*s*/, std::uint64_t /*mark*/) noexcept override {}
 
  private:
   struct pinned_block {
@@ -515,32 +532,35 @@ class cuda_device final : public device {
     store->next_free = std::exchange(free_store_, store);
   }
 
-  // ---- The clock. All guarded by clock_mutex_.
+  // ---- The clock.
 
-  /// May have failed half way before: what is there stays.
-  void start_clock() {
-    if (clock_stream_ == nullptr) clock_stream_ = create_stream(properties_.greatest_priority);
-    if (clock_word_ == nullptr) clock_word_ = allocate_pinned(sizeof(std::uint64_t));
-    if (clock_module_ == nullptr)
-      call("cuModuleLoadData", api_.module_load_data, &clock_module_,
-           static_cast<const void*>(clock_program));
-    call("cuModuleGetFunction", api_.module_get_function, &clock_kernel_, clock_module_,
-         "fronta_clock");
-    // The first launch also loads the kernel.
-    static_cast<void>(read_clock());
-    clock_ready_ = true;
+  CUfunction clock_kernel() {
+    const std::scoped_lock lock(module_mutex_);
+    if (clock_kernel_ == nullptr) {
+      // May have failed half way before: what is there stays.
+      if (clock_module_ == nullptr)
+        call("cuModuleLoadData", api_.module_load_data, &clock_module_,
+             static_cast<const void*>(clock_program));
+      call("cuModuleGetFunction", api_.module_get_function, &clock_kernel_, clock_module_,
+           "fronta_clock");
+    }
+    return clock_kernel_;
   }
 
-  clock_sample read_clock() {
-    CUdeviceptr at = device_address(clock_word_);
+  void store_clock(CUfunction kernel, CUstream s, CUdeviceptr at) {
     std::array<void*, 1> arguments{&at};
-    clock_sample sample;
-    sample.host_before = host_now();
-    check(api_.launch_kernel(clock_kernel_, 1, 1, 1, 1, 1, 1, 0, as_stream(clock_stream_),
-                             arguments.data(), nullptr),
+    check(api_.launch_kernel(kernel, 1, 1, 1, 1, 1, 1, 0, s, arguments.data(), nullptr),
           "cuLaunchKernel");
+  }
+
+  // With clock_mutex_ held.
+  clock_sample read_clock(CUfunction kernel) {
+    const CUdeviceptr at = device_address(clock_word_);
+    clock_sample sample;
+    sample.host_before = steady_now();
+    store_clock(kernel, as_stream(clock_stream_), at);
     check(api_.stream_synchronize(as_stream(clock_stream_)), "cuStreamSynchronize");
-    sample.host_after = host_now();
+    sample.host_after = steady_now();
     const std::atomic_ref word(*static_cast<std::uint64_t*>(clock_word_));
     sample.device = static_cast<std::int64_t>(word.load(std::memory_order_acquire));
     return sample;
@@ -696,12 +716,13 @@ class cuda_device final : public device {
   std::deque<word_store> stores_;     // guarded by stores_mutex_
   word_store* free_store_ = nullptr;  // guarded by stores_mutex_
 
+  std::mutex module_mutex_;
+  CUmodule clock_module_ = nullptr;  // guarded by module_mutex_, as is the next
+  CUfunction clock_kernel_ = nullptr;
   std::mutex clock_mutex_;
+  // Guarded by clock_mutex_.
   stream_handle clock_stream_ = nullptr;
   void* clock_word_ = nullptr;
-  CUmodule clock_module_ = nullptr;
-  CUfunction clock_kernel_ = nullptr;
-  bool clock_ready_ = false;
 };
 
 }  // namespace

@@ -90,6 +90,10 @@ std::list<operation> one_operation(operation op) {
 
 // ---- A device: checks its calls and makes operations of them.
 
+std::int64_t steady_now() noexcept {
+  return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 class simulated_device final : public device {
  public:
   simulated_device(machine& m, parts& d) : machine_(m), parts_(d) {
@@ -173,6 +177,10 @@ class simulated_device final : public device {
   }
 
   [[nodiscard]] clock_sample sample_clocks() override;
+  [[nodiscard]] std::int64_t host_now() const noexcept override;
+  void stamp(stream_handle s, std::atomic<std::uint64_t>& word) override;
+  [[nodiscard]] bool record_work(work_recorder* to, std::string& why) override;
+  void mark_work(stream_handle s, std::uint64_t mark) noexcept override;
 
  private:
   [[noreturn]] void refuse(const char* call, const std::string& why, int code = 0) const {
@@ -487,21 +495,43 @@ void simulated_device::deallocate_pinned(void* p) noexcept {
 clock_sample simulated_device::sample_clocks() {
   const std::lock_guard lock(machine_.mutex());
   require_alive("sample_clocks");
-  const time_model& model = machine_.config().model;
-  const auto device_at = [&](std::int64_t host, instant since_begin) {
-    return host + model.clock_offset.count() +
-           std::llround(static_cast<double>(since_begin) * model.clock_drift);
-  };
   if (machine_.is_virtual()) {
     const instant now = machine_.clock();
-    return {now, device_at(now, now), now};
+    return {now, machine_.device_clock(now), now};
   }
-  const auto host = [](auto at) { return std::chrono::nanoseconds(at.time_since_epoch()).count(); };
-  using clock = std::chrono::steady_clock;
-  const auto before = host(clock::now());
-  const auto between = host(clock::now());
-  const auto after = host(clock::now());
-  return {before, device_at(between, between - host(machine_.began())), after};
+  const auto before = steady_now();
+  const auto between = machine_.clock();
+  const auto after = steady_now();
+  return {before, machine_.device_clock(between), after};
+}
+
+std::int64_t simulated_device::host_now() const noexcept {
+  if (!machine_.is_virtual()) return steady_now();
+  const std::lock_guard lock(machine_.mutex());
+  return machine_.clock();
+}
+
+void simulated_device::stamp(stream_handle s, std::atomic<std::uint64_t>& word) {
+  stream& at = mine(s, "stamp");
+  auto one = one_operation({.what = store_clock{&word}});
+  aftermath after;
+  const std::lock_guard lock(machine_.mutex());
+  require_alive("stamp");
+  if (!pinned(&word, sizeof word)) {
+    refuse("stamp", "the word is not in pinned memory; use allocate_pinned");
+  }
+  machine_.push(at, one, after);
+}
+
+bool simulated_device::record_work(work_recorder* to, std::string& /*why*/) {
+  const std::lock_guard lock(machine_.mutex());
+  parts_.recorder = to;
+  return true;
+}
+
+void simulated_device::mark_work(stream_handle s, std::uint64_t mark) noexcept {
+  const std::lock_guard lock(machine_.mutex());
+  reinterpret_cast<stream*>(s)->marks_with = mark;
 }
 
 }  // namespace

@@ -113,6 +113,13 @@ instant machine::clock() const noexcept {
   return std::chrono::nanoseconds(std::chrono::steady_clock::now() - began_).count();
 }
 
+std::int64_t machine::device_clock(instant at) const noexcept {
+  const auto host =
+      is_virtual() ? at : std::chrono::nanoseconds(began_.time_since_epoch()).count() + at;
+  return host + config_.model.clock_offset.count() +
+         std::llround(static_cast<double>(at) * config_.model.clock_drift);
+}
+
 // ---- Queueing.
 
 instant machine::duration(const parts& d, const operation& op) const noexcept {
@@ -141,6 +148,7 @@ void machine::push(stream& s, std::list<operation>& one, aftermath& after) {
   }
   op.order = ++queued_;
   op.queued_at = clock();
+  op.mark = s.marks_with;
   s.queue.splice(s.queue.end(), one);
   if (s.stands != standing::free) return;
   list(s);
@@ -201,7 +209,8 @@ int machine::advance(stream& s, aftermath& after) noexcept {
   while (s.stands == standing::free && !s.queue.empty()) {
     operation& op = s.queue.front();
     if (s.doomed &&
-        (op.engine != engine_kind::none || std::holds_alternative<store_word>(op.what))) {
+        (op.engine != engine_kind::none || std::holds_alternative<store_word>(op.what) ||
+         std::holds_alternative<store_clock>(op.what))) {
       give_up(op);
       after.dropped.splice(after.dropped.end(), s.queue, s.queue.begin());
       continue;
@@ -229,6 +238,8 @@ int machine::advance(stream& s, aftermath& after) noexcept {
       pass(*record->which, s.time);
     } else if (const auto* word = std::get_if<store_word>(&op.what)) {
       word->word->store(word->value);
+    } else if (const auto* stamp = std::get_if<store_clock>(&op.what)) {
+      stamp->word->store(static_cast<std::uint64_t>(device_clock(s.time)));
     } else if (const auto* freed = std::get_if<return_block>(&op.what)) {
       release(freed->which, after);
     }
@@ -403,6 +414,7 @@ void machine::run(engine& e) noexcept {
 void machine::complete(engine& e, aftermath& after) noexcept {
   auto& what = e.current.front().what;
   if (!e.owner->broken) {
+    if (e.owner->recorder != nullptr && e.error.empty()) tell_recorder(e);
     if (!e.error.empty()) {
       e.owner->fault_text = std::exchange(e.error, {});
       lose(*e.owner, &e, after);
@@ -414,6 +426,23 @@ void machine::complete(engine& e, aftermath& after) noexcept {
     }
   }
   vacate(e, after);
+}
+
+void machine::tell_recorder(const engine& e) const noexcept {
+  const auto& op = e.current.front();
+  work_record r{op.mark, trace::device_work::kernel, device_clock(e.begin), device_clock(e.end), 0};
+  if (const auto* copy = std::get_if<move_bytes>(&op.what)) {
+    using enum trace::device_work;
+    static constexpr std::array ways = {to_device, to_host, on_device, between};
+    r.what = ways[static_cast<std::size_t>(copy->kind)];
+    r.bytes = copy->bytes;
+  } else if (const auto* fill = std::get_if<set_bytes>(&op.what)) {
+    r.what = trace::device_work::fill;
+    r.bytes = fill->bytes;
+  } else if (!std::holds_alternative<run_work>(op.what)) {
+    return;
+  }
+  e.owner->recorder->recorded(r);
 }
 
 /// The engine lets go of what it has at hand, done or not.

@@ -92,6 +92,9 @@ struct store_word {
   std::atomic<std::uint64_t>* word;
   std::uint64_t value;
 };
+struct store_clock {
+  std::atomic<std::uint64_t>* word;
+};
 struct pass_mark {
   std::shared_ptr<mark> which;
 };
@@ -107,8 +110,8 @@ struct call_function {
 };
 
 struct operation {
-  std::variant<run_work, move_bytes, set_bytes, store_word, pass_mark, await_mark, return_block,
-               call_function>
+  std::variant<run_work, move_bytes, set_bytes, store_word, store_clock, pass_mark, await_mark,
+               return_block, call_function>
       what;
   engine_kind engine = engine_kind::none;  // none: it is done at once when its turn comes
   double duration = 0;                     // by the model, before jitter and scale; nanoseconds
@@ -116,6 +119,7 @@ struct operation {
   std::uint64_t order = 0;
   instant queued_at = 0;
   instant takes = 0;
+  std::uint64_t mark = 0;  // for the device's records
 };
 
 // ---- Streams and engines. Everything in them that changes is guarded by the machine's mutex.
@@ -133,7 +137,8 @@ struct stream {
   bool listed = false;  // in machine::listed_
   bool doomed = false;  // destroyed: goes when what runs has ended and the rest is dropped
   stream* next_waiter = nullptr;
-  instant time = 0;  // when, by the model, what it has done so far ended
+  std::uint64_t marks_with = 0;  // what is enqueued from now on
+  instant time = 0;              // when, by the model, what it has done so far ended
 };
 
 struct engine {
@@ -170,6 +175,7 @@ struct parts {
   int fault_code = 0;
   int fault_to_show = 700;  // CUDA_ERROR_ILLEGAL_ADDRESS
   std::string fault_text;
+  work_recorder* recorder = nullptr;
   [[nodiscard]] bool lost() const noexcept { return fault_code != 0; }
   engine& engine_for(engine_kind k) noexcept { return engines[static_cast<std::size_t>(k)]; }
 };
@@ -203,6 +209,8 @@ class machine {
   /// In the machine's own nanoseconds. In virtual time it needs the mutex.
   [[nodiscard]] instant clock() const noexcept;
   [[nodiscard]] std::chrono::steady_clock::time_point began() const noexcept { return began_; }
+  /// What a device's clock shows at that time; in virtual time the host's begins at 0 as well.
+  [[nodiscard]] std::int64_t device_clock(instant at) const noexcept;
   [[nodiscard]] std::mutex& mutex() noexcept { return mutex_; }
   bool step();
   /// Ends the engines: waits for payloads that run, drops the rest.
@@ -253,6 +261,7 @@ class machine {
   void run(engine& e) noexcept;
   void complete(engine& e, aftermath& after) noexcept;
   void vacate(engine& e, aftermath& after) noexcept;
+  void tell_recorder(const engine& e) const noexcept;
   void serve(engine& e) noexcept;
   [[nodiscard]] instant duration(const parts& d, const operation& op) const noexcept;
   [[nodiscard]] engine* next_to_end() noexcept;

@@ -9,6 +9,7 @@
 
 #include <support/gate.hpp>
 #include <support/running_task.hpp>
+#include <support/trace_recorder.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -28,6 +29,7 @@ namespace {
 using fronta::executor;
 using fronta::cpu::threads;
 using fronta::test::gate;
+using recorder = fronta::test::trace_recorder;
 using fronta::trace::event;
 using fronta::trace::event_kind;
 using testing::AnyOf;
@@ -37,42 +39,6 @@ using testing::IsEmpty;
 using testing::IsSupersetOf;
 using testing::Pair;
 using testing::UnorderedElementsAre;
-
-// Records everything while it lives.
-class recorder final : public fronta::trace::sink {
- public:
-  recorder() : before_(fronta::trace::set_sink(this)) {}
-  ~recorder() override { fronta::trace::set_sink(before_); }
-  recorder(const recorder&) = delete;
-  recorder& operator=(const recorder&) = delete;
-
-  void record(const event& e) noexcept override {
-    const std::lock_guard lock(mutex_);
-    events_.push_back(e);
-  }
-  [[nodiscard]] std::vector<event> events() const {
-    const std::lock_guard lock(mutex_);
-    return events_;
-  }
-  [[nodiscard]] std::vector<event> of(std::uint64_t task) const {
-    auto all = events();
-    std::erase_if(all, [=](const event& e) { return e.task != task; });
-    return all;
-  }
-  [[nodiscard]] std::vector<event> of(event_kind kind) const {
-    auto all = events();
-    std::erase_if(all, [=](const event& e) { return e.kind != kind; });
-    return all;
-  }
-  void wait_for(event_kind kind, std::size_t times) const {
-    while (of(kind).size() < times) std::this_thread::yield();
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<event> events_;    // guarded by mutex_
-  fronta::trace::sink* before_;  // last: from then on events arrive
-};
 
 std::vector<event_kind> kinds(const std::vector<event>& events, std::vector<event_kind> wanted) {
   std::vector<event_kind> result;

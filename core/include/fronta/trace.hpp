@@ -23,6 +23,7 @@ enum class event_kind : std::uint8_t {
   acquire,  ///< tags were reserved
   release,  ///< tags were given back
   route,    ///< argument: the place
+  issue,    ///< a GPU task has enqueued its work; argument: place << 32 | stream
   worker_start,
   worker_park,    ///< the slot is the one that the worker leaves, -1 for none
   worker_unpark,  ///< the slot is the one that it got
@@ -40,20 +41,62 @@ struct event {
   std::uint64_t argument;
 };
 
+/// How it is known when a device was at work. `observed`: by the host, which enqueued the work and
+/// saw its end. `stamped`: the stream stored the device's clock before and after. `profiled`: by
+/// the device's own records.
+enum class time_grade : std::uint8_t { observed, stamped, profiled };
+
+/// What a device was at: all the work of a task, or one piece of it.
+enum class device_work : std::uint8_t {
+  task,
+  kernel,
+  fill,
+  to_device,
+  to_host,
+  on_device,
+  between
+};
+
+/// When a device was at work for a task. Times in nanoseconds of the host's steady clock (in
+/// virtual time: of the simulation): it began and ended at some time between the two. Where the
+/// intervals of two spans meet, their order is not known. Comes after the fact, stamped and
+/// profiled ones up to half a second later; a task may have one of each grade.
+struct device_span {
+  std::uint64_t task;
+  std::int32_t place;
+  std::int32_t stream;
+  device_work what;
+  time_grade grade;
+  bool simulated;
+  std::int64_t begin_earliest;
+  std::int64_t begin_latest;
+  std::int64_t end_earliest;
+  std::int64_t end_latest;
+  std::uint64_t bytes;  ///< of a copy or fill
+};
+
 /// Receives events from any thread, concurrently. `record` must neither block nor throw.
 class sink {
  public:
   virtual ~sink() = default;
   virtual void record(const event& e) noexcept = 0;
+  virtual void record(const device_span& /*s*/) noexcept {}
 };
 
 /// Installs a sink for the whole process, or none, and returns the one before it. The caller keeps
 /// a sink alive until every executor that ran meanwhile is gone.
 sink* set_sink(sink* next) noexcept;
 
+/// Whether there is one at present.
+[[nodiscard]] bool on() noexcept;
+
 namespace detail {
 inline std::atomic<sink*> active{nullptr};
 [[nodiscard]] std::int32_t current_slot() noexcept;
+
+inline void emit(const device_span& s) noexcept {
+  if (auto* to = active.load(std::memory_order_acquire)) to->record(s);
+}
 
 // For who has given its slot away, so that it is not its own to read.
 inline void emit_in(std::int32_t slot, event_kind kind, std::uint64_t task) noexcept {
@@ -73,4 +116,7 @@ inline void emit(event_kind kind, std::uint64_t task, std::uint64_t argument = 0
   }
 }
 }  // namespace detail
+
+inline bool on() noexcept { return detail::active.load(std::memory_order_relaxed) != nullptr; }
+
 }  // namespace fronta::trace

@@ -50,12 +50,18 @@ class completion_entry {
 
  protected:
   ~completion_entry() = default;
+  /// In `completed`, while somebody traced: the end came between the two, by the device's
+  /// `host_now`. The first is 0 where nobody looked before.
+  [[nodiscard]] std::int64_t not_ended_at() const noexcept { return not_ended_at_; }
+  [[nodiscard]] std::int64_t ended_at() const noexcept { return ended_at_; }
 
  private:
   friend class completion;
   completion_entry* next_ = nullptr;
   std::uint64_t ticket_ = 0;
   event_handle event_ = nullptr;
+  std::int64_t not_ended_at_ = 0;
+  std::int64_t ended_at_ = 0;
 };
 
 /// Tells when what was enqueued on streams has ended, or will never.

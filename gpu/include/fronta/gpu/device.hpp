@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <fronta/trace.hpp>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -69,6 +71,25 @@ struct clock_sample {
   std::int64_t host_before = 0;
   std::int64_t device = 0;
   std::int64_t host_after = 0;
+};
+
+/// One piece of work in a device's own records. Times in nanoseconds of the device's clock, the one
+/// that `sample_clocks` reads.
+struct work_record {
+  std::uint64_t mark;  ///< see `device::mark_work`
+  trace::device_work what;
+  std::int64_t begin;
+  std::int64_t end;
+  std::uint64_t bytes;  ///< of a copy or fill
+};
+
+/// Receives a device's records, in its threads. Must neither block, nor call the device, nor throw.
+class work_recorder {
+ public:
+  virtual void recorded(const work_record& r) noexcept = 0;
+
+ protected:
+  ~work_recorder() = default;
 };
 
 /// A GPU. Every function may be called from any thread, concurrently, unless it says otherwise;
@@ -151,6 +172,18 @@ class device {
 
   /// For the map between the two clocks. May block for as long as a small kernel takes.
   [[nodiscard]] virtual clock_sample sample_clocks() = 0;
+  /// The host's clock as `sample_clocks` reads it.
+  [[nodiscard]] virtual std::int64_t host_now() const noexcept = 0;
+  /// Stores the device's clock in a word of pinned memory, between what was enqueued before and
+  /// what comes after. On a real device that is a kernel of one thread.
+  virtual void stamp(stream_handle s, std::atomic<std::uint64_t>& word) = 0;
+  /// From now on tells `to`, or nobody, of all work that ends. False where the device keeps no
+  /// records; `why` then says what is missing. What still ends after a change may be told to
+  /// either, so the one before stays until the device goes.
+  [[nodiscard]] virtual bool record_work(work_recorder* to, std::string& why) = 0;
+  /// What the calling thread enqueues on the stream from now on is recorded with that mark; 0 ends
+  /// it.
+  virtual void mark_work(stream_handle s, std::uint64_t mark) noexcept = 0;
 };
 
 }  // namespace fronta::gpu

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fronta/time.hpp>
+#include <fronta/trace.hpp>
 
 namespace fronta::gpu {
 
@@ -15,6 +16,12 @@ struct options {
   /// the process, and all tasks on it fail with `device_lost_error`. What the device may still
   /// write is leaked on purpose. Turns the words of `breadcrumbs` on. Not below 1 ms.
   time_limit hang_timeout = {};
+  /// How well traces know when a device was at work for a task; nothing is done while nobody
+  /// traces. `observed` costs nothing. `stamped` costs two kernels of one thread a task, and a
+  /// comparison of clocks four times a second. `profiled` tells of each kernel and copy; where a
+  /// device keeps no records (see `fronta doctor`), the backend's making throws
+  /// std::invalid_argument.
+  trace::time_grade times = trace::time_grade::observed;
 };
 
 }  // namespace fronta::gpu
