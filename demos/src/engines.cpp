@@ -62,6 +62,27 @@ pinned_memory::~pinned_memory() {
   if (device_ != nullptr) device_->deallocate_pinned(data_);
 }
 
+engine_records::engine_records() : before_(trace::set_sink(this)) {}
+engine_records::~engine_records() { trace::set_sink(before_); }
+
+void engine_records::record(const trace::event& /*e*/) noexcept {}
+
+void engine_records::record(const trace::device_span& s) noexcept {
+  if (s.grade != trace::time_grade::profiled) return;
+  // The two ends have the same error, which goes out.
+  const auto busy = s.end_latest - s.begin_latest;
+  using enum trace::device_work;
+  auto& of = s.what == to_device ? to_device_ : s.what == to_host ? to_host_ : kernel_;
+  of.fetch_add(busy, std::memory_order_relaxed);
+}
+
+engine_times engine_records::busy() const noexcept {
+  const auto seconds = [](const std::atomic<std::int64_t>& of) {
+    return static_cast<double>(of.load(std::memory_order_relaxed)) * 1e-9;
+  };
+  return {seconds(to_device_), seconds(kernel_), seconds(to_host_)};
+}
+
 double engine_times::longest() const noexcept { return std::max({to_device, kernel, to_host}); }
 
 engine_times measure_engines(executor_ref ex, const std::string& place, const engine_item& item,

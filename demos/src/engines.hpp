@@ -3,8 +3,11 @@
 
 #include <fronta/executor.hpp>
 #include <fronta/gpu/stream.hpp>
+#include <fronta/trace.hpp>
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
@@ -33,7 +36,7 @@ class pinned_memory {
   std::size_t bytes_;
 };
 
-/// Seconds for one item.
+/// Seconds, such as for one item.
 struct engine_times {
   double to_device = 0;
   double kernel = 0;
@@ -41,6 +44,27 @@ struct engine_times {
 
   [[nodiscard]] double sum() const noexcept { return to_device + kernel + to_host; }
   [[nodiscard]] double longest() const noexcept;
+};
+
+/// How long the engines of all devices were busy, by the devices' own records: from now on, for
+/// executors that begin and end while it lives. The only sink of traces meanwhile.
+class engine_records final : public trace::sink {
+ public:
+  engine_records();
+  ~engine_records() override;
+  engine_records(const engine_records&) = delete;
+  engine_records& operator=(const engine_records&) = delete;
+
+  void record(const trace::event& e) noexcept override;
+  void record(const trace::device_span& s) noexcept override;
+  /// Once the executors are gone.
+  [[nodiscard]] engine_times busy() const noexcept;
+
+ private:
+  std::atomic<std::int64_t> to_device_{0};  // nanoseconds, like the others
+  std::atomic<std::int64_t> kernel_{0};
+  std::atomic<std::int64_t> to_host_{0};
+  trace::sink* before_;
 };
 
 /// What an item asks of a device.

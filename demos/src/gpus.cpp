@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <numeric>
+#include <stdexcept>
 #include <utility>
 
 namespace fronta::demos {
@@ -22,22 +23,41 @@ gpu_places made(std::unique_ptr<backend> opened, int count, bool simulated) {
 }  // namespace
 
 gpu_places open_gpus(const gpu_wish& wish) {
+  const gpu::options observed{};
+  const gpu::options profiled{.times = trace::time_grade::profiled};
   const auto& found = gpu::cuda_probe().devices;
   const auto wanted = wish.devices == 0 ? found.size() : static_cast<std::size_t>(wish.devices);
   if (wanted != 0 && wanted <= found.size() && std::ranges::all_of(found, gpu::kernels_run_on)) {
+    std::vector<int> devices(wanted);
+    std::iota(devices.begin(), devices.end(), 0);
+    const auto open = [&](const gpu::options& o) {
+      return made(
+          make_backend(gpu::cuda{.devices = devices, .streams = wish.streams, .options = o}),
+          static_cast<int>(wanted), false);
+    };
     try {
-      std::vector<int> devices(wanted);
-      std::iota(devices.begin(), devices.end(), 0);
-      auto opened = make_backend(gpu::cuda{.devices = devices, .streams = wish.streams});
-      return made(std::move(opened), static_cast<int>(wanted), false);
+      if (wish.profiled) {
+        try {
+          auto gpus = open(profiled);
+          gpus.profiled = true;
+          return gpus;
+        } catch (const std::invalid_argument&) {
+          // They keep no records.
+        }
+      }
+      return open(observed);
     } catch (const device_error&) {
       // It is there and cannot be used; `fronta doctor` looks closer.
     }
   }
   const int count = wish.devices == 0 ? wish.or_simulated : wish.devices;
-  return made(
-      make_backend(gpu::simulated{.devices = count, .streams = wish.streams, .model = wish.model}),
-      count, true);
+  auto gpus = made(make_backend(gpu::simulated{.devices = count,
+                                               .streams = wish.streams,
+                                               .model = wish.model,
+                                               .options = wish.profiled ? profiled : observed}),
+                   count, true);
+  gpus.profiled = wish.profiled;
+  return gpus;
 }
 
 void print_gpus(const gpu_places& gpus) {

@@ -16,12 +16,14 @@ struct gpu_wish {
   int or_simulated = 2;
   int streams = 4;
   gpu::time_model model = {};  ///< of simulated ones
+  bool profiled = false;       ///< traces tell of each copy and kernel, where devices keep records
 };
 
 struct gpu_places {
   std::unique_ptr<backend> opened;
   std::vector<std::string> places;  ///< "gpu:0" and so on
   bool simulated = true;
+  bool profiled = false;
 
   [[nodiscard]] int count() const noexcept { return static_cast<int>(places.size()); }
   /// "simulated" or "cuda", as `--json` has it.

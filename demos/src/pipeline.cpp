@@ -78,7 +78,8 @@ struct findings {
   uLong checksum = ::crc32(0, nullptr, 0);  // of all pixels, in order of the images
   double pixels = 0;
   double seconds = 0;
-  std::optional<engine_times> engines;  // for an image of mean size
+  std::optional<engine_times> engines;  // busy in the run, of all devices
+  bool recorded = false;                // by the devices, else reckoned
 };
 
 /// The tasks of a run, and what they share. Lives longer than their executor.
@@ -193,15 +194,16 @@ void stream_images(findings& found, const pipeline& settings, const image_source
   line.shown().close();
 }
 
-// What one image of mean size keeps the engines of gpu:0 busy for.
-void measure(findings& found, const pipeline& settings, const session& s) {
+// Where devices keep no records: what one image of mean size keeps the engines of gpu:0 busy for,
+// times images.
+void reckon(findings& found, const pipeline& settings, const session& s) {
   auto ex = make_executor(settings, open_gpus({.devices = settings.gpus, .streams = 2}).opened);
   const auto width = static_cast<std::size_t>(
       std::max(1.0, std::sqrt(found.pixels / static_cast<double>(found.done))));
   const gpu::image_size size{.width = width, .height = width};
   try {
     const cancel_on_interrupt guard(s.interrupted, ex);
-    found.engines = measure_engines(
+    const auto each = measure_engines(
         ex, "gpu:0",
         {.bytes_to_device = width * width,
          .bytes_to_host = width * width,
@@ -212,6 +214,9 @@ void measure(findings& found, const pipeline& settings, const session& s) {
                stages::filter(stream, size, stream.read(in), stream.write(out));
              }},
         static_cast<int>(std::clamp<std::size_t>(found.done, 2, 8)));
+    const auto images = static_cast<double>(found.done);
+    found.engines =
+        engine_times{each.to_device * images, each.kernel * images, each.to_host * images};
   } catch (const std::exception&) {
     if (!s.interrupted.stop_requested()) throw;
   }
@@ -228,8 +233,7 @@ struct stage_row {
 
 std::array<stage_row, 6> rows_of(const findings& found, const stages& line, bool generated) {
   const auto engine = [&](double engine_times::* of) {
-    return found.engines ? std::optional((*found.engines).*of * static_cast<double>(found.done))
-                         : std::nullopt;
+    return found.engines ? std::optional((*found.engines).*of) : std::nullopt;
   };
   return {stage_row{generated ? "draw" : "read", generated ? "draw" : "read", false,
                     line.draw_or_read.seconds()},
@@ -303,9 +307,10 @@ void print_findings(const pipeline& settings, const image_source& source, const 
   };
   print_row("overlap", factor("gpu engines", engines));
   print_row("", factor("all stages", all));
-  fmt::print(
-      "\nBusy is CPU time on the CPU. On the gpu, it is what an image of mean size takes\n"
-      "on an engine of gpu:0 alone (copies: with both directions busy), times images.\n");
+  fmt::print("\nBusy is CPU time on the CPU. On the gpu, {}.\n",
+             found.recorded ? "it is what the devices' own records say of the run"
+                            : "where devices keep no records, it is what an image of mean\n"
+                              "size takes on an engine of gpu:0 alone, times images");
 }
 
 void print_as_json(const pipeline& settings, const image_source& source, const gpu_places& gpus,
@@ -336,6 +341,7 @@ void print_as_json(const pipeline& settings, const image_source& source, const g
     object["overlap"] = {{"engines_busy_seconds", rounded(engines, 6)},
                          {"engines_factor", rounded(engines / found.seconds, 4)},
                          {"all_stages_factor", rounded(all / found.seconds, 4)},
+                         {"measured", found.recorded ? "recorded" : "reckoned"},
                          {"simulated", gpus.simulated}};
   }
   object["devices"] = json::array();
@@ -370,13 +376,18 @@ void make_output(const pipeline& settings) {
 exit_code run(const pipeline& settings, const session& s) {
   const image_source source(settings);
   make_output(settings);
-  auto gpus = open_gpus({.devices = settings.gpus, .streams = settings.streams});
+  auto gpus = open_gpus({.devices = settings.gpus, .streams = settings.streams, .profiled = true});
   if (!s.json) print_heading(settings, source, gpus);
   stages line(settings, source,
               s.json ? progress::style::hidden_unless_terminal : progress::style::automatic);
   findings found;
-  stream_images(found, settings, source, line, std::move(gpus.opened), s);
-  if (found.complete) measure(found, settings, s);
+  {
+    const engine_records records;
+    stream_images(found, settings, source, line, std::move(gpus.opened), s);
+    if (gpus.profiled) found.engines = records.busy();
+  }
+  found.recorded = gpus.profiled;
+  if (found.complete && !found.recorded) reckon(found, settings, s);
   if (s.json) {
     print_as_json(settings, source, gpus, line, found);
   } else {

@@ -337,7 +337,7 @@ void run::trace_begin() {
   if (of.times() == nullptr) return;
   if (of.times()->grade() == trace::time_grade::profiled) {
     mark_ = of.times()->open(task_.path, lane_.index());
-    d.mark_work(lane_.handle(), mark_);
+    d.mark_work(mark_);
   } else {
     auto* const words = static_cast<std::atomic<std::uint64_t>*>(
         of.context().take_pinned(2 * sizeof(std::atomic<std::uint64_t>)));
@@ -353,7 +353,7 @@ void run::trace_end() noexcept {
   const auto place = static_cast<std::uint32_t>(lane_.of().number());
   trace::detail::emit(trace::event_kind::issue, task_.path,
                       (std::uint64_t{place} << 32) | static_cast<std::uint32_t>(lane_.index()));
-  if (mark_ != 0) d.mark_work(lane_.handle(), 0);
+  if (mark_ != 0) d.mark_work(0);
   if (stamps_ == nullptr) return;
   try {
     d.stamp(lane_.handle(), stamps_[1]);

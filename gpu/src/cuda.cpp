@@ -406,7 +406,7 @@ class cuda_device final : public device {
     why = "CUPTI is not used yet";
     return false;
   }
-  void mark_work(stream_handle /*s*/, std::uint64_t /*mark*/) noexcept override {}
+  void mark_work(std::uint64_t /*mark*/) noexcept override {}
 
  private:
   struct pinned_block {

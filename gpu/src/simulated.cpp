@@ -180,7 +180,7 @@ class simulated_device final : public device {
   [[nodiscard]] std::int64_t host_now() const noexcept override;
   void stamp(stream_handle s, std::atomic<std::uint64_t>& word) override;
   [[nodiscard]] bool record_work(work_recorder* to, std::string& why) override;
-  void mark_work(stream_handle s, std::uint64_t mark) noexcept override;
+  void mark_work(std::uint64_t mark) noexcept override;
 
  private:
   [[noreturn]] void refuse(const char* call, const std::string& why, int code = 0) const {
@@ -529,9 +529,9 @@ bool simulated_device::record_work(work_recorder* to, std::string& /*why*/) {
   return true;
 }
 
-void simulated_device::mark_work(stream_handle s, std::uint64_t mark) noexcept {
+void simulated_device::mark_work(std::uint64_t mark) noexcept {
   const std::lock_guard lock(machine_.mutex());
-  reinterpret_cast<stream*>(s)->marks_with = mark;
+  parts_.mark_thread(mark);
 }
 
 }  // namespace

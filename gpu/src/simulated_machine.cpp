@@ -113,6 +113,28 @@ instant machine::clock() const noexcept {
   return std::chrono::nanoseconds(std::chrono::steady_clock::now() - began_).count();
 }
 
+void parts::mark_thread(std::uint64_t mark) noexcept {
+  const auto self = std::this_thread::get_id();
+  const auto at = std::ranges::find(marks, self, &std::pair<std::thread::id, std::uint64_t>::first);
+  if (mark == 0) {
+    if (at != marks.end()) marks.erase(at);
+  } else if (at != marks.end()) {
+    at->second = mark;
+  } else {
+    try {
+      marks.emplace_back(self, mark);
+    } catch (const std::bad_alloc&) {
+      // Then its work is recorded as nobody's.
+    }
+  }
+}
+
+std::uint64_t parts::thread_mark() const noexcept {
+  const auto at = std::ranges::find(marks, std::this_thread::get_id(),
+                                    &std::pair<std::thread::id, std::uint64_t>::first);
+  return at != marks.end() ? at->second : 0;
+}
+
 std::int64_t machine::device_clock(instant at) const noexcept {
   const auto host =
       is_virtual() ? at : std::chrono::nanoseconds(began_.time_since_epoch()).count() + at;
@@ -148,7 +170,7 @@ void machine::push(stream& s, std::list<operation>& one, aftermath& after) {
   }
   op.order = ++queued_;
   op.queued_at = clock();
-  op.mark = s.marks_with;
+  if (d.recorder != nullptr) op.mark = d.thread_mark();
   s.queue.splice(s.queue.end(), one);
   if (s.stands != standing::free) return;
   list(s);

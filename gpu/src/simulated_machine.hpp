@@ -17,6 +17,7 @@
 #include <new>
 #include <string>
 #include <thread>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -137,8 +138,7 @@ struct stream {
   bool listed = false;  // in machine::listed_
   bool doomed = false;  // destroyed: goes when what runs has ended and the rest is dropped
   stream* next_waiter = nullptr;
-  std::uint64_t marks_with = 0;  // what is enqueued from now on
-  instant time = 0;              // when, by the model, what it has done so far ended
+  instant time = 0;  // when, by the model, what it has done so far ended
 };
 
 struct engine {
@@ -176,6 +176,9 @@ struct parts {
   int fault_to_show = 700;  // CUDA_ERROR_ILLEGAL_ADDRESS
   std::string fault_text;
   work_recorder* recorder = nullptr;
+  std::vector<std::pair<std::thread::id, std::uint64_t>> marks;  // of threads that have one
+  void mark_thread(std::uint64_t mark) noexcept;
+  [[nodiscard]] std::uint64_t thread_mark() const noexcept;
   [[nodiscard]] bool lost() const noexcept { return fault_code != 0; }
   engine& engine_for(engine_kind k) noexcept { return engines[static_cast<std::size_t>(k)]; }
 };

@@ -71,12 +71,15 @@ void work_times::close(std::uint64_t mark) noexcept {
 }
 
 void work_times::recorded(const work_record& r) noexcept {
-  if (r.mark == 0) return;  // of no task, or of one that nobody traced
+  if (!trace::on()) return;  // nobody would fetch it
   const std::lock_guard lock(mutex_);
   const auto at = owners_.find(r.mark);
-  if (at == owners_.end()) return;
+  const bool of_task = at != owners_.end();
+  // Kernels of no task are not the executor's; copies are: those that a CPU task waits for.
+  if (!of_task && r.what == trace::device_work::kernel) return;
   used_ = true;
-  add({at->second.task, at->second.stream, trace::time_grade::profiled, r});
+  add({of_task ? at->second.task : 0, of_task ? at->second.stream : -1, trace::time_grade::profiled,
+       r});
 }
 
 void work_times::compare() noexcept {

