@@ -42,21 +42,28 @@ struct issued_input {
   std::uint64_t ticket;
 };
 
-// A GPU task from the end of its host part to that of its work.
-class run final : public completion_entry {
+// A GPU task from the begin of its host part to its end, with what its work uses.
+class run final : public completion_entry, public detail::task_memory {
  public:
-  run(lane& on, node& task, std::uint64_t ticket)
-      : lane_(on), task_(task), name_(task.name()), ticket_(ticket) {}
+  run(lane& on, node& task, std::uint64_t ticket);
+  ~run() override {
+    release();
+    end_use();
+  }
+  run(const run&) = delete;
+  run& operator=(const run&) = delete;
   void completed(completion_outcome outcome) noexcept override;
-  [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] const lane& on() const noexcept { return lane_; }
   [[nodiscard]] std::uint64_t ticket() const noexcept { return ticket_; }
+  // Its work has not ended, as far as the host has seen.
+  [[nodiscard]] bool is_on_device() const noexcept {
+    return on_device_.load(std::memory_order_relaxed);
+  }
 
  private:
   lane& lane_;
-  node& task_;  // kept by its own entry's keeper
-  std::string name_;
   std::uint64_t ticket_;
+  std::atomic<bool> on_device_{true};
 };
 
 // Words that a lane writes around each task: the ticket of the last one to begin, and to end.
@@ -110,8 +117,6 @@ class place {
   void let_go(lane& l) noexcept;
   [[nodiscard]] std::size_t unfinished() const noexcept;
 
-  void begin(run& r);
-  void end(run& r) noexcept;
   // The exception of a task that was on the device when it went.
   [[nodiscard]] std::exception_ptr fault(const run& of) noexcept;
   // Gives the device up when a task of it has run for so long.
@@ -120,6 +125,9 @@ class place {
  private:
   void add_lane(bool crumbs, int priority);
   void tell_suspects();
+  // With the list of the device's tasks locked.
+  template <class Visit>
+  void visit_runs(Visit&& visit) const;
 
   std::shared_ptr<detail::device_context> context_;
   completion& completion_;
@@ -131,9 +139,8 @@ class place {
   std::array<std::deque<node*>, 3> waiting_;
 
   std::mutex mutex_;
-  // Guarded by mutex_.
-  std::vector<run*> in_flight_;
-  // Once there is a fault: who may have caused it, what those are told, and the others.
+  // Guarded by mutex_. Once there is a fault: who may have caused it, what those are told, and the
+  // others.
   bool fault_told_ = false;
   std::vector<const run*> suspects_;
   std::exception_ptr for_suspects_;
@@ -156,11 +163,10 @@ std::size_t index_of(int priority_class) noexcept {
 // What a host part sees of a lane.
 struct lane_stream final : stream {
   lane_stream(std::shared_ptr<detail::device_context> on, stream_handle s, lane& l)
-      : stream(on, s), of_device(std::move(on)), of(l) {}
-  void begin(node& n, std::uint64_t ticket);
+      : stream(std::move(on), s), of(l) {}
+  void begin(run& r) noexcept;
   void end() noexcept { memory_->all_enqueued(); }
   [[nodiscard]] bool gives_to_host() const noexcept { return memory_->gives_to_host(); }
-  std::shared_ptr<detail::device_context> of_device;
   lane& of;
 };
 
@@ -224,7 +230,7 @@ class lane final : public detail::stream_order {
   bool held = false;
   std::atomic<std::size_t> unfinished{0};
   // The holder's.
-  std::unique_ptr<run> current;
+  run* current = nullptr;
   std::uint64_t opened = 0;  // host parts so far
 
   bool go_behind(const fronta::detail::data_fill& f) override {
@@ -257,7 +263,7 @@ class lane final : public detail::stream_order {
     } catch (const std::exception&) {
       // Only of a lost device; then the task has not ended.
     }
-    place_.done().notify(watched_, *current.release());
+    place_.done().notify(watched_, *std::exchange(current, nullptr));
     fronta::detail::yield_point();
     closed_.fetch_add(1, std::memory_order_release);
     place_.let_go(*this);
@@ -288,22 +294,23 @@ class lane final : public detail::stream_order {
   std::uint64_t marked_ = 0;
 };
 
-void lane_stream::begin(node& n, std::uint64_t ticket) {
-  auto memory =
-      std::make_unique<detail::task_memory>(of_device, n.name(), &of.of().done(), &of, ticket);
-  memory_ = memory.get();
+void lane_stream::begin(run& r) noexcept {
+  memory_ = &r;
   order_ = &of;
-  n.extra()->at_device_end = std::move(memory);
+}
+
+run::run(lane& on, node& task, std::uint64_t ticket)
+    : task_memory(on.of().shared_context(), &task, &on.of().done(), &on, ticket),
+      lane_(on),
+      ticket_(ticket) {
+  begin_use();
 }
 
 void run::completed(completion_outcome outcome) noexcept {
-  auto& of = lane_.of();
-  auto error = outcome == completion_outcome::fault ? of.fault(*this) : nullptr;
-  auto& task = task_;
-  of.end(*this);
+  auto error = outcome == completion_outcome::fault ? lane_.of().fault(*this) : nullptr;
+  on_device_.store(false, std::memory_order_relaxed);
   lane_.unfinished.fetch_sub(1, std::memory_order_relaxed);
-  delete this;
-  fronta::detail::end_device_run(task, std::move(error));
+  fronta::detail::end_device_run(task(), std::move(error));  // this goes with the task
 }
 
 place::place(std::shared_ptr<detail::device_context> on, completion& c, int streams, bool crumbs)
@@ -393,14 +400,13 @@ std::size_t place::unfinished() const noexcept {
   return sum;
 }
 
-void place::begin(run& r) {
-  const std::lock_guard lock(mutex_);
-  in_flight_.push_back(&r);
-}
-
-void place::end(run& r) noexcept {
-  const std::lock_guard lock(mutex_);
-  std::erase(in_flight_, &r);
+template <class Visit>
+void place::visit_runs(Visit&& visit) const {
+  context_->visit_tasks([&](const detail::task_memory& m) {
+    // All tasks are runs; some are on other devices, and use memory of this one.
+    const auto& r = static_cast<const run&>(m);
+    if (&r.on().of() == this && r.is_on_device()) visit(r);
+  });
 }
 
 std::exception_ptr place::fault(const run& of) noexcept {
@@ -417,25 +423,26 @@ std::exception_ptr place::fault(const run& of) noexcept {
 void place::tell_suspects() {
   const auto& d = context_->on();
   const bool given_up = d.fault_code() == given_up_code;
-  std::vector<const run*> found;
-  bool told_apart = false;
-  for (const auto* r : in_flight_) {
-    const auto& words = r->on().words();
-    told_apart = words.has_value();
-    if (!told_apart) break;
-    if (words->begun() >= r->ticket() && words->ended() < r->ticket()) found.push_back(r);
-  }
-  if (found.empty()) {  // what has ended broke it, or there are no words
-    told_apart = false;
-    found.assign(in_flight_.begin(), in_flight_.end());
-  }
-  std::vector<std::string> suspects;
-  suspects.reserve(found.size());
+  struct known {
+    std::vector<const run*> runs;
+    std::vector<std::string> names;
+    void add(const run& r) {
+      runs.push_back(&r);
+      names.push_back(r.name());
+    }
+  };
+  known all;
+  known begun;
+  visit_runs([&](const run& r) {
+    all.add(r);
+    const auto& words = r.on().words();
+    if (words && words->begun() >= r.ticket() && words->ended() < r.ticket()) begun.add(r);
+  });
+  const bool told_apart =
+      !begun.runs.empty();  // else what has ended broke it, or there are no words
+  auto& [found, suspects] = told_apart ? begun : all;
   std::string names;
-  for (const auto* r : found) {
-    suspects.push_back(r->name());
-    names += (names.empty() ? "\"" : ", \"") + r->name() + '"';
-  }
+  for (const auto& name : suspects) names += (names.empty() ? "\"" : ", \"") + name + '"';
   const auto& where = context_->place();
   if (given_up) {
     for_others_ = std::make_exception_ptr(device_lost_error(
@@ -481,13 +488,9 @@ void place::look_for_hang(std::chrono::nanoseconds limit) {
       h = {begun > ended ? begun : 0, now};
     } else if (now - h.since >= limit) {
       std::string name = "a task";
-      {
-        const std::lock_guard lock(mutex_);
-        for (const auto* r : in_flight_) {
-          if (&r->on() == lanes_[i].get() && r->ticket() == begun)
-            name = "task \"" + r->name() + '"';
-        }
-      }
+      visit_runs([&](const run& r) {
+        if (&r.on() == lanes_[i].get() && r.ticket() == begun) name = "task \"" + r.name() + '"';
+      });
       keep_for_good(context_);  // with what the device may still write
       d.give_up(name + " has not ended within hang_timeout, so the device was given up");
       return;
@@ -598,20 +601,18 @@ class device_backend final : public backend, public fronta::detail::device_host 
       if (l == nullptr) return nullptr;
       for (const auto& input : inputs) l->go_behind(input);
       d.make_current();
-      l->current = std::make_unique<run>(*l, n, l->opened + 1);
-      l->shown().begin(n, l->opened + 1);
+      auto made = std::make_unique<run>(*l, n, l->opened + 1);
       l->begin(l->opened + 1);
-      p.begin(*l->current);
+      l->current = made.get();
+      l->shown().begin(*made);
+      x.at_device_end = std::move(made);
       l->unfinished.fetch_add(1, std::memory_order_seq_cst);
       x.lane = l;
       x.lane_ticket = ++l->opened;
       if (hangs_) hangs_->wake();
       return &l->shown();
     } catch (...) {
-      if (l != nullptr) {
-        l->current.reset();
-        p.let_go(*l);
-      }
+      if (l != nullptr) p.let_go(*l);
       throw;
     }
   }
@@ -622,10 +623,9 @@ class device_backend final : public backend, public fronta::detail::device_host 
     const bool on_device_alone = !shown.gives_to_host();
     shown.end();
     l.close();
-    if (!on_device_alone || of.unfinished() > most_ahead) return false;
-    // Not only when tasks are ahead: memory goes back on a worker, after the device has ended.
-    const auto memory = of.context().on().memory();
-    return memory.free_bytes >= memory.total_bytes / 2;
+    // Memory counts not only when tasks are ahead: it goes back on a worker, after the device has
+    // ended.
+    return on_device_alone && of.unfinished() <= most_ahead && of.context().has_room();
   }
 
  private:
