@@ -240,6 +240,21 @@ void input_arrived(edge& self, node& source) noexcept {
 
 }  // namespace
 
+int early_readers(node& source, const node* but) noexcept {
+  const node* first = nullptr;
+  int count = 0;
+  source.visit_edges([&](const edge& e) {
+    const bool early =
+        e.fire == &early_input_ended || (e.fire == &input_arrived && e.level == edge_level::issued);
+    if (!early) return false;
+    const auto* const reader = static_cast<const dependency&>(e).dependent;
+    if (reader == but || reader == first) return false;
+    first = reader;
+    return ++count == 2;
+  });
+  return count;
+}
+
 namespace {
 
 void end_run(node& n, run_result result) {

@@ -6,6 +6,7 @@
 #include <fronta/gpu/cuda.hpp>
 
 #include "context.hpp"
+#include "device_backend.hpp"
 
 #include <algorithm>
 #include <array>
@@ -40,6 +41,7 @@ constexpr int given_up_code = 702;  // see device::give_up
 struct issued_input {
   lane* on;
   std::uint64_t ticket;
+  node* task;
 };
 
 // A GPU task from the begin of its host part to its end, with what its work uses.
@@ -214,7 +216,9 @@ class lane final : public detail::stream_order {
   ~lane() {
     place_.done().remove(watched_);
     auto& d = place_.context().on();
-    if (mark_ != nullptr) d.destroy_event(mark_);
+    for (const auto& m : marks_) {
+      if (m.event != nullptr) d.destroy_event(m.event);
+    }
     d.destroy_stream(handle_);
   }
   lane(const lane&) = delete;
@@ -235,29 +239,45 @@ class lane final : public detail::stream_order {
 
   bool go_behind(const fronta::detail::data_fill& f) override {
     if (f.by != &place_.done() || !f.enqueued()) return false;
-    go_behind(issued_input{static_cast<lane*>(f.on), f.ticket});
+    go_behind(*static_cast<lane*>(f.on), f.ticket);
     return true;
   }
-  // For the holder: what is enqueued from now on starts behind the input. Without a call to the
-  // device where it does so anyway.
-  void go_behind(const issued_input& input) {
-    if (input.on == this) return;
-    auto at = std::ranges::find(behind_, input.on, &issued_input::on);
-    if (at == behind_.end()) at = behind_.insert(at, {input.on, 0});
-    if (at->ticket >= input.ticket) return;
-    auto& other = *input.on;
-    const std::lock_guard lock(other.mark_mutex_);
-    if (other.marked_ < input.ticket) other.renew_mark();
+  // For the holder: what is enqueued from now on starts behind the first `ticket` tasks of the
+  // other lane. Without a call to the device where it does so anyway.
+  void go_behind(lane& other, std::uint64_t ticket) {
+    if (&other == this) return;
+    auto at = std::ranges::find(behind_, &other, &behind::of);
+    if (at == behind_.end()) at = behind_.insert(at, {&other, 0});
+    if (at->ticket >= ticket) return;
+    const std::lock_guard lock(other.marks_mutex_);
+    const auto* m = other.find_mark(ticket);
+    // A task is issued after its lane was closed, so this one covers it.
+    if (m == nullptr) m = &other.make_mark(other.closed_.load(std::memory_order_acquire));
     place_.context().on().make_current();
-    place_.context().on().wait(handle_, other.mark_);
-    at->ticket = other.marked_;
+    place_.context().on().wait(handle_, m->event);
+    at->ticket = m->ticket;
+  }
+  // For the holder, before anything of the next task is enqueued: marks the end of the one before
+  // where somebody else will ask for it, who would wait for the next task too otherwise.
+  void leave_mark(const node& next, const std::vector<issued_input>& inputs) {
+    if (awaited_ == 0) return;
+    const auto before = std::ranges::find_if(
+        inputs, [&](const auto& i) { return i.on == this && i.ticket == opened; });
+    // Some may be between their two edges, so those that were there when it was closed count too.
+    if (before != inputs.end() && awaited_ < 2 &&
+        fronta::detail::early_readers(*before->task, &next) == 0) {
+      return;
+    }
+    const std::lock_guard lock(marks_mutex_);
+    if (find_mark(opened) == nullptr) static_cast<void>(make_mark(opened));
   }
 
   // What is enqueued from now on is the task's.
   void begin(std::uint64_t ticket) {
     if (crumbs_) crumbs_->begin(handle_, ticket);
   }
-  void close() noexcept {
+  void close(node& n) noexcept {
+    awaited_ = n.early_value ? fronta::detail::early_readers(n) : 0;
     try {
       if (crumbs_) crumbs_->end(handle_, current->ticket());
     } catch (const std::exception&) {
@@ -270,14 +290,28 @@ class lane final : public detail::stream_order {
   }
 
  private:
-  // With mark_mutex_ held. A task is issued after its lane was closed, so the mark covers it.
-  void renew_mark() {
+  // An event behind the lane's first `ticket` tasks.
+  struct mark {
+    event_handle event = nullptr;
+    std::uint64_t ticket = 0;
+  };
+  // With marks_mutex_ held: the first that covers so many tasks, null when none does.
+  [[nodiscard]] const mark* find_mark(std::uint64_t ticket) const noexcept {
+    const mark* best = nullptr;
+    for (const auto& m : marks_) {
+      if (m.ticket >= ticket && (best == nullptr || m.ticket < best->ticket)) best = &m;
+    }
+    return best;
+  }
+  // With marks_mutex_ held and as many tasks enqueued, in place of the mark before all others.
+  const mark& make_mark(std::uint64_t ticket) {
     auto& d = place_.context().on();
     d.make_current();
-    if (mark_ == nullptr) mark_ = d.create_event(false);
-    const auto covered = closed_.load(std::memory_order_acquire);
-    d.record(handle_, mark_);
-    marked_ = covered;
+    auto& m = *std::ranges::min_element(marks_, {}, &mark::ticket);
+    if (m.event == nullptr) m.event = d.create_event(false);
+    d.record(handle_, m.event);
+    m.ticket = ticket;
+    return m;
   }
 
   place& place_;
@@ -287,11 +321,16 @@ class lane final : public detail::stream_order {
   std::optional<crumbs> crumbs_;
   lane_stream shown_;
   std::atomic<std::uint64_t> closed_{0};  // host parts that have enqueued all of their work
-  std::vector<issued_input> behind_;      // the holder's: what this lane has waited for
-  std::mutex mark_mutex_;
-  // Guarded by mark_mutex_: an event behind the lane's first `marked_` tasks.
-  event_handle mark_ = nullptr;
-  std::uint64_t marked_ = 0;
+  // The holder's: what this lane has waited for, and how many early readers (at most 2) its last
+  // task had when it was closed.
+  struct behind {
+    lane* of;
+    std::uint64_t ticket;
+  };
+  std::vector<behind> behind_;
+  int awaited_ = 0;
+  std::mutex marks_mutex_;
+  std::array<mark, 4> marks_;  // guarded by marks_mutex_
 };
 
 void lane_stream::begin(run& r) noexcept {
@@ -599,7 +638,9 @@ class device_backend final : public backend, public fronta::detail::device_host 
       const auto inputs = issued_inputs(n);
       if (l == nullptr) l = p.take(n, inputs);
       if (l == nullptr) return nullptr;
-      for (const auto& input : inputs) l->go_behind(input);
+      d.make_current();
+      l->leave_mark(n, inputs);
+      for (const auto& input : inputs) l->go_behind(*input.on, input.ticket);
       d.make_current();
       auto made = std::make_unique<run>(*l, n, l->opened + 1);
       l->begin(l->opened + 1);
@@ -616,13 +657,13 @@ class device_backend final : public backend, public fronta::detail::device_host 
       throw;
     }
   }
-  bool close_stream(stream& s, node&) noexcept override {
+  bool close_stream(stream& s, node& n) noexcept override {
     auto& shown = static_cast<lane_stream&>(s);
     auto& l = shown.of;
     const auto& of = l.of();
     const bool on_device_alone = !shown.gives_to_host();
     shown.end();
-    l.close();
+    l.close(n);
     // Memory counts not only when tasks are ahead: it goes back on a worker, after the device has
     // ended.
     return on_device_alone && of.unfinished() <= most_ahead && of.context().has_room();
@@ -636,7 +677,7 @@ class device_backend final : public backend, public fronta::detail::device_host 
           if (!input.readable_early()) return;
           const auto& x = *input.extra();
           static_cast<std::vector<issued_input>*>(context)->push_back(
-              {static_cast<lane*>(x.lane), x.lane_ticket});
+              {static_cast<lane*>(x.lane), x.lane_ticket, &input});
         },
         &found);
     return found;
@@ -660,8 +701,11 @@ class device_backend final : public backend, public fronta::detail::device_host 
   backend_host* host_ = nullptr;
 };
 
-std::unique_ptr<backend> make(std::vector<std::shared_ptr<device>> devices, int streams,
-                              completion_options how, const options& watched, const char* who) {
+}  // namespace
+
+std::unique_ptr<backend> detail::make_device_backend(std::vector<std::shared_ptr<device>> devices,
+                                                     int streams, completion_options how,
+                                                     const options& watched, const char* who) {
   if (streams < 1) {
     throw std::invalid_argument(std::string(who) + ": streams is " + std::to_string(streams) +
                                 "; give at least 1");
@@ -673,8 +717,6 @@ std::unique_ptr<backend> make(std::vector<std::shared_ptr<device>> devices, int 
   return std::make_unique<device_backend>(std::move(devices), streams, how, watched);
 }
 
-}  // namespace
-
 std::unique_ptr<backend> make_backend(cuda config) {
   const auto& found = cuda_probe();
   if (config.devices.empty()) {
@@ -685,7 +727,8 @@ std::unique_ptr<backend> make_backend(cuda config) {
   std::vector<std::shared_ptr<device>> devices;
   devices.reserve(config.devices.size());
   for (const int index : config.devices) devices.push_back(open_cuda_device(index));
-  return make(std::move(devices), config.streams, config.completion, config.options, "gpu::cuda");
+  return detail::make_device_backend(std::move(devices), config.streams, config.completion,
+                                     config.options, "gpu::cuda");
 }
 
 std::unique_ptr<backend> make_backend(const simulated& config) {
@@ -700,8 +743,8 @@ std::unique_ptr<backend> make_backend(const simulated& config) {
   for (int i = 0; i < all->count(); ++i) {
     devices.emplace_back(all, &all->at(i));  // the simulation lives as long as one of its devices
   }
-  return make(std::move(devices), config.streams, config.completion, config.options,
-              "gpu::simulated");
+  return detail::make_device_backend(std::move(devices), config.streams, config.completion,
+                                     config.options, "gpu::simulated");
 }
 
 }  // namespace fronta::gpu

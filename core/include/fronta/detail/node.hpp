@@ -110,6 +110,13 @@ class node {
   [[nodiscard]] bool add_edge(edge& e) noexcept;
   // True when the edge was still linked; else it has fired or is about to.
   bool remove_edge(edge& e) noexcept;
+  // Visits the edges that are linked, the newest first, until one is enough. With the node locked.
+  template <class Enough>
+  void visit_edges(Enough&& enough) noexcept {
+    const auto state = lock();
+    for (const edge* e = edges_; e != nullptr && !enough(*e);) e = e->next;
+    unlock(state);
+  }
 
   // Blocks the calling thread, whatever it is, until done or `until`. True when done.
   bool block_until_done(deadline until) noexcept;

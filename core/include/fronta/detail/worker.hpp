@@ -187,6 +187,10 @@ struct dependency : edge {
   node* dependent = nullptr;
 };
 
+// How many GPU tasks other than `but` stand, or will stand, behind that one on its device; counts
+// no further than to 2.
+int early_readers(node& source, const node* but = nullptr) noexcept;
+
 // Flags and counts in node::blockers(): unfinished inputs below, then failed ones.
 inline constexpr std::uint64_t input_count_mask = 0xFFFF'FFFF;
 inline constexpr std::uint64_t one_failed_input = std::uint64_t{1} << 32;
