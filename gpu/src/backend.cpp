@@ -595,9 +595,12 @@ class device_backend final : public backend, public fronta::detail::device_host 
                  const options& watched)
       : completion_(how) {
     const bool crumbs = watched.breadcrumbs || !watched.hang_timeout.infinite();
+    const auto told = watched.on_pageable_copy
+                          ? std::make_shared<detail::pageable_copies>(watched.on_pageable_copy)
+                          : nullptr;
     for (std::size_t i = 0; i < devices.size(); ++i) {
       auto context = std::make_shared<detail::device_context>(std::move(devices[i]),
-                                                              "gpu:" + std::to_string(i));
+                                                              "gpu:" + std::to_string(i), told);
       places_.push_back(std::make_unique<place>(std::move(context), completion_, streams, crumbs));
     }
     if (!watched.hang_timeout.infinite()) hangs_.emplace(places_, watched.hang_timeout.value());

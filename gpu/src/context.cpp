@@ -5,6 +5,10 @@
 #include <fronta/gpu/errors.hpp>
 
 #include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <exception>
+#include <new>
 #include <system_error>
 
 namespace fronta::gpu::detail {
@@ -158,6 +162,33 @@ bool device_context::has_room() noexcept {
   if (now.free_bytes >= now.total_bytes / 2) return true;
   allocated_since_.store(total, std::memory_order_relaxed);  // to be asked again
   return false;
+}
+
+void task_memory::copy_and_tell() noexcept {
+  for (const auto& t : telling_) {
+    auto& s = staged_[t.staged];
+    const auto begin = std::chrono::steady_clock::now();
+    std::memcpy(s.to, s.from, s.bytes);
+    s.copied = true;
+    pageable_copy c{.at = t.at,
+                    .kind = copy_kind::to_host,
+                    .bytes = s.bytes,
+                    .took = std::chrono::steady_clock::now() - begin};
+    try {
+      c.place = on_->place();
+      c.simulated = on_->on().properties().simulated;
+      try {
+        const current_device here(on_->on());
+        c.pinned = on_->downloads().direct_download(on_->fetches(), t.on_device, s.bytes);
+        c.took += *c.pinned;
+      } catch (const std::exception&) {
+        // Then no number is told.
+      }
+      on_->pageable()->tell(c);
+    } catch (const std::bad_alloc&) {
+      // Then nothing is.
+    }
+  }
 }
 
 event_handle device_context::take_event() {

@@ -8,6 +8,7 @@
 #include <fronta/gpu/stream.hpp>
 
 #include "array_copy.hpp"
+#include "pageable_copies.hpp"
 #include "pinned_cells.hpp"
 #include "staging.hpp"
 
@@ -55,9 +56,12 @@ struct memory_user {
 /// outlive the executor.
 class device_context {
  public:
-  device_context(std::shared_ptr<device> d, std::string place)
+  /// `told`: null where nobody wants to know.
+  device_context(std::shared_ptr<device> d, std::string place,
+                 std::shared_ptr<pageable_copies> told = nullptr)
       : device_(std::move(d)),
         place_(std::move(place)),
+        pageable_(std::move(told)),
         frees_(*device_),
         fetches_(*device_),
         arrivals_(*device_),
@@ -82,6 +86,7 @@ class device_context {
   [[nodiscard]] staging& uploads() noexcept { return uploads_; }
   [[nodiscard]] staging& downloads() noexcept { return downloads_; }
   [[nodiscard]] array_list& arrays() noexcept { return arrays_; }
+  [[nodiscard]] pageable_copies* pageable() const noexcept { return pageable_.get(); }
   /// device_lost_error after a fault: "gpu:0: the device was lost (…) before " and `what`.
   void require_alive(const std::string& what) const;
 
@@ -151,6 +156,7 @@ class device_context {
   static constexpr std::size_t most_kept_bytes = std::size_t{256} << 20;
   std::shared_ptr<device> device_;
   std::string place_;
+  std::shared_ptr<pageable_copies> pageable_;
   struct own_stream {
     explicit own_stream(device& d) : of(d), handle(d.create_stream(0)) {}
     ~own_stream() { of.destroy_stream(handle); }
@@ -264,6 +270,10 @@ class task_memory : public fronta::detail::device_end {
     staged_.push_back({on.take_pinned(bytes), to, bytes});
     return staged_.back().from;
   }
+  /// The last staged bytes, which come from there, are told of when they have been copied.
+  void tell(const void* on_device, const std::source_location& at) {
+    telling_.push_back({staged_.size() - 1, on_device, at});
+  }
   /// The bytes, in pinned memory until the work has ended.
   [[nodiscard]] const void* hold(const void* from, std::size_t bytes) {
     held_.reserve(held_.size() + 1);
@@ -275,7 +285,10 @@ class task_memory : public fronta::detail::device_end {
   void keep(std::shared_ptr<arrival> cell) { arriving_.push_back({std::move(cell), false}); }
   void announce() noexcept { arriving_.back().copied = true; }
   void ended() noexcept override {
-    for (const auto& s : staged_) std::memcpy(s.to, s.from, s.bytes);
+    if (!telling_.empty()) copy_and_tell();
+    for (const auto& s : staged_) {
+      if (!s.copied) std::memcpy(s.to, s.from, s.bytes);
+    }
     for (const auto& a : arriving_) {
       if (a.copied) a.cell->there.store(true, std::memory_order_release);
     }
@@ -312,7 +325,14 @@ class task_memory : public fronta::detail::device_end {
     void* from;
     void* to;
     std::size_t bytes;
+    bool copied = false;
   };
+  struct told {
+    std::size_t staged;
+    const void* on_device;
+    std::source_location at;
+  };
+  void copy_and_tell() noexcept;
   struct held {
     void* at;
     std::size_t bytes;
@@ -338,6 +358,7 @@ class task_memory : public fronta::detail::device_end {
   std::vector<held> held_;
   std::atomic<std::size_t> bytes_{0};
   std::vector<staged> staged_;
+  std::vector<told> telling_;
   std::shared_ptr<fronta::detail::data_fill> filling_;
   friend class device_context;
   // For memory; guarded by the contexts' waiting_mutex(). It goes on when more has been freed

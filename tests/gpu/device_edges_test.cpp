@@ -174,7 +174,7 @@ TEST(DeviceEdges, EachStreamWaitsForAnotherOncePerInput) {
   gate go;
   gate enqueued;
   const auto left = ex.submit([&](stream& s) { return made_of(s, 1, [&] { go.wait(); }); });
-  const auto right = ex.submit([](stream& s) { return made_of(s, 2, [] {}); });
+  const auto right = ex.submit([&](stream& s) { return made_of(s, 2, [&] { go.wait(); }); });
   const auto add = [](stream& s, const buffer<int>& a, const buffer<int>& b) {
     auto out = s.allocate<int>(1);
     s.launch(host_kernel(

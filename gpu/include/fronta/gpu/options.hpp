@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <fronta/gpu/pageable_copy.hpp>
 #include <fronta/time.hpp>
+
+#include <functional>
 
 namespace fronta::gpu {
 
@@ -15,6 +18,12 @@ struct options {
   /// the process, and all tasks on it fail with `device_lost_error`. What the device may still
   /// write is leaked on purpose. Turns the words of `breadcrumbs` on. Not below 1 ms.
   time_limit hang_timeout = {};
+  /// Told of copies between a device and pageable memory that are 4 MiB or more, once per call of
+  /// `stream::to_device` or `to_host` in the source, with what it cost; `print_pageable_copy`
+  /// writes it to stderr. Such a copy is waited for and measured, and once for each device and
+  /// direction so are 20 MiB from or to pinned memory: by the host part or, to the host, the end of
+  /// its task. From any worker, also several at once; must not throw. Empty: nothing is measured.
+  std::function<void(const pageable_copy&)> on_pageable_copy = {};
 };
 
 }  // namespace fronta::gpu
