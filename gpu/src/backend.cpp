@@ -44,6 +44,27 @@ struct issued_input {
   node* task;
 };
 
+// Numbers that go to the host before anybody has asked for them, into pinned memory.
+class sent_ahead final : public fronta::detail::data_arrival {
+ public:
+  sent_ahead(std::shared_ptr<detail::device_context> from, void* memory, std::size_t bytes) noexcept
+      : from_(std::move(from)), memory_(memory), bytes_(bytes) {}
+  ~sent_ahead() override { from_->give_ahead(memory_, bytes_); }
+  sent_ahead(const sent_ahead&) = delete;
+  sent_ahead& operator=(const sent_ahead&) = delete;
+  [[nodiscard]] const void* numbers() const noexcept override {
+    return here_.load(std::memory_order_acquire) ? memory_ : nullptr;
+  }
+  // Release: the device has written them.
+  void arrived() noexcept { here_.store(true, std::memory_order_release); }
+
+ private:
+  std::shared_ptr<detail::device_context> from_;
+  void* memory_;
+  std::size_t bytes_;
+  std::atomic<bool> here_{false};
+};
+
 // A GPU task from the begin of its host part to its end, with what its work uses.
 class run final : public completion_entry, public detail::task_memory {
  public:
@@ -61,8 +82,21 @@ class run final : public completion_entry, public detail::task_memory {
   [[nodiscard]] bool is_on_device() const noexcept {
     return on_device_.load(std::memory_order_relaxed);
   }
+  // Before its lane is closed: has CPU tasks that take the array find it on the host. Where that
+  // fails the first look copies it, as ever.
+  void send_to_host(fronta::detail::data_block& b) noexcept;
 
  private:
+  // Keeps the task from ending before.
+  struct arrival final : completion_entry {
+    void completed(completion_outcome outcome) noexcept override {
+      if (outcome == completion_outcome::ended) what->arrived();
+      fronta::detail::end_late_input(*of);
+    }
+    node* of = nullptr;
+    sent_ahead* what = nullptr;  // lives as long as its block, of which the task has a handle
+  };
+  arrival arrival_;
   lane& lane_;
   std::uint64_t ticket_;
   std::atomic<bool> on_device_{true};
@@ -98,6 +132,33 @@ class crumbs {
   line* words_;
 };
 
+// A device's stream for copies to the host that CPU tasks will want: others wait for none of them.
+class departures {
+ public:
+  departures(device& d, completion& c) : device_(d), completion_(c), handle_(d.create_stream(0)) {
+    try {
+      watched_ = &c.add(d, handle_);
+    } catch (...) {
+      d.destroy_stream(handle_);
+      throw;
+    }
+  }
+  ~departures() {
+    completion_.remove(*watched_);
+    device_.destroy_stream(handle_);
+  }
+  departures(const departures&) = delete;
+  departures& operator=(const departures&) = delete;
+  [[nodiscard]] stream_handle handle() const noexcept { return handle_; }
+  void notify(completion_entry& e) noexcept { completion_.notify(*watched_, e); }
+
+ private:
+  device& device_;
+  completion& completion_;
+  stream_handle handle_;
+  completion::watched_stream* watched_ = nullptr;
+};
+
 // A device as a place.
 class place {
  public:
@@ -111,6 +172,7 @@ class place {
     return context_;
   }
   [[nodiscard]] completion& done() const noexcept { return completion_; }
+  [[nodiscard]] departures& to_host() noexcept { return departures_; }
   // A lane for a host part, held by it, of the priority's class: one that ends with an input, so
   // that nothing has to be waited for; else of those that nobody holds the one with the least
   // unfinished tasks. Null: all are held, and the task was put among those that wait.
@@ -133,6 +195,7 @@ class place {
 
   std::shared_ptr<detail::device_context> context_;
   completion& completion_;
+  departures departures_;
   std::vector<std::unique_ptr<lane>> lanes_;
 
   std::mutex lanes_mutex_;
@@ -272,6 +335,13 @@ class lane final : public detail::stream_order {
     if (find_mark(opened) == nullptr) static_cast<void>(make_mark(opened));
   }
 
+  // For the holder: has the other stream go behind all that the lane has been given so far.
+  void go_before(stream_handle other) {
+    const std::lock_guard lock(marks_mutex_);
+    const auto* m = find_mark(opened);
+    if (m == nullptr) m = &make_mark(opened);
+    place_.context().on().wait(other, m->event);
+  }
   // What is enqueued from now on is the task's.
   void begin(std::uint64_t ticket) {
     if (crumbs_) crumbs_->begin(handle_, ticket);
@@ -353,7 +423,7 @@ void run::completed(completion_outcome outcome) noexcept {
 }
 
 place::place(std::shared_ptr<detail::device_context> on, completion& c, int streams, bool crumbs)
-    : context_(std::move(on)), completion_(c) {
+    : context_(std::move(on)), completion_(c), departures_(context_->on(), c) {
   const auto& p = context_->on().properties();
   for (int i = 0; i < streams; ++i) add_lane(crumbs, 0);
   // Half as many for what is urgent, so that it does not stand behind other work.
@@ -437,6 +507,43 @@ std::size_t place::unfinished() const noexcept {
   std::size_t sum = 0;
   for (const auto& l : lanes_) sum += l->unfinished.load(std::memory_order_seq_cst);
   return sum;
+}
+
+void run::send_to_host(fronta::detail::data_block& b) noexcept {
+  auto& to_host = lane_.of().to_host();
+  auto& context = lane_.of().context();
+  auto& d = context.on();
+  // Who has the mutex may be copying it to the host.
+  const std::unique_lock lock(b.mutex, std::try_to_lock);
+  if (!lock.owns_lock() || b.bytes() == 0 || b.is_on_host() || b.arriving != nullptr) return;
+  const auto at = std::ranges::find(b.copies, static_cast<const void*>(&context),
+                                    &fronta::detail::data_copy::memory);
+  if (at == b.copies.end()) return;
+  auto& here = static_cast<detail::array_copy&>(**at);
+  try {
+    reserve_sent();
+    auto* const memory = context.take_ahead(b.bytes());
+    if (memory == nullptr) return;
+    std::unique_ptr<sent_ahead> sending;
+    try {
+      sending = std::make_unique<sent_ahead>(lane_.of().shared_context(), memory, b.bytes());
+    } catch (...) {
+      context.give_ahead(memory, b.bytes());
+      throw;
+    }
+    d.make_current();
+    lane_.go_before(to_host.handle());
+    here.go_behind(d, to_host.handle());
+    d.copy(to_host.handle(), memory, here.numbers()->data(), b.bytes(), copy_kind::to_host);
+    sent(b, here.numbers());
+    arrival_.of = &task();
+    arrival_.what = sending.get();
+    b.arriving = std::move(sending);
+  } catch (const std::exception&) {
+    return;
+  }
+  fronta::detail::begin_late_input(task());
+  to_host.notify(arrival_);
 }
 
 template <class Visit>
@@ -660,11 +767,12 @@ class device_backend final : public backend, public fronta::detail::device_host 
       throw;
     }
   }
-  bool close_stream(stream& s, node& n) noexcept override {
+  bool close_stream(stream& s, node& n, fronta::detail::data_block* wanted) noexcept override {
     auto& shown = static_cast<lane_stream&>(s);
     auto& l = shown.of;
     const auto& of = l.of();
     const bool on_device_alone = !shown.gives_to_host();
+    if (wanted != nullptr) l.current->send_to_host(*wanted);
     shown.end();
     l.close(n);
     // Memory counts not only when tasks are ahead: it goes back on a worker, after the device has

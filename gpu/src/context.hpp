@@ -133,6 +133,25 @@ class device_context {
     }
     return device_->allocate_pinned(std::bit_ceil(bytes));
   }
+  /// The same for a copy to the host that nobody has asked for yet; null where those have all that
+  /// they may.
+  [[nodiscard]] void* take_ahead(std::size_t bytes) {
+    const auto size = std::bit_ceil(bytes);
+    if (ahead_bytes_.fetch_add(size, std::memory_order_relaxed) + size <= most_ahead_bytes) {
+      try {
+        return take_pinned(bytes);
+      } catch (...) {
+        ahead_bytes_.fetch_sub(size, std::memory_order_relaxed);
+        throw;
+      }
+    }
+    ahead_bytes_.fetch_sub(size, std::memory_order_relaxed);
+    return nullptr;
+  }
+  void give_ahead(void* p, std::size_t bytes) noexcept {
+    give_pinned(p, bytes);
+    ahead_bytes_.fetch_sub(std::bit_ceil(bytes), std::memory_order_relaxed);
+  }
   void give_pinned(void* p, std::size_t bytes) noexcept {
     if (bytes <= pinned_cells::cell_bytes) {
       cells_.give(p);
@@ -154,6 +173,7 @@ class device_context {
 
  private:
   static constexpr std::size_t most_kept_bytes = std::size_t{256} << 20;
+  static constexpr std::size_t most_ahead_bytes = std::size_t{64} << 20;
   std::shared_ptr<device> device_;
   std::string place_;
   std::shared_ptr<pageable_copies> pageable_;
@@ -188,6 +208,8 @@ class device_context {
   // What was allocated since the device was last asked for its free memory; at first, more than
   // any has.
   std::atomic<std::size_t> allocated_since_{std::size_t{1} << 62};
+
+  std::atomic<std::size_t> ahead_bytes_{0};  // sizes of what take_ahead gave
 
   std::mutex mutex_;
   // Guarded by mutex_.
@@ -233,6 +255,17 @@ class task_memory : public fronta::detail::device_end {
     if (std::ranges::find(kept_, &b) != kept_.end()) return;
     kept_.push_back(&b);
     b.add_handle();
+  }
+  /// An array that goes to the host when the work has ended, and so on this device until then.
+  /// Reserved before, it does not throw.
+  void reserve_sent() {
+    kept_.reserve(kept_.size() + 1);
+    reserve();
+  }
+  void sent(fronta::detail::data_block& b, const std::shared_ptr<block>& numbers) noexcept {
+    kept_.push_back(&b);
+    b.add_handle();
+    use(numbers);
   }
   /// How many handles there are when somebody has the only one, besides this task.
   [[nodiscard]] std::size_t own_handles(const fronta::detail::data_block& b) const {

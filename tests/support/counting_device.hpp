@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -24,6 +25,7 @@ class counting_device final : public gpu::device {
   std::atomic<int> records{0};
   std::atomic<int> waits{0};
   std::atomic<int> copies_to_host{0};
+  std::function<void(gpu::copy_kind)> on_copy = {};  ///< called before each; set it before use
 
   [[nodiscard]] const gpu::device_properties& properties() const noexcept override {
     return of_.properties();
@@ -48,6 +50,7 @@ class counting_device final : public gpu::device {
   void copy(gpu::stream_handle s, void* to, const void* from, std::size_t bytes,
             gpu::copy_kind kind) override {
     if (kind == gpu::copy_kind::to_host) ++copies_to_host;
+    if (on_copy) on_copy(kind);
     of_.copy(s, to, from, bytes, kind);
   }
   void fill(gpu::stream_handle s, void* at, unsigned char value, std::size_t bytes) override {
