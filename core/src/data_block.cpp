@@ -35,6 +35,7 @@ data_copy* data_block::any_copy() const noexcept {
 
 void data_block::forget_host() noexcept {
   host_.store(nullptr, std::memory_order_relaxed);
+  arriving.reset();
   if (fetched_ != nullptr) {
     ::operator delete(std::exchange(fetched_, nullptr), alignment);
   } else {
@@ -44,6 +45,10 @@ void data_block::forget_host() noexcept {
 
 const void* data_block::fetch_to_host_locked() {
   if (bytes_ == 0 || is_on_host()) return host_.load(std::memory_order_relaxed);
+  if (const auto* const here = arrived()) {
+    set_host(here);
+    return here;
+  }
   // Before the fetch: a fill that ends meanwhile may come too late for what is fetched.
   const bool changing = being_filled();
   if (fetched_ == nullptr) fetched_ = ::operator new(bytes_, alignment);
@@ -53,6 +58,10 @@ const void* data_block::fetch_to_host_locked() {
 }
 
 const void* data_block::fetch_to_host() {
+  {
+    const std::unique_lock lock(mutex, std::try_to_lock);
+    if (lock.owns_lock() && arrived() != nullptr) return fetch_to_host_locked();
+  }
   const bool in_host_part = this_context != nullptr && this_context->stream != nullptr;
   // Until after the mutex: a worker that holds a cpu share may be waiting for that.
   std::optional<blocking_section> lent;

@@ -238,7 +238,35 @@ void input_arrived(edge& self, node& source) noexcept {
   if (gate != nullptr) gate->leave();
 }
 
+// The array that a GPU task has given, if a CPU task will look at it.
+data_block* wanted_on_host(node& n) noexcept {
+  auto* const given = n.array_value();
+  bool wanted = false;
+  if (given != nullptr) {
+    n.visit_edges([&](const edge& e) {
+      wanted = e.fire == &input_arrived && static_cast<const dependency&>(e).looks_on_host;
+      return wanted;
+    });
+  }
+  return wanted ? given : nullptr;
+}
+
 }  // namespace
+
+int early_readers(node& source, const node* but) noexcept {
+  const node* first = nullptr;
+  int count = 0;
+  source.visit_edges([&](const edge& e) {
+    const bool early =
+        e.fire == &early_input_ended || (e.fire == &input_arrived && e.level == edge_level::issued);
+    if (!early) return false;
+    const auto* const reader = static_cast<const dependency&>(e).dependent;
+    if (reader == but || reader == first) return false;
+    first = reader;
+    return ++count == 2;
+  });
+  return count;
+}
 
 namespace {
 
@@ -316,15 +344,16 @@ void run_host_part(node& n) {
         "task \"" + n.name() +
         "\": it ended its own thread; return from the task instead of calling pthread_exit")));
     x.device_result = run_result::error;
-    device->close_stream(*stream, n);
+    device->close_stream(*stream, n, nullptr);
     throw;
   }
+  auto* const wanted = x.device_result == run_result::value ? wanted_on_host(n) : nullptr;
   if (!n.early_value || x.device_result != run_result::value) {
-    device->close_stream(*stream, n);
+    device->close_stream(*stream, n, wanted);
     return;
   }
   n.add_keeper();
-  const bool may_run_ahead = device->close_stream(*stream, n);
+  const bool may_run_ahead = device->close_stream(*stream, n, wanted);
   yield_point();
   if (may_run_ahead) n.raise(edge_level::issued);
   n.drop_keeper();
@@ -352,6 +381,19 @@ void end_device_run(node& n, std::exception_ptr error) noexcept {
 }
 
 void host_part_may_begin(node& n) noexcept { hand_to_worker(n); }
+
+void begin_late_input(node& n) noexcept {
+  n.extra()->late_inputs.fetch_add(1, std::memory_order_relaxed);
+}
+
+void end_late_input(node& n) noexcept {
+  auto* const gate = n.gate;
+  if (gate != nullptr) gate->enter();
+  yield_point();
+  // As with inputs: who takes it to zero sees all of them. Of the others the node may be gone now.
+  if (n.extra()->late_inputs.fetch_sub(1, std::memory_order_acq_rel) == 1) n.host->device_ended(n);
+  if (gate != nullptr) gate->leave();
+}
 
 void finish_device_run(node& n) {
   if (n.extra()->waits_for_stream) {

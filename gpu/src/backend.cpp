@@ -7,7 +7,7 @@
 #include <fronta/trace.hpp>
 
 #include "context.hpp"
-#include "driven_backend.hpp"
+#include "device_backend.hpp"
 #include "work_times.hpp"
 
 #include <algorithm>
@@ -44,17 +44,50 @@ constexpr int given_up_code = 702;  // see device::give_up
 struct issued_input {
   lane* on;
   std::uint64_t ticket;
+  node* task;
 };
 
-// A GPU task from the end of its host part to that of its work.
-class run final : public completion_entry {
+// Numbers that go to the host before anybody has asked for them, into pinned memory.
+class sent_ahead final : public fronta::detail::data_arrival {
  public:
-  run(lane& on, node& task, std::uint64_t ticket)
-      : lane_(on), task_(task), name_(task.name()), ticket_(ticket) {}
+  sent_ahead(std::shared_ptr<detail::device_context> from, void* memory, std::size_t bytes) noexcept
+      : from_(std::move(from)), memory_(memory), bytes_(bytes) {}
+  ~sent_ahead() override { from_->give_ahead(memory_, bytes_); }
+  sent_ahead(const sent_ahead&) = delete;
+  sent_ahead& operator=(const sent_ahead&) = delete;
+  [[nodiscard]] const void* numbers() const noexcept override {
+    return here_.load(std::memory_order_acquire) ? memory_ : nullptr;
+  }
+  // Release: the device has written them.
+  void arrived() noexcept { here_.store(true, std::memory_order_release); }
+
+ private:
+  std::shared_ptr<detail::device_context> from_;
+  void* memory_;
+  std::size_t bytes_;
+  std::atomic<bool> here_{false};
+};
+
+// A GPU task from the begin of its host part to its end, with what its work uses.
+class run final : public completion_entry, public detail::task_memory {
+ public:
+  run(lane& on, node& task, std::uint64_t ticket);
+  ~run() override {
+    release();
+    end_use();
+  }
+  run(const run&) = delete;
+  run& operator=(const run&) = delete;
   void completed(completion_outcome outcome) noexcept override;
-  [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] const lane& on() const noexcept { return lane_; }
   [[nodiscard]] std::uint64_t ticket() const noexcept { return ticket_; }
+  // Its work has not ended, as far as the host has seen.
+  [[nodiscard]] bool is_on_device() const noexcept {
+    return on_device_.load(std::memory_order_relaxed);
+  }
+  // Before its lane is closed: has CPU tasks that take the array find it on the host. Where that
+  // fails the first look copies it, as ever.
+  void send_to_host(fronta::detail::data_block& b) noexcept;
 
   // For traces: what is enqueued between the two is the task's.
   void trace_begin();
@@ -63,10 +96,19 @@ class run final : public completion_entry {
  private:
   void trace_ended() noexcept;
 
+  // Keeps the task from ending before.
+  struct arrival final : completion_entry {
+    void completed(completion_outcome outcome) noexcept override {
+      if (outcome == completion_outcome::ended) what->arrived();
+      fronta::detail::end_late_input(*of);
+    }
+    node* of = nullptr;
+    sent_ahead* what = nullptr;  // lives as long as its block, of which the task has a handle
+  };
+  arrival arrival_;
   lane& lane_;
-  node& task_;  // kept by its own entry's keeper
-  std::string name_;
   std::uint64_t ticket_;
+  std::atomic<bool> on_device_{true};
   // While somebody traces.
   bool traced_ = false;
   std::int64_t opened_at_ = 0;                    // by the device's host_now
@@ -104,6 +146,33 @@ class crumbs {
   line* words_;
 };
 
+// A device's stream for copies to the host that CPU tasks will want: others wait for none of them.
+class departures {
+ public:
+  departures(device& d, completion& c) : device_(d), completion_(c), handle_(d.create_stream(0)) {
+    try {
+      watched_ = &c.add(d, handle_);
+    } catch (...) {
+      d.destroy_stream(handle_);
+      throw;
+    }
+  }
+  ~departures() {
+    completion_.remove(*watched_);
+    device_.destroy_stream(handle_);
+  }
+  departures(const departures&) = delete;
+  departures& operator=(const departures&) = delete;
+  [[nodiscard]] stream_handle handle() const noexcept { return handle_; }
+  void notify(completion_entry& e) noexcept { completion_.notify(*watched_, e); }
+
+ private:
+  device& device_;
+  completion& completion_;
+  stream_handle handle_;
+  completion::watched_stream* watched_ = nullptr;
+};
+
 // A device as a place.
 class place {
  public:
@@ -125,6 +194,7 @@ class place {
     if (times_ != nullptr) times_->set_place(of_executor);
   }
   [[nodiscard]] std::int32_t number() const noexcept { return number_; }
+  [[nodiscard]] departures& to_host() noexcept { return departures_; }
   // A lane for a host part, held by it, of the priority's class: one that ends with an input, so
   // that nothing has to be waited for; else of those that nobody holds the one with the least
   // unfinished tasks. Null: all are held, and the task was put among those that wait.
@@ -133,8 +203,6 @@ class place {
   void let_go(lane& l) noexcept;
   [[nodiscard]] std::size_t unfinished() const noexcept;
 
-  void begin(run& r);
-  void end(run& r) noexcept;
   // The exception of a task that was on the device when it went.
   [[nodiscard]] std::exception_ptr fault(const run& of) noexcept;
   // Gives the device up when a task of it has run for so long.
@@ -143,11 +211,15 @@ class place {
  private:
   void add_lane(bool crumbs, int priority);
   void tell_suspects();
+  // With the list of the device's tasks locked.
+  template <class Visit>
+  void visit_runs(Visit&& visit) const;
 
   std::shared_ptr<detail::device_context> context_;
   completion& completion_;
   std::int32_t number_ = -1;  // the executor's; constant from the backend's start on
   std::unique_ptr<detail::work_times> times_;
+  departures departures_;
   std::vector<std::unique_ptr<lane>> lanes_;
 
   std::mutex lanes_mutex_;
@@ -156,9 +228,8 @@ class place {
   std::array<std::deque<node*>, 3> waiting_;
 
   std::mutex mutex_;
-  // Guarded by mutex_.
-  std::vector<run*> in_flight_;
-  // Once there is a fault: who may have caused it, what those are told, and the others.
+  // Guarded by mutex_. Once there is a fault: who may have caused it, what those are told, and the
+  // others.
   bool fault_told_ = false;
   std::vector<const run*> suspects_;
   std::exception_ptr for_suspects_;
@@ -181,11 +252,10 @@ std::size_t index_of(int priority_class) noexcept {
 // What a host part sees of a lane.
 struct lane_stream final : stream {
   lane_stream(std::shared_ptr<detail::device_context> on, stream_handle s, lane& l)
-      : stream(on, s), of_device(std::move(on)), of(l) {}
-  void begin(node& n, std::uint64_t ticket);
+      : stream(std::move(on), s), of(l) {}
+  void begin(run& r) noexcept;
   void end() noexcept { memory_->all_enqueued(); }
   [[nodiscard]] bool gives_to_host() const noexcept { return memory_->gives_to_host(); }
-  std::shared_ptr<detail::device_context> of_device;
   lane& of;
 };
 
@@ -234,7 +304,9 @@ class lane final : public detail::stream_order {
   ~lane() {
     place_.done().remove(watched_);
     auto& d = place_.context().on();
-    if (mark_ != nullptr) d.destroy_event(mark_);
+    for (const auto& m : marks_) {
+      if (m.event != nullptr) d.destroy_event(m.event);
+    }
     d.destroy_stream(handle_);
   }
   lane(const lane&) = delete;
@@ -252,58 +324,94 @@ class lane final : public detail::stream_order {
   bool held = false;
   std::atomic<std::size_t> unfinished{0};
   // The holder's.
-  std::unique_ptr<run> current;
+  run* current = nullptr;
   std::uint64_t opened = 0;  // host parts so far
   // For traces, of the thread that tells ends: what comes after began no earlier.
   std::int64_t last_not_ended_at = 0;
 
   bool go_behind(const fronta::detail::data_fill& f) override {
     if (f.by != &place_.done() || !f.enqueued()) return false;
-    go_behind(issued_input{static_cast<lane*>(f.on), f.ticket});
+    go_behind(*static_cast<lane*>(f.on), f.ticket);
     return true;
   }
-  // For the holder: what is enqueued from now on starts behind the input. Without a call to the
-  // device where it does so anyway.
-  void go_behind(const issued_input& input) {
-    if (input.on == this) return;
-    auto at = std::ranges::find(behind_, input.on, &issued_input::on);
-    if (at == behind_.end()) at = behind_.insert(at, {input.on, 0});
-    if (at->ticket >= input.ticket) return;
-    auto& other = *input.on;
-    const std::lock_guard lock(other.mark_mutex_);
-    if (other.marked_ < input.ticket) other.renew_mark();
+  // For the holder: what is enqueued from now on starts behind the first `ticket` tasks of the
+  // other lane. Without a call to the device where it does so anyway.
+  void go_behind(lane& other, std::uint64_t ticket) {
+    if (&other == this) return;
+    auto at = std::ranges::find(behind_, &other, &behind::of);
+    if (at == behind_.end()) at = behind_.insert(at, {&other, 0});
+    if (at->ticket >= ticket) return;
+    const std::lock_guard lock(other.marks_mutex_);
+    const auto* m = other.find_mark(ticket);
+    // A task is issued after its lane was closed, so this one covers it.
+    if (m == nullptr) m = &other.make_mark(other.closed_.load(std::memory_order_acquire));
     place_.context().on().make_current();
-    place_.context().on().wait(handle_, other.mark_);
-    at->ticket = other.marked_;
+    place_.context().on().wait(handle_, m->event);
+    at->ticket = m->ticket;
+  }
+  // For the holder, before anything of the next task is enqueued: marks the end of the one before
+  // where somebody else will ask for it, who would wait for the next task too otherwise.
+  void leave_mark(const node& next, const std::vector<issued_input>& inputs) {
+    if (awaited_ == 0) return;
+    const auto before = std::ranges::find_if(
+        inputs, [&](const auto& i) { return i.on == this && i.ticket == opened; });
+    // Some may be between their two edges, so those that were there when it was closed count too.
+    if (before != inputs.end() && awaited_ < 2 &&
+        fronta::detail::early_readers(*before->task, &next) == 0) {
+      return;
+    }
+    const std::lock_guard lock(marks_mutex_);
+    if (find_mark(opened) == nullptr) static_cast<void>(make_mark(opened));
   }
 
+  // For the holder: has the other stream go behind all that the lane has been given so far.
+  void go_before(stream_handle other) {
+    const std::lock_guard lock(marks_mutex_);
+    const auto* m = find_mark(opened);
+    if (m == nullptr) m = &make_mark(opened);
+    place_.context().on().wait(other, m->event);
+  }
   // What is enqueued from now on is the task's.
   void begin(std::uint64_t ticket) {
     if (crumbs_) crumbs_->begin(handle_, ticket);
-    if (trace::on()) current->trace_begin();
   }
-  void close() noexcept {
+  void close(node& n) noexcept {
     current->trace_end();
+    awaited_ = n.early_value ? fronta::detail::early_readers(n) : 0;
     try {
       if (crumbs_) crumbs_->end(handle_, current->ticket());
     } catch (const std::exception&) {
       // Only of a lost device; then the task has not ended.
     }
-    place_.done().notify(watched_, *current.release());
+    place_.done().notify(watched_, *std::exchange(current, nullptr));
     fronta::detail::yield_point();
     closed_.fetch_add(1, std::memory_order_release);
     place_.let_go(*this);
   }
 
  private:
-  // With mark_mutex_ held. A task is issued after its lane was closed, so the mark covers it.
-  void renew_mark() {
+  // An event behind the lane's first `ticket` tasks.
+  struct mark {
+    event_handle event = nullptr;
+    std::uint64_t ticket = 0;
+  };
+  // With marks_mutex_ held: the first that covers so many tasks, null when none does.
+  [[nodiscard]] const mark* find_mark(std::uint64_t ticket) const noexcept {
+    const mark* best = nullptr;
+    for (const auto& m : marks_) {
+      if (m.ticket >= ticket && (best == nullptr || m.ticket < best->ticket)) best = &m;
+    }
+    return best;
+  }
+  // With marks_mutex_ held and as many tasks enqueued, in place of the mark before all others.
+  const mark& make_mark(std::uint64_t ticket) {
     auto& d = place_.context().on();
     d.make_current();
-    if (mark_ == nullptr) mark_ = d.create_event(false);
-    const auto covered = closed_.load(std::memory_order_acquire);
-    d.record(handle_, mark_);
-    marked_ = covered;
+    auto& m = *std::ranges::min_element(marks_, {}, &mark::ticket);
+    if (m.event == nullptr) m.event = d.create_event(false);
+    d.record(handle_, m.event);
+    m.ticket = ticket;
+    return m;
   }
 
   place& place_;
@@ -314,19 +422,28 @@ class lane final : public detail::stream_order {
   std::optional<crumbs> crumbs_;
   lane_stream shown_;
   std::atomic<std::uint64_t> closed_{0};  // host parts that have enqueued all of their work
-  std::vector<issued_input> behind_;      // the holder's: what this lane has waited for
-  std::mutex mark_mutex_;
-  // Guarded by mark_mutex_: an event behind the lane's first `marked_` tasks.
-  event_handle mark_ = nullptr;
-  std::uint64_t marked_ = 0;
+  // The holder's: what this lane has waited for, and how many early readers (at most 2) its last
+  // task had when it was closed.
+  struct behind {
+    lane* of;
+    std::uint64_t ticket;
+  };
+  std::vector<behind> behind_;
+  int awaited_ = 0;
+  std::mutex marks_mutex_;
+  std::array<mark, 4> marks_;  // guarded by marks_mutex_
 };
 
-void lane_stream::begin(node& n, std::uint64_t ticket) {
-  auto memory =
-      std::make_unique<detail::task_memory>(of_device, n.name(), &of.of().done(), &of, ticket);
-  memory_ = memory.get();
+void lane_stream::begin(run& r) noexcept {
+  memory_ = &r;
   order_ = &of;
-  n.extra()->at_device_end = std::move(memory);
+}
+
+run::run(lane& on, node& task, std::uint64_t ticket)
+    : task_memory(on.of().shared_context(), &task, &on.of().done(), &on, ticket),
+      lane_(on),
+      ticket_(ticket) {
+  begin_use();
 }
 
 void run::trace_begin() {
@@ -336,7 +453,7 @@ void run::trace_begin() {
   opened_at_ = d.host_now();
   if (of.times() == nullptr) return;
   if (of.times()->grade() == trace::time_grade::profiled) {
-    mark_ = of.times()->open(task_.path, lane_.index());
+    mark_ = of.times()->open(task().path, lane_.index());
     d.mark_work(mark_);
   } else {
     auto* const words = static_cast<std::atomic<std::uint64_t>*>(
@@ -351,7 +468,7 @@ void run::trace_end() noexcept {
   if (!traced_) return;
   auto& d = lane_.of().context().on();
   const auto place = static_cast<std::uint32_t>(lane_.of().number());
-  trace::detail::emit(trace::event_kind::issue, task_.path,
+  trace::detail::emit(trace::event_kind::issue, task().path,
                       (std::uint64_t{place} << 32) | static_cast<std::uint32_t>(lane_.index()));
   if (mark_ != 0) d.mark_work(0);
   if (stamps_ == nullptr) return;
@@ -368,7 +485,7 @@ void run::trace_ended() noexcept {
   const auto not_before = std::max(opened_at_, lane_.last_not_ended_at);
   const auto not_ended_at = std::max(not_before, completion_entry::not_ended_at());
   if (ended_at() != 0) {
-    trace::detail::emit(trace::device_span{task_.path, of.number(), lane_.index(),
+    trace::detail::emit(trace::device_span{task().path, of.number(), lane_.index(),
                                            trace::device_work::task, trace::time_grade::observed,
                                            of.context().on().properties().simulated, not_before,
                                            ended_at(), not_ended_at, ended_at(), 0});
@@ -378,24 +495,21 @@ void run::trace_ended() noexcept {
   if (stamps_ == nullptr) return;
   const auto begin = stamps_[0].load(std::memory_order_relaxed);
   const auto end = stamps_[1].load(std::memory_order_relaxed);
-  if (begin != 0 && end != 0) of.times()->stamped(task_.path, lane_.index(), begin, end);
+  if (begin != 0 && end != 0) of.times()->stamped(task().path, lane_.index(), begin, end);
   of.context().give_pinned(stamps_, 2 * sizeof *stamps_);
 }
 
 void run::completed(completion_outcome outcome) noexcept {
-  auto& of = lane_.of();
   if (traced_ && outcome == completion_outcome::ended) trace_ended();
-  auto error = outcome == completion_outcome::fault ? of.fault(*this) : nullptr;
-  auto& task = task_;
-  of.end(*this);
+  auto error = outcome == completion_outcome::fault ? lane_.of().fault(*this) : nullptr;
+  on_device_.store(false, std::memory_order_relaxed);
   lane_.unfinished.fetch_sub(1, std::memory_order_relaxed);
-  delete this;
-  fronta::detail::end_device_run(task, std::move(error));
+  fronta::detail::end_device_run(task(), std::move(error));  // this goes with the task
 }
 
 place::place(std::shared_ptr<detail::device_context> on, completion& c, int streams, bool crumbs,
              trace::time_grade times)
-    : context_(std::move(on)), completion_(c) {
+    : context_(std::move(on)), completion_(c), departures_(context_->on(), c) {
   if (times != trace::time_grade::observed) {
     times_ = std::make_unique<detail::work_times>(context_->on(), times);
   }
@@ -485,14 +599,50 @@ std::size_t place::unfinished() const noexcept {
   return sum;
 }
 
-void place::begin(run& r) {
-  const std::lock_guard lock(mutex_);
-  in_flight_.push_back(&r);
+void run::send_to_host(fronta::detail::data_block& b) noexcept {
+  auto& to_host = lane_.of().to_host();
+  auto& context = lane_.of().context();
+  auto& d = context.on();
+  // Who has the mutex may be copying it to the host.
+  const std::unique_lock lock(b.mutex, std::try_to_lock);
+  if (!lock.owns_lock() || b.bytes() == 0 || b.is_on_host() || b.arriving != nullptr) return;
+  const auto at = std::ranges::find(b.copies, static_cast<const void*>(&context),
+                                    &fronta::detail::data_copy::memory);
+  if (at == b.copies.end()) return;
+  auto& here = static_cast<detail::array_copy&>(**at);
+  try {
+    reserve_sent();
+    auto* const memory = context.take_ahead(b.bytes());
+    if (memory == nullptr) return;
+    std::unique_ptr<sent_ahead> sending;
+    try {
+      sending = std::make_unique<sent_ahead>(lane_.of().shared_context(), memory, b.bytes());
+    } catch (...) {
+      context.give_ahead(memory, b.bytes());
+      throw;
+    }
+    d.make_current();
+    lane_.go_before(to_host.handle());
+    here.go_behind(d, to_host.handle());
+    d.copy(to_host.handle(), memory, here.numbers()->data(), b.bytes(), copy_kind::to_host);
+    sent(b, here.numbers());
+    arrival_.of = &task();
+    arrival_.what = sending.get();
+    b.arriving = std::move(sending);
+  } catch (const std::exception&) {
+    return;
+  }
+  fronta::detail::begin_late_input(task());
+  to_host.notify(arrival_);
 }
 
-void place::end(run& r) noexcept {
-  const std::lock_guard lock(mutex_);
-  std::erase(in_flight_, &r);
+template <class Visit>
+void place::visit_runs(Visit&& visit) const {
+  context_->visit_tasks([&](const detail::task_memory& m) {
+    // All tasks are runs; some are on other devices, and use memory of this one.
+    const auto& r = static_cast<const run&>(m);
+    if (&r.on().of() == this && r.is_on_device()) visit(r);
+  });
 }
 
 std::exception_ptr place::fault(const run& of) noexcept {
@@ -509,25 +659,26 @@ std::exception_ptr place::fault(const run& of) noexcept {
 void place::tell_suspects() {
   const auto& d = context_->on();
   const bool given_up = d.fault_code() == given_up_code;
-  std::vector<const run*> found;
-  bool told_apart = false;
-  for (const auto* r : in_flight_) {
-    const auto& words = r->on().words();
-    told_apart = words.has_value();
-    if (!told_apart) break;
-    if (words->begun() >= r->ticket() && words->ended() < r->ticket()) found.push_back(r);
-  }
-  if (found.empty()) {  // what has ended broke it, or there are no words
-    told_apart = false;
-    found.assign(in_flight_.begin(), in_flight_.end());
-  }
-  std::vector<std::string> suspects;
-  suspects.reserve(found.size());
+  struct known {
+    std::vector<const run*> runs;
+    std::vector<std::string> names;
+    void add(const run& r) {
+      runs.push_back(&r);
+      names.push_back(r.name());
+    }
+  };
+  known all;
+  known begun;
+  visit_runs([&](const run& r) {
+    all.add(r);
+    const auto& words = r.on().words();
+    if (words && words->begun() >= r.ticket() && words->ended() < r.ticket()) begun.add(r);
+  });
+  const bool told_apart =
+      !begun.runs.empty();  // else what has ended broke it, or there are no words
+  auto& [found, suspects] = told_apart ? begun : all;
   std::string names;
-  for (const auto* r : found) {
-    suspects.push_back(r->name());
-    names += (names.empty() ? "\"" : ", \"") + r->name() + '"';
-  }
+  for (const auto& name : suspects) names += (names.empty() ? "\"" : ", \"") + name + '"';
   const auto& where = context_->place();
   if (given_up) {
     for_others_ = std::make_exception_ptr(device_lost_error(
@@ -573,13 +724,9 @@ void place::look_for_hang(std::chrono::nanoseconds limit) {
       h = {begun > ended ? begun : 0, now};
     } else if (now - h.since >= limit) {
       std::string name = "a task";
-      {
-        const std::lock_guard lock(mutex_);
-        for (const auto* r : in_flight_) {
-          if (&r->on() == lanes_[i].get() && r->ticket() == begun)
-            name = "task \"" + r->name() + '"';
-        }
-      }
+      visit_runs([&](const run& r) {
+        if (&r.on() == lanes_[i].get() && r.ticket() == begun) name = "task \"" + r.name() + '"';
+      });
       keep_for_good(context_);  // with what the device may still write
       d.give_up(name + " has not ended within hang_timeout, so the device was given up");
       return;
@@ -645,9 +792,12 @@ class device_backend final : public backend, public fronta::detail::device_host 
                  const options& watched)
       : completion_(how), by_hand_(how.by_hand) {
     const bool crumbs = watched.breadcrumbs || !watched.hang_timeout.infinite();
+    const auto told = watched.on_pageable_copy
+                          ? std::make_shared<detail::pageable_copies>(watched.on_pageable_copy)
+                          : nullptr;
     for (std::size_t i = 0; i < devices.size(); ++i) {
       auto context = std::make_shared<detail::device_context>(std::move(devices[i]),
-                                                              "gpu:" + std::to_string(i));
+                                                              "gpu:" + std::to_string(i), told);
       places_.push_back(
           std::make_unique<place>(std::move(context), completion_, streams, crumbs, watched.times));
     }
@@ -707,36 +857,37 @@ class device_backend final : public backend, public fronta::detail::device_host 
       const auto inputs = issued_inputs(n);
       if (l == nullptr) l = p.take(n, inputs);
       if (l == nullptr) return nullptr;
-      for (const auto& input : inputs) l->go_behind(input);
       d.make_current();
-      l->current = std::make_unique<run>(*l, n, l->opened + 1);
-      l->shown().begin(n, l->opened + 1);
+      l->leave_mark(n, inputs);
+      for (const auto& input : inputs) l->go_behind(*input.on, input.ticket);
+      d.make_current();
+      auto made = std::make_unique<run>(*l, n, l->opened + 1);
       l->begin(l->opened + 1);
-      p.begin(*l->current);
+      if (trace::on()) made->trace_begin();
+      l->current = made.get();
+      l->shown().begin(*made);
+      x.at_device_end = std::move(made);
       l->unfinished.fetch_add(1, std::memory_order_seq_cst);
       x.lane = l;
       x.lane_ticket = ++l->opened;
       if (hangs_) hangs_->wake();
       return &l->shown();
     } catch (...) {
-      if (l != nullptr) {
-        l->current.reset();
-        p.let_go(*l);
-      }
+      if (l != nullptr) p.let_go(*l);
       throw;
     }
   }
-  bool close_stream(stream& s, node&) noexcept override {
+  bool close_stream(stream& s, node& n, fronta::detail::data_block* wanted) noexcept override {
     auto& shown = static_cast<lane_stream&>(s);
     auto& l = shown.of;
     const auto& of = l.of();
     const bool on_device_alone = !shown.gives_to_host();
+    if (wanted != nullptr) l.current->send_to_host(*wanted);
     shown.end();
-    l.close();
-    if (!on_device_alone || of.unfinished() > most_ahead) return false;
-    // Not only when tasks are ahead: memory goes back on a worker, after the device has ended.
-    const auto memory = of.context().on().memory();
-    return memory.free_bytes >= memory.total_bytes / 2;
+    l.close(n);
+    // Memory counts not only when tasks are ahead: it goes back on a worker, after the device has
+    // ended.
+    return on_device_alone && of.unfinished() <= most_ahead && of.context().has_room();
   }
 
  private:
@@ -752,7 +903,7 @@ class device_backend final : public backend, public fronta::detail::device_host 
           if (!input.readable_early()) return;
           const auto& x = *input.extra();
           static_cast<std::vector<issued_input>*>(context)->push_back(
-              {static_cast<lane*>(x.lane), x.lane_ticket});
+              {static_cast<lane*>(x.lane), x.lane_ticket, &input});
         },
         &found);
     return found;
@@ -778,9 +929,12 @@ class device_backend final : public backend, public fronta::detail::device_host 
   backend_host* host_ = nullptr;
 };
 
-std::unique_ptr<device_backend> make(std::vector<std::shared_ptr<device>> devices, int streams,
-                                     completion_options how, const options& watched,
-                                     const char* who) {
+}  // namespace
+
+std::unique_ptr<backend> detail::make_device_backend(std::vector<std::shared_ptr<device>> devices,
+                                                     int streams, completion_options how,
+                                                     const options& watched, const char* who,
+                                                     std::function<bool()>* poll) {
   if (streams < 1) {
     throw std::invalid_argument(std::string(who) + ": streams is " + std::to_string(streams) +
                                 "; give at least 1");
@@ -789,10 +943,10 @@ std::unique_ptr<device_backend> make(std::vector<std::shared_ptr<device>> device
     throw std::invalid_argument(std::string(who) +
                                 ": hang_timeout is below 1 ms; give more, or leave it out");
   }
-  return std::make_unique<device_backend>(std::move(devices), streams, how, watched);
+  auto made = std::make_unique<device_backend>(std::move(devices), streams, how, watched);
+  if (poll != nullptr) *poll = [b = made.get()] { return b->poll(); };
+  return made;
 }
-
-}  // namespace
 
 std::unique_ptr<backend> make_backend(cuda config) {
   const auto& found = cuda_probe();
@@ -804,7 +958,8 @@ std::unique_ptr<backend> make_backend(cuda config) {
   std::vector<std::shared_ptr<device>> devices;
   devices.reserve(config.devices.size());
   for (const int index : config.devices) devices.push_back(open_cuda_device(index));
-  return make(std::move(devices), config.streams, config.completion, config.options, "gpu::cuda");
+  return detail::make_device_backend(std::move(devices), config.streams, config.completion,
+                                     config.options, "gpu::cuda");
 }
 
 namespace detail {
@@ -816,15 +971,6 @@ std::vector<std::shared_ptr<device>> devices_of(const std::shared_ptr<simulation
   return devices;
 }
 
-std::unique_ptr<backend> make_driven_backend(std::vector<std::shared_ptr<device>> devices,
-                                             int streams, completion_options how,
-                                             const options& watched, const char* who,
-                                             std::function<bool()>& poll) {
-  auto made = make(std::move(devices), streams, how, watched, who);
-  poll = [b = made.get()] { return b->poll(); };
-  return made;
-}
-
 }  // namespace detail
 
 std::unique_ptr<backend> make_backend(const simulated& config) {
@@ -833,8 +979,9 @@ std::unique_ptr<backend> make_backend(const simulated& config) {
         "gpu::simulated: virtual time stands still unless somebody steps it; use "
         "gpu::virtual_devices, or give real or scaled time");
   }
-  return make(detail::devices_of(std::make_shared<simulation>(config)), config.streams,
-              config.completion, config.options, "gpu::simulated");
+  return detail::make_device_backend(detail::devices_of(std::make_shared<simulation>(config)),
+                                     config.streams, config.completion, config.options,
+                                     "gpu::simulated");
 }
 
 }  // namespace fronta::gpu

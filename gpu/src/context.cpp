@@ -5,6 +5,10 @@
 #include <fronta/gpu/errors.hpp>
 
 #include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <exception>
+#include <new>
 #include <system_error>
 
 namespace fronta::gpu::detail {
@@ -32,10 +36,12 @@ bool device_context::synchronize(stream_handle s) {
 void* device_context::allocate(stream_handle s, std::size_t bytes, task_memory& for_whom) {
   for (;;) {
     // NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores): read by wait_for_others below
-    const auto seen = frees_seen_.load(std::memory_order_acquire);
+    const auto seen = frees_seen_.load();
     std::size_t free = 0;
     try {
-      return device_->allocate(s, bytes);
+      auto* const p = device_->allocate(s, bytes);
+      allocated_since_.fetch_add(bytes, std::memory_order_relaxed);
+      return p;
     } catch (const device_bad_alloc& e) {
       free = e.free();
     }
@@ -47,41 +53,57 @@ void* device_context::allocate(stream_handle s, std::size_t bytes, task_memory& 
   }
 }
 
-std::mutex& device_context::memory_mutex() {
+std::mutex& device_context::waiting_mutex() {
   static std::mutex mutex;
   return mutex;
+}
+
+// Not any more when something has been freed, though it may not have the processor yet.
+bool device_context::waits(const task_memory& m) noexcept {
+  return m.waits_on_ != nullptr && m.waits_on_->frees_seen_.load() == m.waits_since_;
 }
 
 // True when something has been freed since `seen`.
 bool device_context::wait_for_others(task_memory& m, std::uint64_t seen) {
   if (!m.is_task()) return false;
-  const auto moved_on = [&] { return frees_seen_.load(std::memory_order_acquire) != seen; };
+  const auto moved_on = [&] { return frees_seen_.load() != seen; };
   auto* const worker = fronta::detail::this_worker;
+  struct waiting {
+    explicit waiting(std::atomic<std::size_t>& c) : count(c) { ++count; }
+    ~waiting() { --count; }
+    waiting(const waiting&) = delete;
+    waiting& operator=(const waiting&) = delete;
+    std::atomic<std::size_t>& count;
+  } const one(waiting_);
+  const auto goes_on = [&] {
+    const std::lock_guard lock(waiting_mutex());
+    m.waits_on_ = nullptr;
+    return moved_on();
+  };
   {
-    const std::lock_guard lock(memory_mutex());
+    const std::lock_guard lock(waiting_mutex());
     if (moved_on()) return true;
     // Somebody has to end: not this task, and none that waits itself. Of several it is the last one
     // to come here that fails, so the others go on.
-    if (std::ranges::none_of(tasks_,
-                             [&](const auto* t) { return t != &m && t->waits_on_ == nullptr; })) {
-      return false;
-    }
+    bool somebody = false;
+    visit_tasks([&](const task_memory& t) { somebody = somebody || (&t != &m && !waits(t)); });
+    if (!somebody) return false;
     m.waits_on_ = this;
+    m.waits_since_ = seen;
   }
   // A worker is needed to end the others.
   if (worker != nullptr) {
     try {
       worker->begin_block(true);
     } catch (const std::system_error&) {
-      const std::lock_guard lock(memory_mutex());
-      m.waits_on_ = nullptr;
-      return moved_on();
+      return goes_on();
     }
   }
   {
-    std::unique_lock lock(memory_mutex());
+    std::unique_lock lock(waiting_mutex());
     memory_freed_.wait(lock, moved_on);
   }
+  static_cast<void>(goes_on());
   if (worker != nullptr) worker->end_block();
   return true;
 }
@@ -89,14 +111,11 @@ bool device_context::wait_for_others(task_memory& m, std::uint64_t seen) {
 void device_context::refuse(std::size_t bytes, const task_memory& m) {
   std::vector<std::string> holders;
   std::string names;
-  {
-    const std::lock_guard lock(memory_mutex());
-    for (const auto* t : tasks_) {
-      if (t->bytes() == 0) continue;
-      holders.push_back('"' + t->name() + "\" (" + std::to_string(t->bytes()) + " bytes)");
-      names += (names.empty() ? "" : ", ") + holders.back();
-    }
-  }
+  visit_tasks([&](const task_memory& t) {
+    if (t.bytes() == 0) return;
+    holders.push_back('"' + t.name() + "\" (" + std::to_string(t.bytes()) + " bytes)");
+    names += (names.empty() ? "" : ", ") + holders.back();
+  });
   const auto status = device_->memory();
   throw device_bad_alloc(place_ + ": " + std::to_string(bytes) +
                              " bytes of device memory were asked for" +
@@ -110,31 +129,66 @@ void device_context::refuse(std::size_t bytes, const task_memory& m) {
 }
 
 void device_context::freed() noexcept {
-  bool any = false;
+  ++frees_seen_;
+  if (waiting_.load() == 0) return;
   {
-    const std::lock_guard lock(memory_mutex());
-    frees_seen_.fetch_add(1, std::memory_order_release);
-    // They are about to go on, and count as such before they have the processor.
-    for (auto* const t : tasks_) {
-      if (t->waits_on_ != this) continue;  // it may wait for another device's
-      t->waits_on_ = nullptr;
-      any = true;
-    }
+    const std::lock_guard lock(waiting_mutex());
   }
-  if (any) memory_freed_.notify_all();
+  memory_freed_.notify_all();
 }
 
-void device_context::begin(task_memory& m) {
-  const std::lock_guard lock(memory_mutex());
-  tasks_.push_back(&m);
+void device_context::begin(memory_user& u) noexcept {
+  const std::lock_guard lock(users_mutex_);
+  u.before = std::exchange(users_.before, &u);
+  u.after = &users_;
+  u.before->after = &u;
 }
 
-void device_context::end(const task_memory& m) noexcept {
+void device_context::end(memory_user& u) noexcept {
   {
-    const std::lock_guard lock(memory_mutex());
-    std::erase(tasks_, &m);
+    const std::lock_guard lock(users_mutex_);
+    u.before->after = u.after;
+    u.after->before = u.before;
   }
   freed();  // whoever waits finds one less to wait for
+}
+
+bool device_context::has_room() noexcept {
+  const auto total = device_->properties().memory_bytes;
+  if (allocated_since_.load(std::memory_order_relaxed) < total / 64) return true;
+  // Before the device is asked: what comes in between counts twice rather than never.
+  allocated_since_.store(0, std::memory_order_relaxed);
+  const auto now = device_->memory();
+  if (now.free_bytes >= now.total_bytes / 2) return true;
+  allocated_since_.store(total, std::memory_order_relaxed);  // to be asked again
+  return false;
+}
+
+void task_memory::copy_and_tell() noexcept {
+  for (const auto& t : telling_) {
+    auto& s = staged_[t.staged];
+    const auto begin = std::chrono::steady_clock::now();
+    std::memcpy(s.to, s.from, s.bytes);
+    s.copied = true;
+    pageable_copy c{.at = t.at,
+                    .kind = copy_kind::to_host,
+                    .bytes = s.bytes,
+                    .took = std::chrono::steady_clock::now() - begin};
+    try {
+      c.place = on_->place();
+      c.simulated = on_->on().properties().simulated;
+      try {
+        const current_device here(on_->on());
+        c.pinned = on_->downloads().direct_download(on_->fetches(), t.on_device, s.bytes);
+        c.took += *c.pinned;
+      } catch (const std::exception&) {
+        // Then no number is told.
+      }
+      on_->pageable()->tell(c);
+    } catch (const std::bad_alloc&) {
+      // Then nothing is.
+    }
+  }
 }
 
 event_handle device_context::take_event() {

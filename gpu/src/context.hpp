@@ -2,11 +2,13 @@
 #pragma once
 
 #include <fronta/detail/data_block.hpp>
+#include <fronta/detail/node.hpp>
 #include <fronta/gpu/device.hpp>
 #include <fronta/gpu/readback.hpp>
 #include <fronta/gpu/stream.hpp>
 
 #include "array_copy.hpp"
+#include "pageable_copies.hpp"
 #include "pinned_cells.hpp"
 #include "staging.hpp"
 
@@ -43,13 +45,23 @@ class current_device {
   void* before_;
 };
 
+/// A task in the list of a device whose memory it uses.
+struct memory_user {
+  task_memory* task = nullptr;
+  memory_user* before = this;
+  memory_user* after = this;
+};
+
 /// A device with the place's name. Shared by its backend and all memory on it, since buffers may
 /// outlive the executor.
 class device_context {
  public:
-  device_context(std::shared_ptr<device> d, std::string place)
+  /// `told`: null where nobody wants to know.
+  device_context(std::shared_ptr<device> d, std::string place,
+                 std::shared_ptr<pageable_copies> told = nullptr)
       : device_(std::move(d)),
         place_(std::move(place)),
+        pageable_(std::move(told)),
         frees_(*device_),
         fetches_(*device_),
         arrivals_(*device_),
@@ -74,6 +86,7 @@ class device_context {
   [[nodiscard]] staging& uploads() noexcept { return uploads_; }
   [[nodiscard]] staging& downloads() noexcept { return downloads_; }
   [[nodiscard]] array_list& arrays() noexcept { return arrays_; }
+  [[nodiscard]] pageable_copies* pageable() const noexcept { return pageable_.get(); }
   /// device_lost_error after a fault: "gpu:0: the device was lost (…) before " and `what`.
   void require_alive(const std::string& what) const;
 
@@ -85,8 +98,17 @@ class device_context {
   /// Memory was freed, or let go of: who waits for some looks again.
   void freed() noexcept;
   // The tasks that use memory of the device, and will let go of it.
-  void begin(task_memory& m);
-  void end(const task_memory& m) noexcept;
+  void begin(memory_user& u) noexcept;
+  void end(memory_user& u) noexcept;
+  /// Visits them in the order in which they began. None ends meanwhile.
+  template <class Visit>
+  void visit_tasks(Visit&& visit) const {
+    const std::lock_guard lock(users_mutex_);
+    for (const auto* u = users_.after; u != &users_; u = u->after) visit(*u->task);
+  }
+  /// Whether about half of the memory or more is free. Asks the device only where it may have
+  /// changed.
+  [[nodiscard]] bool has_room() noexcept;
   /// Blocks until the device has come to the stream's present end. False after a fault.
   bool synchronize(stream_handle s);
 
@@ -111,6 +133,25 @@ class device_context {
     }
     return device_->allocate_pinned(std::bit_ceil(bytes));
   }
+  /// The same for a copy to the host that nobody has asked for yet; null where those have all that
+  /// they may.
+  [[nodiscard]] void* take_ahead(std::size_t bytes) {
+    const auto size = std::bit_ceil(bytes);
+    if (ahead_bytes_.fetch_add(size, std::memory_order_relaxed) + size <= most_ahead_bytes) {
+      try {
+        return take_pinned(bytes);
+      } catch (...) {
+        ahead_bytes_.fetch_sub(size, std::memory_order_relaxed);
+        throw;
+      }
+    }
+    ahead_bytes_.fetch_sub(size, std::memory_order_relaxed);
+    return nullptr;
+  }
+  void give_ahead(void* p, std::size_t bytes) noexcept {
+    give_pinned(p, bytes);
+    ahead_bytes_.fetch_sub(std::bit_ceil(bytes), std::memory_order_relaxed);
+  }
   void give_pinned(void* p, std::size_t bytes) noexcept {
     if (bytes <= pinned_cells::cell_bytes) {
       cells_.give(p);
@@ -132,8 +173,10 @@ class device_context {
 
  private:
   static constexpr std::size_t most_kept_bytes = std::size_t{256} << 20;
+  static constexpr std::size_t most_ahead_bytes = std::size_t{64} << 20;
   std::shared_ptr<device> device_;
   std::string place_;
+  std::shared_ptr<pageable_copies> pageable_;
   struct own_stream {
     explicit own_stream(device& d) : of(d), handle(d.create_stream(0)) {}
     ~own_stream() { of.destroy_stream(handle); }
@@ -151,11 +194,22 @@ class device_context {
   pinned_cells cells_;
   [[nodiscard]] bool wait_for_others(task_memory& m, std::uint64_t seen);
   [[noreturn]] void refuse(std::size_t bytes, const task_memory& m);
-  // Of all devices, since a task may use memory of several.
-  static std::mutex& memory_mutex();
+  [[nodiscard]] static bool waits(const task_memory& m) noexcept;
+  // Of all devices, since a task may use memory of several: for those that wait.
+  static std::mutex& waiting_mutex();
   std::condition_variable memory_freed_;
-  std::atomic<std::uint64_t> frees_seen_{0};  // changes under the mutex
-  std::vector<task_memory*> tasks_;           // guarded by memory_mutex()
+  // Sequentially consistent, both: who frees either sees who waits or is seen.
+  std::atomic<std::uint64_t> frees_seen_{0};
+  std::atomic<std::size_t> waiting_{0};
+
+  mutable std::mutex users_mutex_;
+  memory_user users_;  // guarded by users_mutex_; a ring that begins and ends here
+
+  // What was allocated since the device was last asked for its free memory; at first, more than
+  // any has.
+  std::atomic<std::size_t> allocated_since_{std::size_t{1} << 62};
+
+  std::atomic<std::size_t> ahead_bytes_{0};  // sizes of what take_ahead gave
 
   std::mutex mutex_;
   // Guarded by mutex_.
@@ -166,24 +220,16 @@ class device_context {
 };
 
 /// What the work of one task uses: device memory, and pinned memory on the way to the host.
-class task_memory final : public fronta::detail::device_end {
+class task_memory : public fronta::detail::device_end {
  public:
-  /// `name`: the task's; empty where it is none, which never waits for memory.
-  explicit task_memory(std::shared_ptr<device_context> on, std::string name = {},
+  /// `task`: null where it is none, which never waits for memory.
+  explicit task_memory(std::shared_ptr<device_context> on, fronta::detail::node* task = nullptr,
                        const void* backend = nullptr, void* stream = nullptr,
                        std::uint64_t number = 0)
-      : on_(std::move(on)),
-        name_(std::move(name)),
-        backend_(backend),
-        stream_(stream),
-        number_(number) {
-    if (is_task()) on_->begin(*this);
+      : on_(std::move(on)), task_(task), backend_(backend), stream_(stream), number_(number) {
+    here_.task = this;
   }
-  ~task_memory() override {
-    release();
-    if (is_task()) on_->end(*this);
-    for (const auto& other : others_) other->end(*this);
-  }
+  ~task_memory() override { release(); }
   task_memory(const task_memory&) = delete;
   task_memory& operator=(const task_memory&) = delete;
 
@@ -194,9 +240,12 @@ class task_memory final : public fronta::detail::device_end {
     used_.push_back(b);
     if (&b->on() == on_.get()) {
       bytes_.fetch_add(b->bytes(), std::memory_order_relaxed);
-    } else if (is_task() && std::ranges::find(others_, b->shared_context()) == others_.end()) {
-      others_.push_back(b->shared_context());
-      b->context().begin(*this);
+    } else if (is_task() && std::ranges::none_of(others_, [&](const auto& o) {
+                 return o->on == b->shared_context();
+               })) {
+      others_.push_back(std::make_unique<elsewhere>(b->shared_context()));
+      others_.back()->user.task = this;
+      b->context().begin(others_.back()->user);
     }
   }
   /// An array that the work reads is not changed in place meanwhile: a handle of it is kept, unless
@@ -207,6 +256,17 @@ class task_memory final : public fronta::detail::device_end {
     kept_.push_back(&b);
     b.add_handle();
   }
+  /// An array that goes to the host when the work has ended, and so on this device until then.
+  /// Reserved before, it does not throw.
+  void reserve_sent() {
+    kept_.reserve(kept_.size() + 1);
+    reserve();
+  }
+  void sent(fronta::detail::data_block& b, const std::shared_ptr<block>& numbers) noexcept {
+    kept_.push_back(&b);
+    b.add_handle();
+    use(numbers);
+  }
   /// How many handles there are when somebody has the only one, besides this task.
   [[nodiscard]] std::size_t own_handles(const fronta::detail::data_block& b) const {
     return std::ranges::find(kept_, &b) != kept_.end() ? 2 : 1;
@@ -214,8 +274,8 @@ class task_memory final : public fronta::detail::device_end {
   void let_go(fronta::detail::data_block& b) noexcept {
     if (std::erase(kept_, &b) != 0) b.drop_handle();
   }
-  [[nodiscard]] bool is_task() const noexcept { return !name_.empty(); }
-  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] bool is_task() const noexcept { return task_ != nullptr; }
+  [[nodiscard]] std::string name() const { return task_->name(); }
   /// What it uses of its device; from any thread.
   [[nodiscard]] std::size_t bytes() const noexcept {
     return bytes_.load(std::memory_order_relaxed);
@@ -243,6 +303,10 @@ class task_memory final : public fronta::detail::device_end {
     staged_.push_back({on.take_pinned(bytes), to, bytes});
     return staged_.back().from;
   }
+  /// The last staged bytes, which come from there, are told of when they have been copied.
+  void tell(const void* on_device, const std::source_location& at) {
+    telling_.push_back({staged_.size() - 1, on_device, at});
+  }
   /// The bytes, in pinned memory until the work has ended.
   [[nodiscard]] const void* hold(const void* from, std::size_t bytes) {
     held_.reserve(held_.size() + 1);
@@ -254,12 +318,16 @@ class task_memory final : public fronta::detail::device_end {
   void keep(std::shared_ptr<arrival> cell) { arriving_.push_back({std::move(cell), false}); }
   void announce() noexcept { arriving_.back().copied = true; }
   void ended() noexcept override {
-    for (const auto& s : staged_) std::memcpy(s.to, s.from, s.bytes);
+    if (!telling_.empty()) copy_and_tell();
+    for (const auto& s : staged_) {
+      if (!s.copied) std::memcpy(s.to, s.from, s.bytes);
+    }
     for (const auto& a : arriving_) {
       if (a.copied) a.cell->there.store(true, std::memory_order_release);
     }
   }
   void release() noexcept override {
+    if (std::exchange(released_, true)) return;
     if (filling_ != nullptr) filling_->end();
     for (const auto& s : staged_) on_->give_pinned(s.from, s.bytes);
     for (const auto& h : held_) on_->give_pinned(h.at, h.bytes);
@@ -270,16 +338,34 @@ class task_memory final : public fronta::detail::device_end {
     bytes_.store(0, std::memory_order_relaxed);
     for (auto* const b : std::exchange(kept_, {})) b->drop_handle();
     on_->freed();
-    for (const auto& other : others_) other->freed();
+    for (const auto& other : others_) other->on->freed();
+  }
+
+ protected:
+  [[nodiscard]] fronta::detail::node& task() const noexcept { return *task_; }
+  // Of a task: between the two it is in the lists of the devices that it uses, where others look at
+  // it. So it is whole.
+  void begin_use() { on_->begin(here_); }
+  void end_use() noexcept {
+    on_->end(here_);
+    for (const auto& other : others_) other->on->end(other->user);
   }
 
  private:
   bool fills_host_ = false;
+  bool released_ = false;
   struct staged {
     void* from;
     void* to;
     std::size_t bytes;
+    bool copied = false;
   };
+  struct told {
+    std::size_t staged;
+    const void* on_device;
+    std::source_location at;
+  };
+  void copy_and_tell() noexcept;
   struct held {
     void* at;
     std::size_t bytes;
@@ -288,20 +374,30 @@ class task_memory final : public fronta::detail::device_end {
     std::shared_ptr<arrival> cell;
     bool copied;
   };
+  struct elsewhere {
+    explicit elsewhere(std::shared_ptr<device_context> c) : on(std::move(c)) {}
+    std::shared_ptr<device_context> on;
+    memory_user user;
+  };
   std::shared_ptr<device_context> on_;
-  std::string name_;
+  fronta::detail::node* task_;  // lives as long as this
+  memory_user here_;
   const void* backend_;  // where it runs, for who goes behind it
   void* stream_;
   std::uint64_t number_;
   std::vector<std::shared_ptr<block>> used_;
-  std::vector<std::shared_ptr<device_context>> others_;  // whose memory it uses too
+  std::vector<std::unique_ptr<elsewhere>> others_;  // whose memory it uses too
   std::vector<fronta::detail::data_block*> kept_;
   std::vector<held> held_;
   std::atomic<std::size_t> bytes_{0};
   std::vector<staged> staged_;
+  std::vector<told> telling_;
   std::shared_ptr<fronta::detail::data_fill> filling_;
   friend class device_context;
-  const device_context* waits_on_ = nullptr;  // for memory; guarded by the contexts' mutex
+  // For memory; guarded by the contexts' waiting_mutex(). It goes on when more has been freed
+  // there.
+  const device_context* waits_on_ = nullptr;
+  std::uint64_t waits_since_ = 0;
   std::vector<arriving> arriving_;
 };
 

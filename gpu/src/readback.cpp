@@ -32,7 +32,7 @@ void stream::hand_back(std::shared_ptr<detail::arrival> cell, void* to, const vo
                                 " elements; give one element, or copy them with to_host");
   }
   memory_->keep(std::move(cell));
-  copy_back(to, from, bytes);
+  copy_back(to, from, bytes, std::source_location::current());
   memory_->announce();
 }
 

@@ -135,8 +135,8 @@ class simulated_device final : public device {
                                                            : stream_state::busy;
   }
   [[nodiscard]] int fault_code() const noexcept override {
-    const std::lock_guard lock(machine_.mutex());
-    return parts_.fault_code;
+    // Acquire: whoever sees it may take away what the work used.
+    return parts_.fault_code.load(std::memory_order_acquire);
   }
   [[nodiscard]] std::string fault_text() const override {
     const std::lock_guard lock(machine_.mutex());
@@ -428,6 +428,8 @@ bool simulated_device::synchronize(event_handle e) noexcept {
 
 void* simulated_device::allocate(stream_handle s, std::size_t bytes) {
   (void)mine(s, "allocate");
+  // Before the lock: everybody waits for that.
+  auto memory = new_block(bytes <= parts_.memory ? bytes : 0);
   const std::lock_guard lock(machine_.mutex());
   require_alive("allocate");
   const std::size_t free = parts_.memory - parts_.used;
@@ -444,7 +446,6 @@ void* simulated_device::allocate(stream_handle s, std::size_t bytes) {
     fail(std::to_string(bytes) + " bytes were asked for and " + std::to_string(free) + " of " +
          std::to_string(parts_.memory) + " are free; deallocate some, or ask for less");
   }
-  auto memory = new_block(bytes);
   if (!memory) fail("the host, whose memory stands in for the device's, has none left");
   std::byte* const p = memory.get();
   machine_.device_blocks().emplace(p, block{std::move(memory), bytes, &parts_, false});

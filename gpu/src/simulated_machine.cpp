@@ -244,7 +244,11 @@ int machine::advance(stream& s, aftermath& after) noexcept {
       e.eligible.push_back(&s);
       if (e.parked) {
         e.parked = false;
-        e.changed.notify_one();
+        if (after.woken == nullptr) {
+          after.woken = &e;
+        } else {
+          e.changed.notify_one();
+        }
       }
       return done;
     }
@@ -334,7 +338,6 @@ void machine::lose(parts& d, const engine* by, aftermath& after) noexcept {
 /// sees it may take away what that work used. All that is queued is dropped; but memory is given
 /// back, and marks are passed because healthy devices may wait for them.
 void machine::show_fault(parts& d, aftermath& after) noexcept {
-  d.fault_code = d.fault_to_show;
   for (auto it = d.streams.begin(); it != d.streams.end();) {
     stream& s = *it++;
     for (auto& op : s.queue) {
@@ -349,6 +352,7 @@ void machine::show_fault(parts& d, aftermath& after) noexcept {
     after.dropped.splice(after.dropped.end(), s.queue);
     if (s.doomed) erase(s);
   }
+  d.fault_code.store(d.fault_to_show, std::memory_order_release);
   settled_.notify_all();
 }
 

@@ -171,25 +171,35 @@ struct parts {
   std::uint64_t kernels = 0;
   std::uint64_t words = 0;
   std::uint64_t allocations = 0;
-  bool broken = false;  // nothing more starts; but the fault does not show yet
-  int fault_code = 0;
-  int fault_to_show = 700;  // CUDA_ERROR_ILLEGAL_ADDRESS
+  bool broken = false;             // nothing more starts; but the fault does not show yet
+  std::atomic<int> fault_code{0};  // changes under the mutex; may be read without it
+  int fault_to_show = 700;         // CUDA_ERROR_ILLEGAL_ADDRESS
   std::string fault_text;
   work_recorder* recorder = nullptr;
   std::vector<std::pair<std::thread::id, std::uint64_t>> marks;  // of threads that have one
   void mark_thread(std::uint64_t mark) noexcept;
   [[nodiscard]] std::uint64_t thread_mark() const noexcept;
-  [[nodiscard]] bool lost() const noexcept { return fault_code != 0; }
+  [[nodiscard]] bool lost() const noexcept {
+    return fault_code.load(std::memory_order_acquire) != 0;
+  }
   engine& engine_for(engine_kind k) noexcept { return engines[static_cast<std::size_t>(k)]; }
 };
 
-/// What must be destroyed only after the mutex has been released: destructors of others, and frees
-/// that may be slow. Declare it before the lock.
+/// What must be done only after the mutex has been released: destructors of others, frees that may
+/// be slow, and waking threads that would want the mutex. Declare it before the lock.
 struct aftermath {
+  aftermath() = default;
+  ~aftermath() { clear(); }
+  aftermath(const aftermath&) = delete;
+  aftermath& operator=(const aftermath&) = delete;
   std::list<operation> dropped;
   blocks freed;
-  [[nodiscard]] bool empty() const noexcept { return dropped.empty() && freed.empty(); }
+  engine* woken = nullptr;
+  [[nodiscard]] bool empty() const noexcept {
+    return dropped.empty() && freed.empty() && woken == nullptr;
+  }
   void clear() noexcept {
+    if (woken != nullptr) std::exchange(woken, nullptr)->changed.notify_one();
     dropped.clear();
     freed.clear();
   }

@@ -4,6 +4,7 @@
 #include <fronta/gpu/errors.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -117,6 +118,54 @@ void staging::download(stream_handle s, void* to, const void* from, std::size_t 
     }
     throw;
   }
+}
+
+template <class Copy>
+std::chrono::nanoseconds staging::direct(stream_handle s, std::size_t bytes, Copy&& copy) {
+  constexpr int copies = 4;
+  if (direct_rate_.load(std::memory_order_relaxed) == 0) {
+    const auto size = std::min(chunk, bytes);
+    auto& through = acquire();
+    try {
+      prepare(through);
+      const auto enqueue = [&] {
+        copy(through.pinned, size);
+        through.enqueued = true;
+        device_.record(s, through.passed);
+      };
+      enqueue();  // what was enqueued before is over then
+      wait_for(through);
+      const auto begin = std::chrono::steady_clock::now();
+      for (int i = 0; i < copies; ++i) enqueue();
+      wait_for(through);
+      const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - begin;
+      direct_rate_.store(copies * static_cast<double>(size) /
+                             static_cast<double>(std::max<std::int64_t>(took.count(), 1)),
+                         std::memory_order_relaxed);
+    } catch (...) {
+      release(through);
+      throw;
+    }
+    release(through);
+  }
+  return std::chrono::nanoseconds(static_cast<std::int64_t>(
+      static_cast<double>(bytes) / direct_rate_.load(std::memory_order_relaxed)));
+}
+
+std::chrono::nanoseconds staging::direct_upload(stream_handle s, void* on_device, const void* same,
+                                                std::size_t bytes) {
+  bool filled = false;
+  return direct(s, bytes, [&](void* pinned, std::size_t size) {
+    if (!std::exchange(filled, true)) std::memcpy(pinned, same, size);
+    device_.copy(s, on_device, pinned, size, copy_kind::to_device);
+  });
+}
+
+std::chrono::nanoseconds staging::direct_download(stream_handle s, const void* on_device,
+                                                  std::size_t bytes) {
+  return direct(s, bytes, [&](void* pinned, std::size_t size) {
+    device_.copy(s, pinned, on_device, size, copy_kind::to_host);
+  });
 }
 
 }  // namespace fronta::gpu::detail

@@ -4,6 +4,8 @@
 #include <fronta/gpu/device.hpp>
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
@@ -28,6 +30,14 @@ class staging {
   /// Blocks until the bytes are there: behind what was enqueued on the stream before.
   void download(stream_handle s, void* to, const void* from, std::size_t bytes);
 
+  // What the device takes for so many bytes without the host's part: by a rate that the first call
+  // measures, with five copies of up to a chunk, which it waits for. To the device they write what
+  // is there: the same bytes, which the caller has copied before.
+  [[nodiscard]] std::chrono::nanoseconds direct_upload(stream_handle s, void* on_device,
+                                                       const void* same, std::size_t bytes);
+  [[nodiscard]] std::chrono::nanoseconds direct_download(stream_handle s, const void* on_device,
+                                                         std::size_t bytes);
+
  private:
   struct slot {
     void* pinned = nullptr;
@@ -40,6 +50,8 @@ class staging {
   void release(slot& s) noexcept;
   void prepare(slot& s);
   void wait_for(slot& s);
+  template <class Copy>
+  std::chrono::nanoseconds direct(stream_handle s, std::size_t bytes, Copy&& copy);
 
   device& device_;
   std::string place_;
@@ -47,6 +59,7 @@ class staging {
   std::condition_variable released_;
   std::size_t next_ = 0;  // guarded by mutex_
   std::array<slot, 4> slots_;
+  std::atomic<double> direct_rate_{0};  // bytes in a nanosecond; 0: not measured yet
 };
 
 }  // namespace fronta::gpu::detail

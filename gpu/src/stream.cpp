@@ -7,6 +7,8 @@
 #include "context.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <exception>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -165,8 +167,29 @@ void stream::go_behind(stream_handle s) {
   context_->give_event(e);
 }
 
+// Waits, so that what it took can be told.
+void stream::upload_measured(stream_handle s, detail::block& to, const void* from,
+                             const std::source_location& at) {
+  pageable_copy c{.at = at,
+                  .place = context_->place(),
+                  .simulated = simulated(),
+                  .kind = copy_kind::to_device,
+                  .bytes = to.bytes()};
+  if (!context_->synchronize(s)) context_->require_alive("memory was copied to it");
+  const auto begin = std::chrono::steady_clock::now();
+  upload(s, to, from);
+  if (!context_->synchronize(s)) context_->require_alive("memory was copied to it");
+  c.took = std::chrono::steady_clock::now() - begin;
+  try {
+    c.pinned = context_->uploads().direct_upload(s, to.data(), from, to.bytes());
+  } catch (const std::exception&) {
+    static_cast<void>(context_->synchronize(s));  // no number is told, but the copy stands
+  }
+  context_->pageable()->tell(c);
+}
+
 std::shared_ptr<detail::block> stream::uploaded(const void* from, std::size_t elements,
-                                                std::size_t each) {
+                                                std::size_t each, const std::source_location& at) {
   const auto bytes = checked_bytes(elements, each);
   if (bytes == 0) return nullptr;
   if (all_pinned(*device_, from, bytes)) {
@@ -176,7 +199,11 @@ std::shared_ptr<detail::block> stream::uploaded(const void* from, std::size_t el
   }
   auto* const through = bytes > small_upload ? context_->arrivals() : handle_;
   auto made = make_block_on(through, bytes);
-  upload(through, *made, from);
+  if (auto* const told = context_->pageable(); told != nullptr && told->first(at, bytes)) {
+    upload_measured(through, *made, from, at);
+  } else {
+    upload(through, *made, from);
+  }
   go_behind(through);
   return made;
 }
@@ -334,12 +361,18 @@ stream& detail::stream_for_view() {
   return *c->stream;
 }
 
-void stream::copy_back(void* to, const void* from, std::size_t bytes) {
+void stream::copy_back(void* to, const void* from, std::size_t bytes,
+                       const std::source_location& at) {
   if (bytes == 0) return;
-  const bool direct = all_pinned(*device_, to, bytes);
-  if (direct) memory_->fills_host();
-  device_->copy(handle_, direct ? to : memory_->stage(*context_, to, bytes), from, bytes,
-                copy_kind::to_host);
+  if (all_pinned(*device_, to, bytes)) {
+    memory_->fills_host();
+    device_->copy(handle_, to, from, bytes, copy_kind::to_host);
+    return;
+  }
+  device_->copy(handle_, memory_->stage(*context_, to, bytes), from, bytes, copy_kind::to_host);
+  if (auto* const told = context_->pageable(); told != nullptr && told->first(at, bytes)) {
+    memory_->tell(from, at);
+  }
 }
 
 }  // namespace fronta::gpu

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fronta/gpu/virtual_devices.hpp>
 
-#include "driven_backend.hpp"
+#include "device_backend.hpp"
 
 #include <cstddef>
 #include <functional>
@@ -96,9 +96,9 @@ std::unique_ptr<backend> make_backend(virtual_places config) {
     throw std::logic_error(
         "gpu::virtual_devices: they are places of one executor already; make others for another");
   }
-  auto inner = detail::make_driven_backend(detail::devices_of(s->all), s->config.streams,
+  auto inner = detail::make_device_backend(detail::devices_of(s->all), s->config.streams,
                                            s->config.completion, s->config.options,
-                                           "gpu::virtual_devices", s->poll);
+                                           "gpu::virtual_devices", &s->poll);
   return std::make_unique<places_backend>(std::move(inner), [s] { s->poll = nullptr; });
 }
 

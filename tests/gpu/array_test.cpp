@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <support/counting_device.hpp>
 #include <support/gate.hpp>
 #include <support/host_kernel.hpp>
 
@@ -33,6 +34,8 @@ using fronta::gpu::simulated;
 using fronta::gpu::stream;
 using fronta::gpu::time_model;
 using fronta::gpu::view;
+using fronta::test::counted;
+using fronta::test::counting_device;
 using fronta::test::gate;
 using fronta::test::host_kernel;
 using fronta::test::run_on;
@@ -98,6 +101,147 @@ TEST(DeviceArray, ACpuTaskTakesASpanOfIt) {
   const auto sum = ex.submit(
       [](std::span<const int> v) { return std::accumulate(v.begin(), v.end(), 0); }, made);
   EXPECT_EQ(sum.get(), 5'050);
+}
+
+// An array that the device fills once `go` is open; the host part is over when `wanted` is.
+array<int> filled_when(stream& s, std::size_t size, int value, gate& wanted, gate& go) {
+  wanted.wait();
+  auto out = s.make_array<int>(size);
+  s.launch(host_kernel([&go, value](view<int> to) {
+             go.wait();
+             std::fill(to.begin(), to.end(), value);
+           }),
+           {}, {}, s.write(out));
+  return out;
+}
+
+TEST(DeviceArray, IsOnItsWayToTheHostBeforeTheCpuTaskThatTakesItBegins) {
+  const auto device = std::make_shared<counting_device>(devices());
+  gate wanted;
+  gate go;
+  gate sent;
+  device->on_copy = [&](fronta::gpu::copy_kind) { sent.open(); };
+  executor ex{threads{.workers = 1}, counted{device}};
+  const auto made = ex.submit([&](stream& s) { return filled_when(s, 1'000, 7, wanted, go); });
+  std::atomic<bool> begun = false;
+  const auto sum = ex.submit(
+      [&](std::span<const int> v) {
+        begun = true;
+        return std::accumulate(v.begin(), v.end(), 0);
+      },
+      made);
+  wanted.open();
+  sent.wait();  // with the work before it still on the device
+  EXPECT_FALSE(begun);
+  EXPECT_EQ(ex.submit([] { return 1; }).get(), 1);  // the only worker is free
+  EXPECT_FALSE(begun);
+  go.open();
+  EXPECT_EQ(sum.get(), 7'000);
+  EXPECT_EQ(device->copies_to_host, 1);
+  EXPECT_TRUE(made.get().on_host());
+}
+
+TEST(DeviceArray, IsNotSentToTheHostWhereNobodyTakesItsNumbers) {
+  const auto device = std::make_shared<counting_device>(devices());
+  gate wanted;
+  gate go;
+  go.open();
+  executor ex{threads{.workers = 2}, counted{device}};
+  const auto made = ex.submit([&](stream& s) { return filled_when(s, 10, 7, wanted, go); });
+  const auto size = ex.submit([](const array<int>& a) { return a.size(); }, made);
+  const auto next =
+      ex.submit([](stream& s, view<const int>) { return s.make_array<int>(1); }, made);
+  const auto dropped = ex.submit([](std::span<const int>) {}, made);
+  EXPECT_TRUE(dropped.cancel());
+  wanted.open();
+  EXPECT_EQ(size.get(), 10U);
+  next.wait();
+  EXPECT_EQ(device->copies_to_host, 0);
+}
+
+TEST(DeviceArray, IsSentOnceForSeveralTasksAndForEachFormOfACallable) {
+  const auto device = std::make_shared<counting_device>(devices());
+  gate wanted;
+  gate go;
+  go.open();
+  executor ex{threads{.workers = 2}, counted{device}};
+  auto made = ex.submit([&](stream& s) { return filled_when(s, 10, 7, wanted, go); });
+  int (*const first)(std::span<const int>) = [](std::span<const int> v) { return v[0]; };
+  const auto one = ex.submit(first, made);
+  const auto two = ex.submit(
+      [calls = 0](int factor, const std::span<const int>& v) mutable {
+        return ++calls * factor * v[1];
+      },
+      2, std::move(made));
+  wanted.open();
+  EXPECT_EQ(one.get(), 7);
+  EXPECT_EQ(two.get(), 14);
+  EXPECT_EQ(device->copies_to_host, 1);
+}
+
+TEST(DeviceArray, IsSentAheadUpToALimitAndCopiedByTheFirstLookBeyond) {
+  constexpr std::size_t large = (std::size_t{24} << 20) / sizeof(int);
+  const auto device = std::make_shared<counting_device>(devices());
+  gate wanted;
+  gate go;
+  executor ex{threads{.workers = 2}, counted{device}};
+  std::vector<future<array<int>>> made;
+  std::vector<future<int>> looks;
+  for (int i = 0; i < 3; ++i) {
+    made.push_back(ex.submit([&, i](stream& s) { return filled_when(s, large, i, wanted, go); }));
+    looks.push_back(ex.submit([](std::span<const int> v) { return v.back(); }, made.back()));
+  }
+  gate all_enqueued;
+  const auto told = ex.submit(
+      [&](stream&, view<const int>, view<const int>, view<const int>) { all_enqueued.open(); },
+      made[0], made[1], made[2]);
+  wanted.open();
+  all_enqueued.wait();
+  EXPECT_EQ(device->copies_to_host, 2);
+  go.open();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(looks[static_cast<std::size_t>(i)].get(), i);
+  told.get();
+}
+
+TEST(DeviceArray, ChangingItDoesNotChangeWhatWasSentToTheHost) {
+  executor ex{threads{.workers = 2}, devices()};
+  for (int round = 0; round < 200; ++round) {
+    auto made = ex.submit([](stream& s) {
+      auto out = s.make_array<int>(1'000);
+      s.launch(host_kernel([](view<int> to) { std::fill(to.begin(), to.end(), 1); }), {}, {},
+               s.write(out));
+      return out;
+    });
+    const auto before = ex.submit(
+        [](std::span<const int> v) { return std::accumulate(v.begin(), v.end(), 0); }, made);
+    const auto changed = ex.submit(
+        [](stream& s, array<int>&& a) {
+          s.launch(host_kernel([](view<int> to) {
+                     for (int& x : to) ++x;
+                   }),
+                   {}, {}, s.write(a));
+          return std::move(a);
+        },
+        std::move(made));
+    const auto after = ex.submit(
+        [](std::span<const int> v) { return std::accumulate(v.begin(), v.end(), 0); }, changed);
+    ASSERT_EQ(before.get(), 1'000);
+    ASSERT_EQ(after.get(), 2'000);
+  }
+}
+
+TEST(DeviceArray, WhatWasSentFailsWithItsDevice) {
+  auto config = devices();
+  config.faults.break_at_kernel = 1;
+  executor ex{threads{.workers = 2}, config};
+  gate wanted;
+  gate go;
+  go.open();
+  const auto made = ex.submit([&](stream& s) { return filled_when(s, 10, 7, wanted, go); });
+  const auto look = ex.submit([](std::span<const int> v) { return v[0]; }, made);
+  wanted.open();
+  EXPECT_THROW(made.get(), fronta::device_fault);
+  EXPECT_THROW(look.get(), fronta::device_fault);
 }
 
 TEST(DeviceArray, LargeOnesGoInManyPieces) {

@@ -11,6 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <support/counting_device.hpp>
 #include <support/gate.hpp>
 #include <support/host_kernel.hpp>
 #include <support/manual_clock.hpp>
@@ -43,6 +44,8 @@ using fronta::gpu::simulated;
 using fronta::gpu::stream;
 using fronta::gpu::time_model;
 using fronta::gpu::view;
+using fronta::test::counted;
+using fronta::test::counting_device;
 using fronta::test::gate;
 using fronta::test::host_kernel;
 using fronta::test::run_on;
@@ -106,6 +109,88 @@ TEST(DeviceEdges, AChainIsEnqueuedAheadOfItsWork) {
   EXPECT_FALSE(first.done());
   go.open();
   EXPECT_EQ(fetched(ex, last), links);
+  told.get();
+}
+
+TEST(DeviceEdges, AChainCallsNoEventsThoughItsFuturesAreKept) {
+  const auto device = std::make_shared<counting_device>(devices());
+  executor ex{threads{.workers = 2}, counted{device}};
+  gate go;
+  gate all_enqueued;
+  std::vector links{ex.submit([&](stream& s) { return made_of(s, 0, [&] { go.wait(); }); })};
+  for (int i = 0; i < 20; ++i) links.push_back(ex.submit(plus_one, links.back()));
+  const auto told =
+      ex.submit([&](stream&, const buffer<int>&) { all_enqueued.open(); }, links.back());
+  all_enqueued.wait();
+  EXPECT_EQ(device->records, 0);
+  EXPECT_EQ(device->waits, 0);
+  go.open();
+  told.get();
+}
+
+TEST(DeviceEdges, AReaderOnAnotherStreamWaitsForItsInputAndNotForWhatCameNext) {
+  const auto device = std::make_shared<counting_device>(devices());
+  executor ex{threads{.workers = 3}, counted{device}};
+  gate registered;
+  gate next_enqueued;
+  gate reader_enqueued;
+  gate go_first;
+  gate go;
+  const auto first = ex.submit([&](stream& s) {
+    registered.wait();
+    return made_of(s, 7, [&] { go_first.wait(); });
+  });
+  const auto next = ex.submit(
+      [&](stream& s, const buffer<int>& b) {
+        run_on(s, [&] { go.wait(); });
+        static_cast<void>(s.read(b));
+        next_enqueued.open();
+      },
+      first);
+  const auto later = ex.submit([&] { next_enqueued.wait(); });
+  int seen = 0;
+  const auto reader = ex.submit(
+      [&](stream& s, const buffer<int>& b) {
+        s.to_host(std::span(&seen, 1), b);
+        reader_enqueued.open();
+      },
+      first, later);
+  registered.open();
+  reader_enqueued.wait();
+  go_first.open();
+  // It needs the copy engine alone; behind `next` it would not come to that.
+  EXPECT_EQ(reader.wait_for(10s), fronta::future_status::ready);
+  go.open();
+  next.get();
+  reader.get();
+  EXPECT_EQ(seen, 7);
+  EXPECT_EQ(device->records, 1);
+  EXPECT_EQ(device->waits, 1);
+}
+
+TEST(DeviceEdges, EachStreamWaitsForAnotherOncePerInput) {
+  const auto device = std::make_shared<counting_device>(devices());
+  executor ex{threads{.workers = 2}, counted{device}};
+  gate go;
+  gate enqueued;
+  const auto left = ex.submit([&](stream& s) { return made_of(s, 1, [&] { go.wait(); }); });
+  const auto right = ex.submit([&](stream& s) { return made_of(s, 2, [&] { go.wait(); }); });
+  const auto add = [](stream& s, const buffer<int>& a, const buffer<int>& b) {
+    auto out = s.allocate<int>(1);
+    s.launch(host_kernel(
+                 [](view<const int> x, view<const int> y, view<int> to) { to[0] = x[0] + y[0]; }),
+             {}, {}, s.read(a), s.read(b), s.write(out));
+    return out;
+  };
+  auto sum = ex.submit(add, left, right);
+  for (int i = 0; i < 10; ++i) sum = ex.submit(add, std::move(sum), right);
+  const auto told = ex.submit([&](stream&, const buffer<int>&) { enqueued.open(); }, sum);
+  enqueued.wait();
+  EXPECT_FALSE(left.done());
+  EXPECT_LE(device->records, 2);
+  EXPECT_EQ(device->waits, 1);
+  go.open();
+  EXPECT_EQ(fetched(ex, sum), 23);
   told.get();
 }
 

@@ -10,6 +10,7 @@
 
 #include <gmock/gmock.h>
 
+#include <support/counting_device.hpp>
 #include <support/gate.hpp>
 #include <support/host_kernel.hpp>
 #include <support/trace_recorder.hpp>
@@ -18,6 +19,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -247,6 +249,17 @@ TEST(WorkTimes, NothingIsToldOfATaskWhoseDeviceBroke) {
     EXPECT_ANY_THROW(ex.submit([](stream& s) { run_on(s, [] {}); }).get());
   }
   EXPECT_THAT(trace.spans(), IsEmpty());
+}
+
+TEST(WorkTimes, NothingIsStampedUnlessSomebodyTraces) {
+  const auto device = std::make_shared<fronta::test::counting_device>(skewed(time_grade::stamped));
+  executor ex{threads{.workers = 1},
+              fronta::test::counted{.device = device, .options = {.times = time_grade::stamped}}};
+  ex.submit([](stream& s) { run_on(s, [] {}); }).wait();
+  EXPECT_EQ(device->stamps, 0);
+  const trace_recorder trace;
+  ex.submit([](stream& s) { run_on(s, [] {}); }).wait();
+  EXPECT_EQ(device->stamps, 2);
 }
 
 TEST(WorkTimes, TracingMayBeginAndEndWhileTasksAreOnTheDevice) {

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -469,6 +470,46 @@ struct call_with<F, types<Ps...>, types<Qs...>, Rest...>
 template <class F, bool View, class... Args>
 using signature =
     call_with<std::decay_t<F>, types<>, typename argument_for_t<Args, View>::passed...>;
+
+// The parameters of a callable with one signature, as types<…>; of others none are known.
+template <class R, class... Ps>
+types<Ps...> parameter_list(R (*)(Ps...));
+template <class R, class C, class... Ps>
+types<Ps...> parameter_list(R (C::*)(Ps...));
+template <class R, class C, class... Ps>
+types<Ps...> parameter_list(R (C::*)(Ps...) const);
+template <class F>
+constexpr auto parameters_of() {
+  if constexpr (requires { parameter_list(&F::operator()); }) {
+    return decltype(parameter_list(&F::operator()))();
+  } else if constexpr (std::is_pointer_v<F> && requires(F f) { parameter_list(f); }) {
+    return decltype(parameter_list(std::declval<F>()))();
+  } else {
+    return types<>();
+  }
+}
+
+template <class P>
+inline constexpr bool is_const_span = false;
+template <class T, std::size_t N>
+inline constexpr bool is_const_span<std::span<const T, N>> = true;
+template <std::size_t I, class... Ps>
+constexpr bool takes_span(types<Ps...>) {
+  if constexpr (I < sizeof...(Ps)) {
+    return is_const_span<std::remove_cvref_t<std::tuple_element_t<I, std::tuple<Ps...>>>>;
+  } else {
+    return false;
+  }
+}
+template <class... Ps>
+constexpr std::size_t count_of(types<Ps...>) {
+  return sizeof...(Ps);
+}
+// Whether what is passed are the numbers of one future's array.
+template <class Passed>
+inline constexpr bool passes_array = false;
+template <class A>
+inline constexpr bool passes_array<types<A>> = is_array<std::remove_cvref_t<A>>;
 
 // What gpu::task makes of a callable: a GPU task, whatever else it could be called with.
 template <class F>

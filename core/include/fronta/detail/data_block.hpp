@@ -25,6 +25,17 @@ class data_copy {
   virtual void fetch(void* to, std::size_t bytes) = 0;
 };
 
+// The numbers of a block on their way to the host, in memory of who brings them.
+class data_arrival {
+ public:
+  virtual ~data_arrival() = default;
+  data_arrival() = default;
+  data_arrival(const data_arrival&) = delete;
+  data_arrival& operator=(const data_arrival&) = delete;
+  // Where they are; null as long as they have not come.
+  [[nodiscard]] virtual const void* numbers() const noexcept = 0;
+};
+
 // The task whose work is filling a block, as those see it who have the block before it has ended.
 class data_fill {
  public:
@@ -91,6 +102,8 @@ class data_block {
   std::mutex mutex;
   std::vector<std::unique_ptr<data_copy>> copies;  // guarded by mutex; at most one per memory
   std::shared_ptr<const data_fill> filling;        // guarded by mutex; null where nobody fills it
+  // Guarded by mutex; null where they were not sent. Stays while the host's numbers may be there.
+  std::unique_ptr<data_arrival> arriving;
   // With the mutex held: the first copy that is not lost, else the first; null when there is none.
   [[nodiscard]] data_copy* any_copy() const noexcept;
   // With the mutex held and by the sole owner, who is about to change the numbers elsewhere.
@@ -110,6 +123,10 @@ class data_block {
 
  private:
   const void* fetch_to_host();
+  // With the mutex held: what has been sent, if it is here and of use.
+  [[nodiscard]] const void* arrived() const noexcept {
+    return arriving != nullptr && !being_filled() ? arriving->numbers() : nullptr;
+  }
 
   const std::size_t bytes_;
   std::atomic<std::size_t> handles_{1};

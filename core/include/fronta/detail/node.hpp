@@ -20,6 +20,7 @@
 // The shared state of a task or promise: outcome, reference counts, who waits for it.
 namespace fronta::detail {
 
+class data_block;
 class node;
 class task_host;
 class host_gate;
@@ -110,6 +111,13 @@ class node {
   [[nodiscard]] bool add_edge(edge& e) noexcept;
   // True when the edge was still linked; else it has fired or is about to.
   bool remove_edge(edge& e) noexcept;
+  // Visits the edges that are linked, the newest first, until one is enough. With the node locked.
+  template <class Enough>
+  void visit_edges(Enough&& enough) noexcept {
+    const auto state = lock();
+    for (const edge* e = edges_; e != nullptr && !enough(*e);) e = e->next;
+    unlock(state);
+  }
 
   // Blocks the calling thread, whatever it is, until done or `until`. True when done.
   bool block_until_done(deadline until) noexcept;
@@ -149,6 +157,8 @@ class node {
   virtual void clear_outcome() noexcept = 0;
   [[nodiscard]] virtual std::exception_ptr stored_error() const noexcept = 0;
   [[nodiscard]] virtual std::size_t value_bytes() const noexcept { return 0; }
+  // Of a task whose value is an array, once it has given that; null for all other types.
+  [[nodiscard]] virtual data_block* array_value() noexcept { return nullptr; }
   virtual void destroy() noexcept = 0;  // the node and its memory
 
   // The outcome's exception; null for a value. Only when done.

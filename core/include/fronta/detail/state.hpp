@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <fronta/array.hpp>
 #include <fronta/detail/node.hpp>
 
 #include <cstdint>
@@ -99,6 +100,10 @@ class state : public node {
       if (current() == phase::value && holds_ == holds::value) return size_in_bytes(value_);
     }
     return 0;
+  }
+  [[nodiscard]] data_block* array_value() noexcept final {
+    if constexpr (is_array<T>) return array_access::block(value_);
+    return nullptr;
   }
   // Only when the phase is `value`, or while readable_early().
   [[nodiscard]] stored& value() noexcept { return value_; }

@@ -168,6 +168,24 @@ class task_node final : public state<typename body<F, Arguments...>::result> {
     }
   }
 
+  // Whether the callable takes the array of the I-th argument as numbers on the host, as far as its
+  // type says.
+  template <std::size_t I>
+  static constexpr bool looks_on_host() {
+    using argument = std::tuple_element_t<I, std::tuple<Arguments...>>;
+    if constexpr (!body_type::on_gpu && argument::sources == 1 &&
+                  passes_array<typename argument::passed>) {
+      constexpr auto at = []<std::size_t... Before>(std::index_sequence<Before...>) {
+        return (
+            std::size_t{0} + ... +
+            count_of(typename std::tuple_element_t<Before, std::tuple<Arguments...>>::passed()));
+      }(std::make_index_sequence<I>());
+      return takes_span<at>(parameters_of<F>());
+    } else {
+      return false;
+    }
+  }
+
   // One reader for the future to be handed out, one keeper for the queue entry.
   template <class... Init>
   static task_node* make(std::uint32_t readers, Init&&... init) {
@@ -195,12 +213,13 @@ class task_node final : public state<typename body<F, Arguments...>::result> {
         this->add_keepers(count - edge_store<known>::embedded);  // the embedded ones' exist
         input_registration inputs(*this, count);
         auto* e = &store_.edges[0];
-        std::apply(
-            [&](const Arguments&... a) {
-              (a.each([&](node& source) { inputs.add(*e++, source, reads_early<Arguments>()); }),
-               ...);
-            },
-            body_.arguments);
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+          (std::get<I>(body_.arguments).each([&](node& source) {
+            e->looks_on_host = looks_on_host<I>();
+            inputs.add(*e++, source, reads_early<Arguments>());
+          }),
+           ...);
+        }(std::index_sequence_for<Arguments...>());
         inputs.end();
         return;
       }

@@ -92,7 +92,8 @@ class device_host {
   virtual gpu::stream* open_stream(node& n) = 0;
   // The host part is over. Calls `end_device_run` once what it enqueued has ended, from any thread,
   // also before this returns. False: the device is too far behind for more that would go behind.
-  virtual bool close_stream(gpu::stream& s, node& n) noexcept = 0;
+  // `wanted`: an array that CPU tasks will look at when this one is done; null where there is none.
+  virtual bool close_stream(gpu::stream& s, node& n, data_block* wanted) noexcept = 0;
 
  protected:
   ~device_host() = default;
@@ -162,6 +163,10 @@ void execute(node& n);
 // The device has ended a task's work: with `error` the task failed there, whatever its host part
 // gave. From any thread, once.
 void end_device_run(node& n, std::exception_ptr error) noexcept;
+// One thing more that a GPU task waits for before it ends; begun while its own work has not ended,
+// and over from any thread.
+void begin_late_input(node& n) noexcept;
+void end_late_input(node& n) noexcept;
 // A task for which `open_stream` had no stream is to ask again. From any thread, once.
 void host_part_may_begin(node& n) noexcept;
 // On a worker that was handed a node with `device_ended`: begins the host part that had to wait for
@@ -185,7 +190,12 @@ void abort(node& n, std::exception_ptr error);
 // The edge of a future argument; lies in the dependent's memory.
 struct dependency : edge {
   node* dependent = nullptr;
+  bool looks_on_host = false;  // a CPU task that takes the numbers of an array
 };
+
+// How many GPU tasks other than `but` stand, or will stand, behind that one on its device; counts
+// no further than to 2.
+int early_readers(node& source, const node* but = nullptr) noexcept;
 
 // Flags and counts in node::blockers(): unfinished inputs below, then failed ones.
 inline constexpr std::uint64_t input_count_mask = 0xFFFF'FFFF;

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <fronta/gpu/pageable_copy.hpp>
 #include <fronta/time.hpp>
 #include <fronta/trace.hpp>
+
+#include <functional>
 
 namespace fronta::gpu {
 
@@ -22,6 +25,12 @@ struct options {
   /// device keeps no records (see `fronta doctor`), the backend's making throws
   /// std::invalid_argument.
   trace::time_grade times = trace::time_grade::observed;
+  /// Told of copies between a device and pageable memory that are 4 MiB or more, once per call of
+  /// `stream::to_device` or `to_host` in the source, with what it cost; `print_pageable_copy`
+  /// writes it to stderr. Such a copy is waited for and measured, and once for each device and
+  /// direction so are 20 MiB from or to pinned memory: by the host part or, to the host, the end of
+  /// its task. From any worker, also several at once; must not throw. Empty: nothing is measured.
+  std::function<void(const pageable_copy&)> on_pageable_copy = {};
 };
 
 }  // namespace fronta::gpu

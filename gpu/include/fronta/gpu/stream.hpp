@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <source_location>
 #include <span>
 #include <string>
 #include <tuple>
@@ -171,17 +172,19 @@ class stream {
   /// A copy on this device. Of pageable memory the bytes are taken before it returns; pinned memory
   /// (`device::allocate_pinned`) is read by the device itself and must live until the task is done.
   template <class T, std::size_t N>
-  [[nodiscard]] auto to_device(std::span<T, N> from) {
-    return buffer<std::remove_const_t<T>>(uploaded(from.data(), from.size(), sizeof(T)));
+  [[nodiscard]] auto to_device(std::span<T, N> from,
+                               std::source_location at = std::source_location::current()) {
+    return buffer<std::remove_const_t<T>>(uploaded(from.data(), from.size(), sizeof(T), at));
   }
   /// Copies back; the numbers are there when the task is done, and nothing waits for them before.
   /// So `to` must live until then; with a `.timeout` until the device has ended the task all the
   /// same.
   template <class T, std::size_t N, class U>
-  void to_host(std::span<T, N> to, const buffer<U>& from) {
+  void to_host(std::span<T, N> to, const buffer<U>& from,
+               std::source_location at = std::source_location::current()) {
     static_assert(std::is_same_v<T, U>, "to_host: the element types differ");
     if (to.size() != from.size()) detail::throw_sizes("to_host", to.size(), from.size());
-    copy_back(to.data(), data_of(from), to.size_bytes());
+    copy_back(to.data(), data_of(from), to.size_bytes(), at);
   }
   /// The memory, to be read; to be written by the task that allocated it. `launch_error` for memory
   /// of another device.
@@ -282,9 +285,12 @@ class stream {
   [[nodiscard]] std::shared_ptr<detail::block> make_block_on(stream_handle s, std::size_t bytes);
   void upload(stream_handle s, detail::block& to, const void* from);
   [[nodiscard]] std::shared_ptr<detail::block> uploaded(const void* from, std::size_t elements,
-                                                        std::size_t each);
+                                                        std::size_t each,
+                                                        const std::source_location& at);
+  void upload_measured(stream_handle s, detail::block& to, const void* from,
+                       const std::source_location& at);
   void go_behind(stream_handle s);
-  void copy_back(void* to, const void* from, std::size_t bytes);
+  void copy_back(void* to, const void* from, std::size_t bytes, const std::source_location& at);
   [[nodiscard]] fronta::detail::data_block* new_array(std::size_t elements, std::size_t each);
   [[nodiscard]] void* bring_to_write(fronta::detail::data_block*& b);
   [[nodiscard]] detail::array_copy* find_here(const fronta::detail::data_block& b) const;
