@@ -555,7 +555,7 @@ bool try_run_inline(worker& w, node& n) {
   // queue twice: no stale entry of it may be left there.
   if (n.host == nullptr || n.host != w.host || !w.may_nest() || in_host_part()) return false;
   if (n.routed) {
-    if (n.extra()->on_gpu || !n.inputs_done() ||
+    if (n.extra()->may_use_device || !n.inputs_done() ||
         n.host->claim_routed(n, w.place, true) != task_host::claim_result::claimed) {
       return false;
     }

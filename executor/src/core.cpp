@@ -2,6 +2,7 @@
 #include "core.hpp"
 
 #include <fronta/detail/deadlock.hpp>
+#include <fronta/detail/task_data.hpp>
 #include <fronta/errors.hpp>
 #include <fronta/trace.hpp>
 
@@ -150,9 +151,21 @@ void executor_core::prepare_cold(node& n, const task_options* given, body_traits
   const auto tags = o.needs.entries().size() - (o.needs.find("cpu") != nullptr ? 1 : 0);
   n.weakly_known = !o.key.empty();
   x.on_gpu = traits.on_gpu;
+  x.two_bodies = traits.both;
+  if (traits.both) {
+    x.on_gpu = router_.on_device_alone(n);
+    x.chooses = !x.on_gpu && o.select.value_or(select_by::tags) != select_by::tags &&
+                device_backends_ != 0 && o.place_on.empty();
+  } else if (given != nullptr && (given->select.value_or(select_by::tags) != select_by::tags ||
+                                  given->fallback.value_or(fallback::none) != fallback::none)) {
+    refuse(
+        "is to choose between bodies, by .select or .fallback, and has one alone; submit "
+        "variants(cpu_fn, gpu_fn), the second of which takes a gpu::stream&");
+  }
+  x.may_use_device = x.on_gpu || x.chooses;
   // What may run again may also give another value.
-  if (o.retries.value_or(0) > 0) n.early_value = false;
-  n.routed = x.on_gpu || pool_ == nullptr || tags != 0 || x.cpu_units != amount::scale ||
+  if (o.retries.value_or(0) > 0 || !x.may_use_device) n.early_value = false;
+  n.routed = x.may_use_device || pool_ == nullptr || tags != 0 || x.cpu_units != amount::scale ||
              !o.place_on.empty();
   if (n.routed) router_.check(n);
   if (o.timeout && !o.timeout->infinite()) {
@@ -357,6 +370,38 @@ void executor_core::note_inputs(node& n) {
     if (known.bound != input->made_at) known.also_bound = input->made_at;
   }
   router_.note_inputs(n, std::move(known));
+  if (n.extra()->chooses) router_.note_data(n, data_of(n));
+}
+
+// Where its data is now. An array that somebody is copying at this moment counts as being
+// everywhere: its lock is held for as long as that takes.
+input_data executor_core::data_of(node& n) {
+  struct collector final : data_visitor {
+    std::vector<data_block*> blocks;  // with a handle each
+    std::size_t bytes_of_others = 0;
+    ~collector() {
+      for (auto* b : blocks) b->drop_handle();
+    }
+    void numbers(data_block& b) override {
+      if (std::ranges::find(blocks, &b) != blocks.end()) return;
+      blocks.push_back(&b);
+      b.add_handle();
+    }
+    void bytes(std::size_t count) override { bytes_of_others += count; }
+  } found;
+  n.visit_pending_data(found);
+  input_data data;
+  data.other_bytes = found.bytes_of_others;
+  for (auto* b : found.blocks) {
+    input_data::numbers a{b->bytes(), b->is_on_host(), {}};
+    const std::unique_lock lock(b->mutex, std::try_to_lock);
+    if (!lock.owns_lock()) continue;
+    for (const auto& c : b->copies) {
+      if (!c->lost()) a.memories.push_back(c->memory());
+    }
+    data.arrays.push_back(std::move(a));
+  }
+  return data;
 }
 
 void executor_core::launch(const std::vector<router::target>& targets) noexcept {
@@ -534,7 +579,8 @@ void executor_core::report(std::exception_ptr error, const char* context) noexce
 edge_level executor_core::needed_level(node& n, const node& source, bool reads_early) noexcept {
   if (source.host != this && !source.done()) n.watched = true;
   // Streams wait for each other within one backend; with several, a task may go to either.
-  if (reads_early && source.early_value && source.host == this && device_backends_ == 1) {
+  if (reads_early && n.extra()->on_gpu && !n.extra()->chooses && source.early_value &&
+      source.host == this && device_backends_ == 1) {
     return edge_level::issued;
   }
   if (!orders_edges_ || source.host != this || !n.routed) return edge_level::done;

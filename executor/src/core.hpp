@@ -110,6 +110,7 @@ class executor_core final : public task_host {
   bool requeue(node& n) noexcept;
   bool make_pending(node& n) noexcept;
   void note_inputs(node& n);
+  static input_data data_of(node& n);
 
   executor_control& control_;
   const executor_options options_;

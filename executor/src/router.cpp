@@ -143,6 +143,19 @@ std::string router::place_of(const node& n, std::int32_t default_place) const {
 
 // ---- Which places could do it.
 
+bool router::place::lost() const noexcept {
+  return devices && owner != nullptr && owner->devices()->lost(local);
+}
+
+const router::place* router::device_of(candidate c) const noexcept {
+  const auto* const p = c.device >= 0 ? &places_[static_cast<std::size_t>(c.device)] : nullptr;
+  return p != nullptr && p->devices ? p : nullptr;
+}
+
+bool router::on_device(const node& n, candidate c) const noexcept {
+  return n.extra()->chooses ? device_of(c) != nullptr : n.extra()->on_gpu;
+}
+
 // Calls `use(place, tag, units)` for each tag of the task, from the device's place before the
 // host's before the executor's (-1). False when a tag is nowhere, or the device gives none.
 template <class Self, class Use>
@@ -169,26 +182,59 @@ bool router::split(Self& self, const node& n, candidate c, Use&& use) {
     const auto units = n.extra()->cpu_units;
     if (host.pool ? cpu->total < units : !use(c.host, *cpu, units)) return false;
   }
-  return device == nullptr || device_used || n.extra()->on_gpu;
+  return device == nullptr || device_used || self.on_device(n, c);
 }
 
 template <class Each>
 void router::candidates(const node& n, Each&& each) const {
   const auto& only = options_of(n).place_on;
-  const bool on_gpu = n.extra()->on_gpu;
-  const auto bound = n.extra()->bound_to;
+  const auto& x = *n.extra();
+  const auto bound = x.bound_to;
+  const bool on_gpu = x.on_gpu || x.chooses;
+  const bool plain = x.chooses ? bound < 0 : !x.on_gpu;
   const auto count = static_cast<std::int32_t>(places_.size());
   for (std::int32_t h = 0; h < count; ++h) {
     const auto& host = places_[static_cast<std::size_t>(h)];
-    if (!host.hosts || host.owner == nullptr || (on_gpu && !host.pool)) continue;
-    if (!on_gpu && (only.empty() || only == host.name)) each(candidate{h, -1});
+    if (!host.hosts || host.owner == nullptr || (!plain && !host.pool)) continue;
+    if (plain && (only.empty() || only == host.name)) each(candidate{h, -1});
     for (std::int32_t d = 0; d < count; ++d) {
       const auto& device = places_[static_cast<std::size_t>(d)];
-      if (device.hosts || device.owner == nullptr || (on_gpu && !device.devices)) continue;
+      if (device.hosts || device.owner == nullptr) continue;
+      if (device.devices && on_gpu) {
+        if (!host.pool) continue;
+      } else if (!plain || (device.devices && x.two_bodies)) {
+        continue;  // a plain task may hold a device; one that has a body for it would run that
+      }
       if (bound >= 0 && d != bound) continue;
       if (only.empty() || only == host.name || only == device.name) each(candidate{h, d});
     }
   }
+}
+
+// Devices that are lost are for tasks that can go nowhere else, and fail there.
+bool router::avoids(const node& n, candidate c) const {
+  const auto* const device = device_of(c);
+  if (device == nullptr || !device->lost()) return false;
+  bool elsewhere = false;
+  candidates(n, [&](candidate other) {
+    const auto* const p = device_of(other);
+    elsewhere = elsewhere || ((p == nullptr || !p->lost()) && feasible(n, other));
+  });
+  return elsewhere;
+}
+
+bool router::on_device_alone(node& n) const {
+  const std::lock_guard lock(mutex_);
+  auto& x = *n.extra();
+  if (options_of(n).needs.find("gpu") != nullptr) return true;
+  const auto possible = [&](bool on_gpu) {
+    bool any = false;
+    x.on_gpu = on_gpu;
+    candidates(n, [&](candidate c) { any = any || feasible(n, c); });
+    x.on_gpu = false;
+    return any;
+  };
+  return !possible(false) && possible(true);
 }
 
 bool router::feasible(const node& n, candidate c) const {
@@ -318,7 +364,7 @@ void router::check(const node& n) const {
   if (possible) return;
   if (elastic_) return;  // it may appear
   const std::string task = "submit: task \"" + n.name() + "\" ";
-  if (n.extra()->on_gpu &&
+  if (n.extra()->on_gpu && !n.extra()->chooses &&
       std::ranges::none_of(places_, [](const place& p) { return p.devices && p.owner; })) {
     throw unsatisfiable_error(task +
                                   "takes a gpu::stream, and no place of this executor has streams; "
@@ -376,6 +422,20 @@ void router::check(const node& n) const {
 
 // ---- Choosing.
 
+std::size_t router::missing_bytes(const node& n, candidate c) const {
+  const auto* const device = device_of(c);
+  const auto& data = n.extra()->data;
+  const void* const memory =
+      device != nullptr ? device->owner->devices()->memory(device->local) : nullptr;
+  std::size_t bytes = device != nullptr ? data.other_bytes : 0;
+  for (const auto& a : data.arrays) {
+    const bool there =
+        device != nullptr ? std::ranges::find(a.memories, memory) != a.memories.end() : a.on_host;
+    if (!there) bytes += a.bytes;
+  }
+  return bytes;
+}
+
 double router::score(const node& n, candidate c) const {
   const auto& host = places_[static_cast<std::size_t>(c.host)];
   const auto* device = c.device >= 0 ? &places_[static_cast<std::size_t>(c.device)] : nullptr;
@@ -385,9 +445,21 @@ double router::score(const node& n, candidate c) const {
   const double shares =
       cpu != nullptr ? std::max(1.0, amount::from_units(cpu->total).value()) : 1.0;
   const auto& prefer = options_of(n).prefer;
+  const bool chooses = n.extra()->chooses;
   if (!prefer.empty() &&
-      ((prefer == host.name && load <= shares) || (device != nullptr && prefer == device->name))) {
+      ((prefer == host.name && load <= shares && !(chooses && on_device(n, c))) ||
+       (device != nullptr && prefer == device->name))) {
     result += 1e15;
+  }
+  if (chooses) {
+    // What would have to be copied, and the work that is in the way of either body.
+    result -= static_cast<double>(missing_bytes(n, c));
+    if (on_device(n, c)) {
+      result -= bytes_for_a_gpu_turn * static_cast<double>(device->owner->load_at(device->local));
+    } else if (load > shares) {
+      result -= bytes_for_a_turn * (load - shares) / shares;
+    }
+    return result - 1e-3 * load;
   }
   // Where most input bytes lie, unless tasks queue up there; then the emptier device; then the
   // shorter queue.
@@ -415,7 +487,7 @@ std::optional<router::choice> router::choose(node& n, std::int32_t host) const {
   std::optional<candidate> best;
   double best_score = 0;
   candidates(n, [&](candidate c) {
-    if ((host >= 0 && c.host != host) || !available(n, c, lenders)) return;
+    if ((host >= 0 && c.host != host) || !available(n, c, lenders) || avoids(n, c)) return;
     const auto s = score(n, c);
     if (!best || s > best_score) {
       best = c;
@@ -436,6 +508,7 @@ void router::reserve(node& n, const choice& chosen) {
   auto& held = n.extra()->held;
   held.host_place = c.host;
   held.device_place = c.device;
+  n.extra()->on_gpu = on_device(n, c);
   // Where the value will lie.
   n.made_at = static_cast<std::int16_t>(n.extra()->on_gpu ? c.device : c.host);
   held.taken.clear();
@@ -503,7 +576,9 @@ bool router::ended_meanwhile(node& n) {
 std::string router::signature(const node& n) {
   const auto& o = options_of(n);
   auto alike = o.needs.to_string() + '\n' + o.place_on;
-  if (const auto bound = n.extra()->bound_to; bound >= 0) alike += '\n' + std::to_string(bound);
+  const auto& x = *n.extra();
+  if (x.two_bodies) alike += x.chooses ? "\neither" : (x.on_gpu ? "\ndevice" : "\nhost");
+  if (const auto bound = x.bound_to; bound >= 0) alike += '\n' + std::to_string(bound);
   return alike;
 }
 
@@ -572,7 +647,7 @@ void router::note_inputs(node& n, input_places inputs) {
            places_[static_cast<std::size_t>(at)].devices &&
            places_[static_cast<std::size_t>(at)].owner != nullptr;
   };
-  if (!x.on_gpu || !is_device(inputs.bound)) return;
+  if (!(x.on_gpu || x.chooses) || !is_device(inputs.bound)) return;
   const auto& only = options_of(n).place_on;
   // Who names a device may only want to hand things on there.
   if (std::ranges::any_of(places_, [&](const place& p) { return p.devices && p.name == only; })) {
@@ -597,6 +672,11 @@ void router::note_inputs(node& n, input_places inputs) {
                                 ", where there will never be " + options_of(n).needs.to_string() +
                                 "; ask for less, or copy the input through the host",
                             places_[static_cast<std::size_t>(inputs.bound)].name, amount(1), {});
+}
+
+void router::note_data(node& n, input_data data) {
+  const std::lock_guard lock(mutex_);
+  n.extra()->data = std::move(data);
 }
 
 std::optional<router::target> router::route(node& n) {

@@ -62,6 +62,8 @@ class router {
 
   /// Throws unsatisfiable_error when no place can ever run it.
   void check(const node& n) const;
+  /// Of a new task with two bodies: whether its tags and `place_on` leave a device alone for it.
+  [[nodiscard]] bool on_device_alone(node& n) const;
   /// Whether tasks that need one cpu share alone may bypass the router: one hosting pool.
   [[nodiscard]] std::optional<target> only_pool() const;
 
@@ -76,6 +78,8 @@ class router {
   };
   /// Throws unsatisfiable_error when no one device will do for all inputs.
   void note_inputs(node& n, input_places inputs);
+  /// Where its data is, of a task that chooses its body.
+  void note_data(node& n, input_data data);
   /// A ready task: where to launch it now, or nothing when it waits (its keeper went along).
   std::optional<target> route(node& n);
   /// A pool's worker picked it: reserves and claims.
@@ -120,6 +124,7 @@ class router {
     bool hosts = false;
     bool devices = false;  // GPU tasks go there
     bool pool = false;     // reserves at start; its "cpu" is the pool's own business
+    [[nodiscard]] bool lost() const noexcept;
   };
   struct candidate {
     std::int32_t host = -1;
@@ -145,6 +150,11 @@ class router {
   static bool split(Self& self, const node& n, candidate c, Use&& use);
   template <class Each>
   void candidates(const node& n, Each&& each) const;
+  [[nodiscard]] const place* device_of(candidate c) const noexcept;
+  // Whether it would run its body for a device there.
+  [[nodiscard]] bool on_device(const node& n, candidate c) const noexcept;
+  [[nodiscard]] bool avoids(const node& n, candidate c) const;
+  [[nodiscard]] std::size_t missing_bytes(const node& n, candidate c) const;
   [[nodiscard]] bool feasible(const node& n, candidate c) const;
   [[nodiscard]] bool available(const node& n, candidate c, std::span<node* const> lenders) const;
   [[nodiscard]] bool yields(const node& n, candidate c) const;

@@ -577,7 +577,27 @@ class device_backend final : public backend, public fronta::detail::device_host 
   [[nodiscard]] fronta::detail::device_host* devices() noexcept override { return this; }
   [[nodiscard]] std::size_t load_at(std::size_t at) const noexcept override {
     const auto& p = *places_[at];
-    return p.context().on().fault_code() != 0 ? lost : p.unfinished();
+    return lost(at) ? unwanted : p.unfinished();
+  }
+
+  [[nodiscard]] bool lost(std::size_t at) const noexcept override {
+    return places_[at]->context().on().fault_code() != 0;
+  }
+  [[nodiscard]] const void* memory(std::size_t at) const noexcept override {
+    return &places_[at]->context();
+  }
+  [[nodiscard]] bool failed_for_device(const std::exception_ptr& error) const noexcept override {
+    try {
+      std::rethrow_exception(error);
+    } catch (const device_fault&) {
+      return true;
+    } catch (const device_lost_error&) {
+      return true;
+    } catch (const device_bad_alloc&) {
+      return true;
+    } catch (...) {
+      return false;
+    }
   }
 
   void put(std::size_t at, fronta::detail::data_block& numbers) override {
@@ -652,7 +672,7 @@ class device_backend final : public backend, public fronta::detail::device_host 
   // How many tasks a device may have enqueued before others wait for the end of their inputs; they
   // also do when half of its memory is taken.
   static constexpr std::size_t most_ahead = 128;
-  static constexpr std::size_t lost = std::size_t{1} << 50;  // nobody wants to go there
+  static constexpr std::size_t unwanted = std::size_t{1} << 50;  // of a lost device
 
   completion completion_;
   std::vector<std::unique_ptr<place>> places_;

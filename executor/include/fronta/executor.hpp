@@ -79,7 +79,8 @@ inline constexpr bool is_options = std::is_same_v<std::remove_cvref_t<T>, Option
 template <class F, class... Args>
 struct task_for {
   static constexpr auto form = form_of<F, Args...>();
-  static constexpr bool view = form == call_form::viewing || form == call_form::viewing_on_stream;
+  static constexpr bool view = form == call_form::viewing || form == call_form::viewing_on_stream ||
+                               form == call_form::viewing_both;
   using node_type = task_node<std::decay_t<F>, argument_for_t<Args, view>...>;
   using result = typename node_type::result;
 };
@@ -285,9 +286,9 @@ void executor_ref::prepare(detail::admission& admitted,
   using body = typename detail::task_for<F, Args...>::node_type::body_type;
   admitted.set_up(n);
   if (options != nullptr || admitted.control().always_cold.load(std::memory_order_relaxed) ||
-      detail::this_annotation != nullptr || body::on_gpu) [[unlikely]] {
+      detail::this_annotation != nullptr || !body::plain) [[unlikely]] {
     constexpr detail::body_traits traits{body::can_repeat, body::can_repeat && body::can_keep,
-                                         body::on_gpu};
+                                         body::on_gpu, body::both, body::bound_input};
     detail::prepare_cold(n, admitted.control(), options, traits);
     const auto& merged = n.extra()->options;
     if (merged.retries.value_or(0) > 0) n.repeatable();

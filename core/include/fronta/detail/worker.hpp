@@ -4,6 +4,7 @@
 #include <fronta/detail/node.hpp>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <span>
@@ -93,6 +94,13 @@ class device_host {
   // The host part is over. Calls `end_device_run` once what it enqueued has ended, from any thread,
   // also before this returns. False: the device is too far behind for more that would go behind.
   virtual bool close_stream(gpu::stream& s, node& n) noexcept = 0;
+
+  // Of a place, by the backend's own number. Lost: nothing will run there any more.
+  [[nodiscard]] virtual bool lost(std::size_t place) const noexcept = 0;
+  // Names its memory, see data_copy.
+  [[nodiscard]] virtual const void* memory(std::size_t place) const noexcept = 0;
+  // Whether a run failed for want of its device, which broke, was given up or had no memory left.
+  [[nodiscard]] virtual bool failed_for_device(const std::exception_ptr& error) const noexcept = 0;
 
  protected:
   ~device_host() = default;
