@@ -55,6 +55,36 @@ void pause_over(node& n) {
   if (n.blockers().fetch_sub(1, std::memory_order_acq_rel) == 1) n.host->make_ready(n, false);
 }
 
+// The arrays that a task reads, with a handle of each.
+struct data_collector final : data_visitor {
+  std::vector<data_block*> blocks;
+  std::size_t bytes_of_others = 0;
+  data_collector() = default;
+  data_collector(const data_collector&) = delete;
+  data_collector& operator=(const data_collector&) = delete;
+  ~data_collector() {
+    for (auto* b : blocks) b->drop_handle();
+  }
+  void numbers(data_block& b) override {
+    if (std::ranges::find(blocks, &b) != blocks.end()) return;
+    blocks.push_back(&b);
+    b.add_handle();
+  }
+  void bytes(std::size_t count) override { bytes_of_others += count; }
+};
+
+// Whether an array that it reads went with a device.
+bool data_is_lost(node& n) {
+  data_collector found;
+  n.visit_data(found);
+  return std::ranges::any_of(found.blocks, [](data_block* b) {
+    if (b->is_on_host()) return false;
+    const std::lock_guard lock(b->mutex);
+    return !b->is_on_host() && !b->copies.empty() &&
+           std::ranges::all_of(b->copies, [](const auto& c) { return c->lost(); });
+  });
+}
+
 struct kept_node {
   node& n;
   explicit kept_node(node& kept) noexcept : n(kept) { n.add_keeper(); }
@@ -163,8 +193,21 @@ void executor_core::prepare_cold(node& n, const task_options* given, body_traits
         "variants(cpu_fn, gpu_fn), the second of which takes a gpu::stream&");
   }
   x.may_use_device = x.on_gpu || x.chooses;
+  x.falls_back =
+      traits.both && x.may_use_device && o.fallback.value_or(fallback::none) == fallback::cpu;
+  if (x.falls_back && !traits.can_repeat) {
+    refuse(
+        "is to fall back to its CPU body, but its callable or an argument cannot be used twice "
+        "(move-only, or a future given as an rvalue); pass copyable arguments and futures as "
+        "lvalues");
+  }
+  if (x.falls_back && traits.bound_input) {
+    refuse(
+        "is to fall back to its CPU body, but an argument is of use on one device alone (a "
+        "gpu::buffer); pass arrays");
+  }
   // What may run again may also give another value.
-  if (o.retries.value_or(0) > 0 || !x.may_use_device) n.early_value = false;
+  if (o.retries.value_or(0) > 0 || x.falls_back || !x.may_use_device) n.early_value = false;
   n.routed = x.may_use_device || pool_ == nullptr || tags != 0 || x.cpu_units != amount::scale ||
              !o.place_on.empty();
   if (n.routed) router_.check(n);
@@ -280,6 +323,11 @@ void executor_core::make_ready(node& n, bool next) noexcept {
   std::optional<router::target> to;
   bool bound = false;
   try {
+    // An input that is on its way there will fail; the run waits for it to say so.
+    if (x->falls_back && x->on_gpu && !x->chooses &&
+        x->late_inputs.load(std::memory_order_relaxed) <= 1 && router_.all_lost(n)) {
+      router_.fall_back(n);
+    }
     note_inputs(n);
     bound = x->bound_to >= 0;
     to = router_.route(n);
@@ -376,19 +424,7 @@ void executor_core::note_inputs(node& n) {
 // Where its data is now. An array that somebody is copying at this moment counts as being
 // everywhere: its lock is held for as long as that takes.
 input_data executor_core::data_of(node& n) {
-  struct collector final : data_visitor {
-    std::vector<data_block*> blocks;  // with a handle each
-    std::size_t bytes_of_others = 0;
-    ~collector() {
-      for (auto* b : blocks) b->drop_handle();
-    }
-    void numbers(data_block& b) override {
-      if (std::ranges::find(blocks, &b) != blocks.end()) return;
-      blocks.push_back(&b);
-      b.add_handle();
-    }
-    void bytes(std::size_t count) override { bytes_of_others += count; }
-  } found;
+  data_collector found;
   n.visit_pending_data(found);
   input_data data;
   data.other_bytes = found.bytes_of_others;
@@ -508,6 +544,26 @@ bool executor_core::retry(node& n) noexcept {
   if (cancelling_.load(std::memory_order_seq_cst)) cancel(n, cancelled_by_shutdown);
   return true;
 }
+
+bool executor_core::fall_back(node& n) noexcept {
+  if (n.done() || cancelling_.load(std::memory_order_relaxed) || n.stop_requested()) return false;
+  const kept_node keep(n);
+  try {
+    if (!device_of(n).failed_for_device(n.stored_error()) || data_is_lost(n)) return false;
+    router_.fall_back(n);
+  } catch (...) {
+    report(std::current_exception(), "fallback: no memory to run the CPU body, so the task failed");
+    return false;
+  }
+  return requeue(n);
+}
+
+void executor_core::ran(node& n, std::chrono::nanoseconds took) noexcept {
+  static_cast<void>(n);
+  static_cast<void>(took);
+}
+
+void executor_core::fetched(const void*, std::size_t, std::chrono::nanoseconds) noexcept {}
 
 // Between two runs. From here on others may cancel it, so the caller needs a keeper of its own.
 // False when it was aborted: then the run is its last.

@@ -63,6 +63,13 @@ class executor_core final : public task_host {
   bool retry(node& n) noexcept override;
   // Blocks the calling thread for that long by the executor's clock, or until one is stopped.
   void pause(time_limit limit, const std::stop_token& a, const std::stop_token& b);
+  bool fall_back(node& n) noexcept override;
+  void ran(node& n, std::chrono::nanoseconds took) noexcept override;
+  void fetched(const void* memory, std::size_t bytes,
+               std::chrono::nanoseconds took) noexcept override;
+  [[nodiscard]] std::chrono::steady_clock::time_point now() const noexcept override {
+    return timers_.now();
+  }
   bool run_again(node& n) noexcept override;
   device_host& device_of(node& n) override;
   void device_ended(node& n) noexcept override;

@@ -175,6 +175,7 @@ bool router::split(Self& self, const node& n, candidate c, Use&& use) {
       from = -1;
       t = find(self.executor_wide_, e.tag);
     }
+    if (t == nullptr && n.extra()->fell_back && self.of_devices_alone(e.tag)) continue;
     if (t == nullptr || !use(from, *t, units)) return false;
   }
   // A pool counts its cpu shares itself, when a worker picks the task.
@@ -187,8 +188,13 @@ bool router::split(Self& self, const node& n, candidate c, Use&& use) {
 
 template <class Each>
 void router::candidates(const node& n, Each&& each) const {
-  const auto& only = options_of(n).place_on;
+  static const std::string anywhere;
   const auto& x = *n.extra();
+  const auto& named = options_of(n).place_on;
+  const bool was_device = x.fell_back && std::ranges::any_of(places_, [&](const place& p) {
+                            return p.devices && p.name == named;
+                          });
+  const auto& only = was_device ? anywhere : named;
   const auto bound = x.bound_to;
   const bool on_gpu = x.on_gpu || x.chooses;
   const bool plain = x.chooses ? bound < 0 : !x.on_gpu;
@@ -221,6 +227,21 @@ bool router::avoids(const node& n, candidate c) const {
     elsewhere = elsewhere || ((p == nullptr || !p->lost()) && feasible(n, other));
   });
   return elsewhere;
+}
+
+bool router::of_devices_alone(const std::string& name) const {
+  return std::ranges::any_of(
+      places_, [&](const place& p) { return p.devices && find(p.tags, name) != nullptr; });
+}
+
+bool router::all_lost(const node& n) const {
+  const std::lock_guard lock(mutex_);
+  bool any = false;
+  candidates(n, [&](candidate c) {
+    const auto* const p = device_of(c);
+    any = any || ((p == nullptr || !p->lost()) && feasible(n, c));
+  });
+  return !any;
 }
 
 bool router::on_device_alone(node& n) const {
@@ -672,6 +693,16 @@ void router::note_inputs(node& n, input_places inputs) {
                                 ", where there will never be " + options_of(n).needs.to_string() +
                                 "; ask for less, or copy the input through the host",
                             places_[static_cast<std::size_t>(inputs.bound)].name, amount(1), {});
+}
+
+void router::fall_back(node& n) {
+  const std::lock_guard lock(mutex_);
+  auto& x = *n.extra();
+  trace::detail::emit(trace::event_kind::fall_back, n.path,
+                      static_cast<std::uint64_t>(x.held.device_place));
+  x.on_gpu = x.chooses = false;
+  x.fell_back = true;
+  x.bound_to = -1;
 }
 
 void router::note_data(node& n, input_data data) {

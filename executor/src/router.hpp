@@ -78,6 +78,11 @@ class router {
   };
   /// Throws unsatisfiable_error when no one device will do for all inputs.
   void note_inputs(node& n, input_places inputs);
+  /// Has its CPU body run next, wherever that may: tags that devices alone offer, and a device
+  /// named by `place_on`, count no more.
+  void fall_back(node& n);
+  /// Whether every device that it could go to is lost.
+  [[nodiscard]] bool all_lost(const node& n) const;
   /// Where its data is, of a task that chooses its body.
   void note_data(node& n, input_data data);
   /// A ready task: where to launch it now, or nothing when it waits (its keeper went along).
@@ -150,6 +155,7 @@ class router {
   static bool split(Self& self, const node& n, candidate c, Use&& use);
   template <class Each>
   void candidates(const node& n, Each&& each) const;
+  [[nodiscard]] bool of_devices_alone(const std::string& name) const;
   [[nodiscard]] const place* device_of(candidate c) const noexcept;
   // Whether it would run its body for a device there.
   [[nodiscard]] bool on_device(const node& n, candidate c) const noexcept;

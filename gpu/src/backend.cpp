@@ -46,7 +46,9 @@ struct issued_input {
 class run final : public completion_entry {
  public:
   run(lane& on, node& task, std::uint64_t ticket)
-      : lane_(on), task_(task), name_(task.name()), ticket_(ticket) {}
+      : lane_(on), task_(task), name_(task.name()), ticket_(ticket) {
+    if (task.extra()->timed) began_ = task.host->now();
+  }
   void completed(completion_outcome outcome) noexcept override;
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] const lane& on() const noexcept { return lane_; }
@@ -57,6 +59,7 @@ class run final : public completion_entry {
   node& task_;  // kept by its own entry's keeper
   std::string name_;
   std::uint64_t ticket_;
+  std::optional<std::chrono::steady_clock::time_point> began_;  // of a timed task
 };
 
 // Words that a lane writes around each task: the ticket of the last one to begin, and to end.
@@ -226,6 +229,9 @@ class lane final : public detail::stream_order {
   // The holder's.
   std::unique_ptr<run> current;
   std::uint64_t opened = 0;  // host parts so far
+  // Nanoseconds: when work of it was last seen to end. Kept once a timed task has come.
+  std::atomic<std::int64_t> last_end{0};
+  std::atomic<bool> timed{false};
 
   bool go_behind(const fronta::detail::data_fill& f) override {
     if (f.by != &place_.done() || !f.enqueued()) return false;
@@ -300,6 +306,13 @@ void run::completed(completion_outcome outcome) noexcept {
   auto& of = lane_.of();
   auto error = outcome == completion_outcome::fault ? of.fault(*this) : nullptr;
   auto& task = task_;
+  if (lane_.timed.load(std::memory_order_relaxed)) {
+    const auto now = task.host->now();
+    // What was ahead of it on the lane is not its own time.
+    const std::chrono::steady_clock::time_point before(std::chrono::nanoseconds(
+        lane_.last_end.exchange(now.time_since_epoch().count(), std::memory_order_relaxed)));
+    if (began_) task.extra()->device_time = now - std::max(*began_, before);
+  }
   of.end(*this);
   lane_.unfinished.fetch_sub(1, std::memory_order_relaxed);
   delete this;
@@ -586,6 +599,10 @@ class device_backend final : public backend, public fronta::detail::device_host 
   [[nodiscard]] const void* memory(std::size_t at) const noexcept override {
     return &places_[at]->context();
   }
+  [[nodiscard]] bool simulated(std::size_t at) const noexcept override {
+    return places_[at]->context().on().properties().simulated;
+  }
+  [[nodiscard]] std::vector<timed_copy> time_copies(std::size_t at) override;
   [[nodiscard]] bool failed_for_device(const std::exception_ptr& error) const noexcept override {
     try {
       std::rethrow_exception(error);
@@ -619,6 +636,7 @@ class device_backend final : public backend, public fronta::detail::device_host 
       for (const auto& input : inputs) l->go_behind(input);
       d.make_current();
       l->current = std::make_unique<run>(*l, n, l->opened + 1);
+      if (x.timed) l->timed.store(true, std::memory_order_relaxed);
       l->shown().begin(n, l->opened + 1);
       l->begin(l->opened + 1);
       p.begin(*l->current);
@@ -679,6 +697,40 @@ class device_backend final : public backend, public fronta::detail::device_host 
   std::optional<hang_watch> hangs_;
   backend_host* host_ = nullptr;
 };
+
+// The way that arrays go: pageable memory, through the rings of pinned chunks.
+std::vector<fronta::detail::device_host::timed_copy> device_backend::time_copies(std::size_t at) {
+  constexpr std::size_t bytes = std::size_t{8} << 20;
+  constexpr int times = 3;
+  auto& on = places_[at]->context();
+  auto& d = on.on();
+  std::vector<timed_copy> found;
+  void* there = nullptr;
+  try {
+    on.require_alive("its copies were timed");
+    const detail::current_device here(d);
+    there = d.allocate(on.arrivals(), bytes);
+    std::vector<std::byte> numbers(bytes);
+    const auto time = [&](bool to_host, auto&& copy) {
+      const auto began = std::chrono::steady_clock::now();
+      copy();
+      found.push_back({to_host, bytes, std::chrono::steady_clock::now() - began});
+    };
+    for (int i = -1; i < times; ++i) {
+      if (i == 0) found.clear();  // the first pins memory
+      time(false, [&] {
+        on.uploads().upload(on.arrivals(), there, numbers.data(), bytes);
+        static_cast<void>(on.synchronize(on.arrivals()));
+      });
+      time(true, [&] { on.downloads().download(on.arrivals(), numbers.data(), there, bytes); });
+    }
+    if (lost(at)) found.clear();
+  } catch (const std::exception&) {
+    found.clear();  // no memory, or no device: then nothing is known of it
+  }
+  if (there != nullptr) d.deallocate(on.arrivals(), there);
+  return found;
+}
 
 std::unique_ptr<backend> make(std::vector<std::shared_ptr<device>> devices, int streams,
                               completion_options how, const options& watched, const char* who) {

@@ -75,7 +75,8 @@ const task_options by_data{.select = select_by::data};
 
 class GpuVariants : public testing::Test {
  protected:
-  executor ex{threads{.workers = 2, .name = "pool"}, devices()};
+  // More workers than tasks: a queue would weigh more than these few bytes.
+  executor ex{threads{.workers = 4, .name = "pool"}, devices()};
 };
 
 TEST_F(GpuVariants, RunTheGpuBodyWhereTheTagsNameOneAndTheCpuBodyElse) {
@@ -144,7 +145,7 @@ TEST_F(GpuVariants, ByDataWeighWhatIsMissing) {
 }
 
 TEST_F(GpuVariants, ByDataGoToTheDeviceThatHasThem) {
-  executor two{threads{.workers = 2, .name = "pool"}, devices(2)};
+  executor two{threads{.workers = 4, .name = "pool"}, devices(2)};
   for (const char* place : {"gpu:1", "gpu:0"}) {
     const auto made = two.submit({.place_on = place}, [](stream& s) {
       return std::vector{s.make_array<float>(100), s.make_array<float>(100)};

@@ -291,7 +291,7 @@ void executor_ref::prepare(detail::admission& admitted,
                                          body::on_gpu, body::both, body::bound_input};
     detail::prepare_cold(n, admitted.control(), options, traits);
     const auto& merged = n.extra()->options;
-    if (merged.retries.value_or(0) > 0) n.repeatable();
+    if (merged.retries.value_or(0) > 0 || n.extra()->falls_back) n.repeatable();
     // Only where options are given is code for keeping recipes made: it is much code per callable.
     if constexpr (Options && traits.can_keep) {
       if (merged.keep == keep::recipe) {

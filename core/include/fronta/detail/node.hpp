@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -18,6 +19,10 @@
 #include <vector>
 
 // The shared state of a task or promise: outcome, reference counts, who waits for it.
+namespace fronta {
+struct placement;
+}
+
 namespace fronta::detail {
 
 class node;
@@ -319,8 +324,18 @@ struct task_extra {
   // written under the router's mutex, before the run.
   bool on_gpu = false;
   bool chooses = false;
-  run_result device_result{};       // of the host part, then of both
-  std::exception_ptr device_error;  // what the device said
+  bool falls_back = false;  // constant: its CPU body is to run where its device cannot
+  bool fell_back = false;   // it came to that; otherwise as on_gpu
+  // Why it got the places that it has; guarded by the router's mutex, as what is expected of the
+  // run.
+  std::shared_ptr<const placement> why;
+  bool timed = false;                       // constant: its runs are measured
+  std::uint64_t kind = 0;                   // whose runs are alike; constant
+  std::int64_t expected = 0;                // nanoseconds on a device, for those behind it
+  std::int64_t expected_copy = 0;           // … of which its data takes
+  std::chrono::nanoseconds device_time{0};  // what the work took there, copies included
+  run_result device_result{};               // of the host part, then of both
+  std::exception_ptr device_error;          // what the device said
   std::unique_ptr<device_end> at_device_end;
   // Where its work is enqueued, as its backend sees it; written before the task is issued.
   bool waits_for_stream = false;  // its host part has not begun

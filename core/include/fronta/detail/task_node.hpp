@@ -240,8 +240,14 @@ class task_node final : public state<typename body<F, Arguments...>::result> {
       this->emplace_from([this]() -> result {
         if constexpr (body_type::can_repeat && sizeof...(Arguments) != 0) {
           if (repeatable_) {
-            auto copy = body_.arguments;
-            return body_type::apply(body_.fn, copy);
+            if constexpr (body_type::plain) {
+              auto copy = body_.arguments;
+              return body_type::apply(body_.fn, copy);
+            } else {
+              // Work on the device may refer to them until it has ended.
+              passed_ = std::make_unique<std::tuple<Arguments...>>(body_.arguments);
+              return body_type::apply(body_.fn, *passed_);
+            }
           }
         }
         return body_type::apply(body_.fn, body_.arguments);
@@ -258,6 +264,7 @@ class task_node final : public state<typename body<F, Arguments...>::result> {
   }
   void destroy_body() noexcept override {
     gone_ = true;
+    if constexpr (!body_type::plain) passed_.reset();
     destroy_quietly(body_);
   }
   void unlink_inputs() noexcept override {
@@ -291,6 +298,9 @@ class task_node final : public state<typename body<F, Arguments...>::result> {
     body_type body_;
   };
   [[no_unique_address]] edge_store<known> store_;
+  // What a run that may be repeated was called with.
+  [[no_unique_address]] std::conditional_t<body_type::plain, nothing,
+                                           std::unique_ptr<std::tuple<Arguments...>>> passed_;
   bool repeatable_ = false;
   bool gone_ = false;
 };
