@@ -82,6 +82,7 @@ const void* data_block::fetch_to_host() {
   const auto* const memory = from != nullptr ? from->memory() : nullptr;
   const auto copies_from = host != nullptr ? host->now() : began;
   const auto* const numbers = fetch_to_host_locked();
+  lock.unlock();
   if (host != nullptr) {
     const auto now = host->now();
     context->fetching += now - began;

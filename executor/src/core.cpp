@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <random>
 #include <stdexcept>
@@ -83,6 +84,16 @@ bool data_is_lost(node& n) {
     return !b->is_on_host() && !b->copies.empty() &&
            std::ranges::all_of(b->copies, [](const auto& c) { return c->lost(); });
   });
+}
+
+std::string text_of(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return {};
+  }
 }
 
 struct kept_node {
@@ -186,6 +197,9 @@ void executor_core::prepare_cold(node& n, const task_options* given, body_traits
     x.on_gpu = router_.on_device_alone(n);
     x.chooses = !x.on_gpu && o.select.value_or(select_by::tags) != select_by::tags &&
                 device_backends_ != 0 && o.place_on.empty();
+    x.timed = o.select == select_by::cost && device_backends_ != 0;
+    x.kind = o.name.empty() ? traits.callable->hash_code() : std::hash<std::string>()(o.name);
+    if (x.timed) std::call_once(links_timed_, [this] { time_links(); });
   } else if (given != nullptr && (given->select.value_or(select_by::tags) != select_by::tags ||
                                   given->fallback.value_or(fallback::none) != fallback::none)) {
     refuse(
@@ -208,8 +222,8 @@ void executor_core::prepare_cold(node& n, const task_options* given, body_traits
   }
   // What may run again may also give another value.
   if (o.retries.value_or(0) > 0 || x.falls_back || !x.may_use_device) n.early_value = false;
-  n.routed = x.may_use_device || pool_ == nullptr || tags != 0 || x.cpu_units != amount::scale ||
-             !o.place_on.empty();
+  n.routed = x.may_use_device || x.timed || pool_ == nullptr || tags != 0 ||
+             x.cpu_units != amount::scale || !o.place_on.empty();
   if (n.routed) router_.check(n);
   if (o.timeout && !o.timeout->infinite()) {
     const auto now = timers_.now();
@@ -326,7 +340,7 @@ void executor_core::make_ready(node& n, bool next) noexcept {
     // An input that is on its way there will fail; the run waits for it to say so.
     if (x->falls_back && x->on_gpu && !x->chooses &&
         x->late_inputs.load(std::memory_order_relaxed) <= 1 && router_.all_lost(n)) {
-      router_.fall_back(n);
+      router_.fall_back(n, "its device was lost before");
     }
     note_inputs(n);
     bound = x->bound_to >= 0;
@@ -418,7 +432,7 @@ void executor_core::note_inputs(node& n) {
     if (known.bound != input->made_at) known.also_bound = input->made_at;
   }
   router_.note_inputs(n, std::move(known));
-  if (n.extra()->chooses) router_.note_data(n, data_of(n));
+  if (n.extra()->chooses || n.extra()->timed) router_.note_data(n, data_of(n));
 }
 
 // Where its data is now. An array that somebody is copying at this moment counts as being
@@ -550,7 +564,7 @@ bool executor_core::fall_back(node& n) noexcept {
   const kept_node keep(n);
   try {
     if (!device_of(n).failed_for_device(n.stored_error()) || data_is_lost(n)) return false;
-    router_.fall_back(n);
+    router_.fall_back(n, text_of(n.stored_error()));
   } catch (...) {
     report(std::current_exception(), "fallback: no memory to run the CPU body, so the task failed");
     return false;
@@ -559,11 +573,35 @@ bool executor_core::fall_back(node& n) noexcept {
 }
 
 void executor_core::ran(node& n, std::chrono::nanoseconds took) noexcept {
-  static_cast<void>(n);
-  static_cast<void>(took);
+  try {
+    router_.ran(n, took);
+  } catch (const std::bad_alloc&) {
+    // One figure less.
+  }
 }
 
-void executor_core::fetched(const void*, std::size_t, std::chrono::nanoseconds) noexcept {}
+void executor_core::fetched(const void* memory, std::size_t bytes,
+                            std::chrono::nanoseconds took) noexcept {
+  try {
+    router_.fetched(memory, bytes, took);
+  } catch (const std::bad_alloc&) {
+    // Likewise.
+  }
+}
+
+void executor_core::time_links() {
+  for (const auto& b : backends_) {
+    auto* const devices = b->owned->devices();
+    if (devices == nullptr) continue;
+    for (std::size_t i = 0; i < b->places.size(); ++i) {
+      for (const auto& c : devices->time_copies(i)) {
+        router_.moved(b->place_number(i), c.to_host, c.bytes, c.took);
+      }
+    }
+  }
+}
+
+placement executor_core::explain(const node& n) const { return router_.explain(n, pool_number_); }
 
 // Between two runs. From here on others may cancel it, so the caller needs a keeper of its own.
 // False when it was aborted: then the run is its last.
