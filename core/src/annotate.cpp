@@ -31,6 +31,8 @@ void merge_options(task_options& options, const task_options& defaults) {
   if (options.key.empty()) options.key = defaults.key;
   if (options.place_on.empty()) options.place_on = defaults.place_on;
   if (options.prefer.empty()) options.prefer = defaults.prefer;
+  if (!options.select) options.select = defaults.select;
+  if (!options.fallback) options.fallback = defaults.fallback;
 }
 
 }  // namespace detail

@@ -62,7 +62,10 @@ const void* data_block::fetch_to_host() {
     const std::unique_lock lock(mutex, std::try_to_lock);
     if (lock.owns_lock() && arrived() != nullptr) return fetch_to_host_locked();
   }
-  const bool in_host_part = this_context != nullptr && this_context->stream != nullptr;
+  auto* const context = this_context;
+  const bool in_host_part = context != nullptr && context->stream != nullptr;
+  auto* const host = context != nullptr && context->task != nullptr ? context->task->host : nullptr;
+  const auto began = host != nullptr ? host->now() : std::chrono::steady_clock::time_point();
   // Until after the mutex: a worker that holds a cpu share may be waiting for that.
   std::optional<blocking_section> lent;
   const auto lend = [&] {
@@ -83,7 +86,18 @@ const void* data_block::fetch_to_host() {
     by->wait();
     lock.lock();
   }
-  return fetch_to_host_locked();
+  const bool here = is_on_host();
+  const auto* const from = any_copy();
+  const auto* const memory = from != nullptr ? from->memory() : nullptr;
+  const auto copies_from = host != nullptr ? host->now() : began;
+  const auto* const numbers = fetch_to_host_locked();
+  lock.unlock();
+  if (host != nullptr) {
+    const auto now = host->now();
+    context->fetching += now - began;
+    if (!here && !in_host_part) host->fetched(memory, bytes_, now - copies_from);
+  }
+  return numbers;
 }
 
 }  // namespace fronta::detail

@@ -269,6 +269,19 @@ bool node::visit_pending_inputs(void (*visit)(void*, node&), void* context, bool
   return wanted;
 }
 
+bool node::visit_pending_data(data_visitor& to) {
+  const auto state = lock();
+  const bool wanted = static_cast<phase>(state & phase_mask) == phase::pending;
+  try {
+    if (wanted) visit_data(to);
+  } catch (...) {
+    unlock(state);
+    throw;
+  }
+  unlock(state);
+  return wanted;
+}
+
 std::exception_ptr node::error() const {
   switch (current()) {
     case phase::value:

@@ -26,6 +26,8 @@ namespace {
 using trace::event_kind;
 using trace::detail::emit;
 
+constexpr std::uint32_t after_fallback = 0x8000'0000;
+
 constexpr auto posted_failed = "post: the task failed; catch inside it or use submit";
 
 void count_finished(task_host& host) noexcept {
@@ -96,14 +98,23 @@ void finish_run(node& n, run_result result) noexcept {
 }
 
 run_result run_in_context(node& n, gpu::stream* stream = nullptr) {
-  run_context context{&n, this_context, n.path, 0, 0, stream};
+  run_context context{.task = &n, .outer = this_context, .path = n.path, .stream = stream};
+  bool timed = false;
   if (const auto* x = n.extra()) {
     context.attempt = x->attempt.load(std::memory_order_relaxed);
+    // The same attempt once more: what it submits must not be taken for what the first run did.
+    if (x->fell_back) context.children = after_fallback;
+    timed = x->timed && stream == nullptr;
     n.host->started(n);
   }
   emit(event_kind::start, n.path, static_cast<std::uint64_t>(context.attempt));
+  const auto began = timed ? n.host->now() : std::chrono::steady_clock::time_point();
   const context_scope scope(context);
-  return n.run();
+  const auto result = n.run();
+  if (timed && result == run_result::value) {
+    n.host->ran(n, n.host->now() - began - context.fetching);
+  }
+  return result;
 }
 
 // Nodes that failed because an input did, waiting for their turn: a chain of a million dependents
@@ -274,7 +285,13 @@ void end_run(node& n, run_result result) {
   if (result != run_result::value) [[unlikely]] {
     if (auto* const x = n.extra()) x->at_device_end.reset();  // others may run it from here on
     if (result == run_result::error) {
-      if (n.extra() != nullptr && n.host->retry(n)) return;
+      if (const auto* const x = n.extra()) {
+        if (x->falls_back && x->on_gpu && first_failed_input(n) == nullptr &&
+            n.host->fall_back(n)) {
+          return;
+        }
+        if (n.host->retry(n)) return;
+      }
     } else if (n.host->run_again(n)) {
       return;
     }
@@ -435,6 +452,7 @@ void finish_device_run(node& n) {
     if (x.device_result == run_result::value && !n.done()) last->ended();
     last->release();
   }
+  if (x.timed && x.device_result == run_result::value) n.host->ran(n, x.device_time);
   if (of_input) {
     finish_run(n, run_result::error);
   } else {
@@ -597,7 +615,7 @@ bool try_run_inline(worker& w, node& n) {
   // queue twice: no stale entry of it may be left there.
   if (n.host == nullptr || n.host != w.host || !w.may_nest() || in_host_part()) return false;
   if (n.routed) {
-    if (n.extra()->on_gpu || !n.inputs_done() ||
+    if (n.extra()->may_use_device || !n.inputs_done() ||
         n.host->claim_routed(n, w.place, true) != task_host::claim_result::claimed) {
       return false;
     }

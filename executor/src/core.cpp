@@ -2,11 +2,13 @@
 #include "core.hpp"
 
 #include <fronta/detail/deadlock.hpp>
+#include <fronta/detail/task_data.hpp>
 #include <fronta/errors.hpp>
 #include <fronta/trace.hpp>
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <random>
 #include <stdexcept>
@@ -52,6 +54,46 @@ void task_timed_out(node& n) {
 void pause_over(node& n) {
   // The pause is the task's only missing input; a cancelled task has another flag set.
   if (n.blockers().fetch_sub(1, std::memory_order_acq_rel) == 1) n.host->make_ready(n, false);
+}
+
+// The arrays that a task reads, with a handle of each.
+struct data_collector final : data_visitor {
+  std::vector<data_block*> blocks;
+  std::size_t bytes_of_others = 0;
+  data_collector() = default;
+  data_collector(const data_collector&) = delete;
+  data_collector& operator=(const data_collector&) = delete;
+  ~data_collector() {
+    for (auto* b : blocks) b->drop_handle();
+  }
+  void numbers(data_block& b) override {
+    if (std::ranges::find(blocks, &b) != blocks.end()) return;
+    blocks.push_back(&b);
+    b.add_handle();
+  }
+  void bytes(std::size_t count) override { bytes_of_others += count; }
+};
+
+// Whether an array that it reads went with a device.
+bool data_is_lost(node& n) {
+  data_collector found;
+  n.visit_data(found);
+  return std::ranges::any_of(found.blocks, [](data_block* b) {
+    if (b->is_on_host()) return false;
+    const std::lock_guard lock(b->mutex);
+    return !b->is_on_host() && !b->copies.empty() &&
+           std::ranges::all_of(b->copies, [](const auto& c) { return c->lost(); });
+  });
+}
+
+std::string text_of(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return {};
+  }
 }
 
 struct kept_node {
@@ -150,10 +192,38 @@ void executor_core::prepare_cold(node& n, const task_options* given, body_traits
   const auto tags = o.needs.entries().size() - (o.needs.find("cpu") != nullptr ? 1 : 0);
   n.weakly_known = !o.key.empty();
   x.on_gpu = traits.on_gpu;
+  x.two_bodies = traits.both;
+  if (traits.both) {
+    x.on_gpu = router_.on_device_alone(n);
+    x.chooses = !x.on_gpu && o.select.value_or(select_by::tags) != select_by::tags &&
+                device_backends_ != 0 && o.place_on.empty();
+    x.timed = o.select == select_by::cost && device_backends_ != 0;
+    x.kind = o.name.empty() ? traits.callable->hash_code() : std::hash<std::string>()(o.name);
+    if (x.timed) std::call_once(links_timed_, [this] { time_links(); });
+  } else if (given != nullptr && (given->select.value_or(select_by::tags) != select_by::tags ||
+                                  given->fallback.value_or(fallback::none) != fallback::none)) {
+    refuse(
+        "is to choose between bodies, by .select or .fallback, and has one alone; submit "
+        "variants(cpu_fn, gpu_fn), the second of which takes a gpu::stream&");
+  }
+  x.may_use_device = x.on_gpu || x.chooses;
+  x.falls_back =
+      traits.both && x.may_use_device && o.fallback.value_or(fallback::none) == fallback::cpu;
+  if (x.falls_back && !traits.can_repeat) {
+    refuse(
+        "is to fall back to its CPU body, but its callable or an argument cannot be used twice "
+        "(move-only, or a future given as an rvalue); pass copyable arguments and futures as "
+        "lvalues");
+  }
+  if (x.falls_back && traits.bound_input) {
+    refuse(
+        "is to fall back to its CPU body, but an argument is of use on one device alone (a "
+        "gpu::buffer); pass arrays");
+  }
   // What may run again may also give another value.
-  if (o.retries.value_or(0) > 0) n.early_value = false;
-  n.routed = x.on_gpu || pool_ == nullptr || tags != 0 || x.cpu_units != amount::scale ||
-             !o.place_on.empty();
+  if (o.retries.value_or(0) > 0 || x.falls_back || !x.may_use_device) n.early_value = false;
+  n.routed = x.may_use_device || x.timed || pool_ == nullptr || tags != 0 ||
+             x.cpu_units != amount::scale || !o.place_on.empty();
   if (n.routed) router_.check(n);
   if (o.timeout && !o.timeout->infinite()) {
     const auto now = timers_.now();
@@ -267,6 +337,11 @@ void executor_core::make_ready(node& n, bool next) noexcept {
   std::optional<router::target> to;
   bool bound = false;
   try {
+    // An input that is on its way there will fail; the run waits for it to say so.
+    if (x->falls_back && x->on_gpu && !x->chooses &&
+        x->late_inputs.load(std::memory_order_relaxed) <= 1 && router_.all_lost(n)) {
+      router_.fall_back(n, "its device was lost before");
+    }
     note_inputs(n);
     bound = x->bound_to >= 0;
     to = router_.route(n);
@@ -357,6 +432,26 @@ void executor_core::note_inputs(node& n) {
     if (known.bound != input->made_at) known.also_bound = input->made_at;
   }
   router_.note_inputs(n, std::move(known));
+  if (n.extra()->chooses || n.extra()->timed) router_.note_data(n, data_of(n));
+}
+
+// Where its data is now. An array that somebody is copying at this moment counts as being
+// everywhere: its lock is held for as long as that takes.
+input_data executor_core::data_of(node& n) {
+  data_collector found;
+  n.visit_pending_data(found);
+  input_data data;
+  data.other_bytes = found.bytes_of_others;
+  for (auto* b : found.blocks) {
+    input_data::numbers a{b->bytes(), b->is_on_host(), {}};
+    const std::unique_lock lock(b->mutex, std::try_to_lock);
+    if (!lock.owns_lock()) continue;
+    for (const auto& c : b->copies) {
+      if (!c->lost()) a.memories.push_back(c->memory());
+    }
+    data.arrays.push_back(std::move(a));
+  }
+  return data;
 }
 
 void executor_core::launch(const std::vector<router::target>& targets) noexcept {
@@ -464,6 +559,50 @@ bool executor_core::retry(node& n) noexcept {
   return true;
 }
 
+bool executor_core::fall_back(node& n) noexcept {
+  if (n.done() || cancelling_.load(std::memory_order_relaxed) || n.stop_requested()) return false;
+  const kept_node keep(n);
+  try {
+    if (!device_of(n).failed_for_device(n.stored_error()) || data_is_lost(n)) return false;
+    router_.fall_back(n, text_of(n.stored_error()));
+  } catch (...) {
+    report(std::current_exception(), "fallback: no memory to run the CPU body, so the task failed");
+    return false;
+  }
+  return requeue(n);
+}
+
+void executor_core::ran(node& n, std::chrono::nanoseconds took) noexcept {
+  try {
+    router_.ran(n, took);
+  } catch (const std::bad_alloc&) {
+    // One figure less.
+  }
+}
+
+void executor_core::fetched(const void* memory, std::size_t bytes,
+                            std::chrono::nanoseconds took) noexcept {
+  try {
+    router_.fetched(memory, bytes, took);
+  } catch (const std::bad_alloc&) {
+    // Likewise.
+  }
+}
+
+void executor_core::time_links() {
+  for (const auto& b : backends_) {
+    auto* const devices = b->owned->devices();
+    if (devices == nullptr) continue;
+    for (std::size_t i = 0; i < b->places.size(); ++i) {
+      for (const auto& c : devices->time_copies(i)) {
+        router_.moved(b->place_number(i), c.to_host, c.bytes, c.took);
+      }
+    }
+  }
+}
+
+placement executor_core::explain(const node& n) const { return router_.explain(n, pool_number_); }
+
 // Between two runs. From here on others may cancel it, so the caller needs a keeper of its own.
 // False when it was aborted: then the run is its last.
 bool executor_core::make_pending(node& n) noexcept {
@@ -534,7 +673,8 @@ void executor_core::report(std::exception_ptr error, const char* context) noexce
 edge_level executor_core::needed_level(node& n, const node& source, bool reads_early) noexcept {
   if (source.host != this && !source.done()) n.watched = true;
   // Streams wait for each other within one backend; with several, a task may go to either.
-  if (reads_early && source.early_value && source.host == this && device_backends_ == 1) {
+  if (reads_early && n.extra()->on_gpu && !n.extra()->chooses && source.early_value &&
+      source.host == this && device_backends_ == 1) {
     return edge_level::issued;
   }
   if (!orders_edges_ || source.host != this || !n.routed) return edge_level::done;

@@ -53,6 +53,7 @@ class executor_core final : public task_host {
   void cancel_everything() noexcept;
   [[nodiscard]] std::vector<std::string> running_names();
   [[nodiscard]] std::exception_ptr broken() const noexcept;
+  [[nodiscard]] placement explain(const node& n) const;
   [[nodiscard]] router& routes() noexcept { return router_; }
   [[nodiscard]] executor_control& control() const noexcept { return control_; }
 
@@ -63,6 +64,13 @@ class executor_core final : public task_host {
   bool retry(node& n) noexcept override;
   // Blocks the calling thread for that long by the executor's clock, or until one is stopped.
   void pause(time_limit limit, const std::stop_token& a, const std::stop_token& b);
+  bool fall_back(node& n) noexcept override;
+  void ran(node& n, std::chrono::nanoseconds took) noexcept override;
+  void fetched(const void* memory, std::size_t bytes,
+               std::chrono::nanoseconds took) noexcept override;
+  [[nodiscard]] std::chrono::steady_clock::time_point now() const noexcept override {
+    return timers_.now();
+  }
   bool run_again(node& n) noexcept override;
   device_host& device_of(node& n) override;
   void device_ended(node& n) noexcept override;
@@ -110,6 +118,8 @@ class executor_core final : public task_host {
   bool requeue(node& n) noexcept;
   bool make_pending(node& n) noexcept;
   void note_inputs(node& n);
+  static input_data data_of(node& n);
+  void time_links();
 
   executor_control& control_;
   const executor_options options_;
@@ -123,7 +133,8 @@ class executor_core final : public task_host {
   std::size_t pool_place_ = 0;
   std::int32_t pool_number_ = -1;
   int device_backends_ = 0;
-  bool orders_edges_ = false;  // some backend needs less than `done`
+  bool orders_edges_ = false;   // some backend needs less than `done`
+  std::once_flag links_timed_;  // when the first task came that wants to know
   std::shared_ptr<key_table> keys_ = std::make_shared<key_table>();
   std::atomic<bool> cancelling_{false};
   std::atomic<bool> tags_unserved_{false};  // a release had no memory to start the next

@@ -194,6 +194,19 @@ std::vector<place_status> executor_ref::places() const {
                  [](detail::executor_core& core) { return core.routes().places(); });
 }
 
+placement executor_ref::explain(const any_future& f) const {
+  auto& c = checked("explain");
+  const auto* const n = detail::future_access::get(f);
+  if (n == nullptr) detail::throw_empty("explain");
+  return look_at(c, generation_, "explain", [&](detail::executor_core& core) {
+    if (n->host != &core) {
+      throw std::invalid_argument("explain: \"" + n->name() +
+                                  "\" is no task of this executor; ask the one that has it");
+    }
+    return core.explain(*n);
+  });
+}
+
 std::vector<std::string> executor_ref::hosting_places() const {
   auto hosts = places();
   std::erase_if(hosts, [](const place_status& p) { return !p.hosts_tasks; });

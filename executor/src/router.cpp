@@ -17,6 +17,8 @@ const task_options& options_of(const node& n) { return n.extra()->options; }
 constexpr double bytes_for_a_turn = 1 << 20;
 // … than that a GPU task waits for one before it on the device: 5 µs at 25 GB/s.
 constexpr double bytes_for_a_gpu_turn = 1 << 17;
+// From so many on a copy is no matter of latency.
+constexpr std::size_t tells_bandwidth = std::size_t{1} << 18;
 
 }  // namespace
 
@@ -143,6 +145,27 @@ std::string router::place_of(const node& n, std::int32_t default_place) const {
 
 // ---- Which places could do it.
 
+bool router::place::lost() const noexcept {
+  return devices && owner != nullptr && owner->devices()->lost(local);
+}
+
+bool router::place::simulated() const noexcept {
+  return devices && owner != nullptr && owner->devices()->simulated(local);
+}
+
+const void* router::place::memory() const noexcept {
+  return devices && owner != nullptr ? owner->devices()->memory(local) : nullptr;
+}
+
+const router::place* router::device_of(candidate c) const noexcept {
+  const auto* const p = c.device >= 0 ? &places_[static_cast<std::size_t>(c.device)] : nullptr;
+  return p != nullptr && p->devices ? p : nullptr;
+}
+
+bool router::on_device(const node& n, candidate c) const noexcept {
+  return n.extra()->chooses ? device_of(c) != nullptr : n.extra()->on_gpu;
+}
+
 // Calls `use(place, tag, units)` for each tag of the task, from the device's place before the
 // host's before the executor's (-1). False when a tag is nowhere, or the device gives none.
 template <class Self, class Use>
@@ -162,6 +185,7 @@ bool router::split(Self& self, const node& n, candidate c, Use&& use) {
       from = -1;
       t = find(self.executor_wide_, e.tag);
     }
+    if (t == nullptr && n.extra()->fell_back && self.of_devices_alone(e.tag)) continue;
     if (t == nullptr || !use(from, *t, units)) return false;
   }
   // A pool counts its cpu shares itself, when a worker picks the task.
@@ -169,26 +193,79 @@ bool router::split(Self& self, const node& n, candidate c, Use&& use) {
     const auto units = n.extra()->cpu_units;
     if (host.pool ? cpu->total < units : !use(c.host, *cpu, units)) return false;
   }
-  return device == nullptr || device_used || n.extra()->on_gpu;
+  return device == nullptr || device_used || self.on_device(n, c);
 }
 
 template <class Each>
 void router::candidates(const node& n, Each&& each) const {
-  const auto& only = options_of(n).place_on;
-  const bool on_gpu = n.extra()->on_gpu;
-  const auto bound = n.extra()->bound_to;
+  static const std::string anywhere;
+  const auto& x = *n.extra();
+  const auto& named = options_of(n).place_on;
+  const bool was_device = x.fell_back && std::ranges::any_of(places_, [&](const place& p) {
+                            return p.devices && p.name == named;
+                          });
+  const auto& only = was_device ? anywhere : named;
+  const auto bound = x.bound_to;
+  const bool on_gpu = x.on_gpu || x.chooses;
+  const bool plain = x.chooses ? bound < 0 : !x.on_gpu;
   const auto count = static_cast<std::int32_t>(places_.size());
   for (std::int32_t h = 0; h < count; ++h) {
     const auto& host = places_[static_cast<std::size_t>(h)];
-    if (!host.hosts || host.owner == nullptr || (on_gpu && !host.pool)) continue;
-    if (!on_gpu && (only.empty() || only == host.name)) each(candidate{h, -1});
+    if (!host.hosts || host.owner == nullptr || (!plain && !host.pool)) continue;
+    if (plain && (only.empty() || only == host.name)) each(candidate{h, -1});
     for (std::int32_t d = 0; d < count; ++d) {
       const auto& device = places_[static_cast<std::size_t>(d)];
-      if (device.hosts || device.owner == nullptr || (on_gpu && !device.devices)) continue;
+      if (device.hosts || device.owner == nullptr) continue;
+      if (device.devices && on_gpu) {
+        if (!host.pool) continue;
+      } else if (!plain || (device.devices && x.two_bodies)) {
+        continue;  // a plain task may hold a device; one that has a body for it would run that
+      }
       if (bound >= 0 && d != bound) continue;
       if (only.empty() || only == host.name || only == device.name) each(candidate{h, d});
     }
   }
+}
+
+// Devices that are lost are for tasks that can go nowhere else, and fail there.
+bool router::avoids(const node& n, candidate c) const {
+  const auto* const device = device_of(c);
+  if (device == nullptr || !device->lost()) return false;
+  bool elsewhere = false;
+  candidates(n, [&](candidate other) {
+    const auto* const p = device_of(other);
+    elsewhere = elsewhere || ((p == nullptr || !p->lost()) && feasible(n, other));
+  });
+  return elsewhere;
+}
+
+bool router::of_devices_alone(const std::string& name) const {
+  return std::ranges::any_of(
+      places_, [&](const place& p) { return p.devices && find(p.tags, name) != nullptr; });
+}
+
+bool router::all_lost(const node& n) const {
+  const std::lock_guard lock(mutex_);
+  bool any = false;
+  candidates(n, [&](candidate c) {
+    const auto* const p = device_of(c);
+    any = any || ((p == nullptr || !p->lost()) && feasible(n, c));
+  });
+  return !any;
+}
+
+bool router::on_device_alone(node& n) const {
+  const std::lock_guard lock(mutex_);
+  auto& x = *n.extra();
+  if (options_of(n).needs.find("gpu") != nullptr) return true;
+  const auto possible = [&](bool on_gpu) {
+    bool any = false;
+    x.on_gpu = on_gpu;
+    candidates(n, [&](candidate c) { any = any || feasible(n, c); });
+    x.on_gpu = false;
+    return any;
+  };
+  return !possible(false) && possible(true);
 }
 
 bool router::feasible(const node& n, candidate c) const {
@@ -318,7 +395,7 @@ void router::check(const node& n) const {
   if (possible) return;
   if (elastic_) return;  // it may appear
   const std::string task = "submit: task \"" + n.name() + "\" ";
-  if (n.extra()->on_gpu &&
+  if (n.extra()->on_gpu && !n.extra()->chooses &&
       std::ranges::none_of(places_, [](const place& p) { return p.devices && p.owner; })) {
     throw unsatisfiable_error(task +
                                   "takes a gpu::stream, and no place of this executor has streams; "
@@ -376,6 +453,19 @@ void router::check(const node& n) const {
 
 // ---- Choosing.
 
+std::size_t router::missing_bytes(const node& n, candidate c) const {
+  const auto* const device = device_of(c);
+  const auto& data = n.extra()->data;
+  const void* const memory = device != nullptr ? device->memory() : nullptr;
+  std::size_t bytes = device != nullptr ? data.other_bytes : 0;
+  for (const auto& a : data.arrays) {
+    const bool there =
+        device != nullptr ? std::ranges::find(a.memories, memory) != a.memories.end() : a.on_host;
+    if (!there) bytes += a.bytes;
+  }
+  return bytes;
+}
+
 double router::score(const node& n, candidate c) const {
   const auto& host = places_[static_cast<std::size_t>(c.host)];
   const auto* device = c.device >= 0 ? &places_[static_cast<std::size_t>(c.device)] : nullptr;
@@ -385,9 +475,21 @@ double router::score(const node& n, candidate c) const {
   const double shares =
       cpu != nullptr ? std::max(1.0, amount::from_units(cpu->total).value()) : 1.0;
   const auto& prefer = options_of(n).prefer;
+  const bool chooses = n.extra()->chooses;
   if (!prefer.empty() &&
-      ((prefer == host.name && load <= shares) || (device != nullptr && prefer == device->name))) {
+      ((prefer == host.name && load <= shares && !(chooses && on_device(n, c))) ||
+       (device != nullptr && prefer == device->name))) {
     result += 1e15;
+  }
+  if (chooses) {
+    // What would have to be copied, and the work that is in the way of either body.
+    result -= static_cast<double>(missing_bytes(n, c));
+    if (on_device(n, c)) {
+      result -= bytes_for_a_gpu_turn * static_cast<double>(device->owner->load_at(device->local));
+    } else if (load > shares) {
+      result -= bytes_for_a_turn * (load - shares) / shares;
+    }
+    return result - 1e-3 * load;
   }
   // Where most input bytes lie, unless tasks queue up there; then the emptier device; then the
   // shorter queue.
@@ -412,10 +514,13 @@ double router::score(const node& n, candidate c) const {
 
 std::optional<router::choice> router::choose(node& n, std::int32_t host) const {
   auto lenders = lenders_of(n);
+  const bool weighs = n.extra()->chooses || n.extra()->timed;
+  std::vector<candidate> possible;
   std::optional<candidate> best;
   double best_score = 0;
   candidates(n, [&](candidate c) {
-    if ((host >= 0 && c.host != host) || !available(n, c, lenders)) return;
+    if ((host >= 0 && c.host != host) || !available(n, c, lenders) || avoids(n, c)) return;
+    if (weighs) possible.push_back(c);
     const auto s = score(n, c);
     if (!best || s > best_score) {
       best = c;
@@ -423,7 +528,129 @@ std::optional<router::choice> router::choose(node& n, std::int32_t host) const {
     }
   });
   if (!best) return std::nullopt;
-  return choice{*best, std::move(lenders)};
+  if (!weighs) return choice{*best, std::move(lenders), nullptr};
+  auto [at, why] = weigh_all(n, possible, *best);
+  return choice{at, std::move(lenders), std::move(why)};
+}
+
+cost_model::kind router::kind_of(const node& n) {
+  const auto& data = n.extra()->data;
+  auto bytes = data.other_bytes;
+  for (const auto& a : data.arrays) bytes += a.bytes;
+  return {n.extra()->kind, cost_model::size_of(bytes)};
+}
+
+cost_model::body router::body_at(const node& n, candidate c) const {
+  if (!on_device(n, c)) return cost_model::body::cpu;
+  return device_of(c)->simulated() ? cost_model::body::simulated_gpu : cost_model::body::gpu;
+}
+
+cost_model::candidate router::weigh(const node& n, candidate c) const {
+  cost_model::candidate w;
+  w.runs = body_at(n, c);
+  auto& about = w.about;
+  about.missing = missing_bytes(n, c);
+  const auto add_copy = [&](std::int32_t end, bool to_host, std::size_t bytes) {
+    const auto time = model_.copy_time(end, to_host, bytes);
+    about.copy += time.value_or(std::chrono::nanoseconds(0));
+    about.copy_known = about.copy_known && time.has_value();
+  };
+  if (w.runs == cost_model::body::cpu) {
+    // A worker is about to run it, so nothing is in its way.
+    about.place = places_[static_cast<std::size_t>(c.host)].name;
+    for (const auto& a : n.extra()->data.arrays) {
+      if (a.on_host) continue;
+      const auto from = std::ranges::find_if(places_, [&](const place& p) {
+        return p.devices && std::ranges::find(a.memories, p.memory()) != a.memories.end();
+      });
+      add_copy(static_cast<std::int32_t>(from - places_.begin()), true, a.bytes);
+    }
+    return w;
+  }
+  const auto& device = *device_of(c);
+  about.place = device.name;
+  about.simulated = device.simulated();
+  if (about.missing != 0) add_copy(c.device, false, about.missing);
+  about.ahead = std::chrono::nanoseconds(device.expected);
+  const auto load = device.lost() ? 0 : device.owner->load_at(device.local);
+  w.tasks_ahead = load - std::min(load, device.timed);
+  return w;
+}
+
+// The chosen place with the reason. Of a task without a choice that of the score, which goes by
+// data where there is one.
+std::pair<router::candidate, std::shared_ptr<const placement>> router::weigh_all(
+    const node& n, std::span<const candidate> possible, candidate by_score) const {
+  const auto& o = options_of(n);
+  std::vector<cost_model::candidate> weighed;
+  weighed.reserve(possible.size());
+  std::size_t chosen = 0;
+  for (const auto& c : possible) {
+    if (c.host == by_score.host && c.device == by_score.device) chosen = weighed.size();
+    weighed.push_back(weigh(n, c));
+  }
+  placement p;
+  p.why = n.extra()->chooses ? placement::reason::data : placement::reason::tags;
+  if (n.extra()->timed) {
+    const auto best = model_.choose(kind_of(n), weighed);
+    if (n.extra()->chooses && o.prefer.empty()) {
+      chosen = best.chosen;
+      p.why = best.why;
+    }
+  }
+  p.options.push_back(std::move(weighed[chosen].about));
+  for (std::size_t i = 0; i < weighed.size(); ++i) {
+    if (i != chosen) p.options.push_back(std::move(weighed[i].about));
+  }
+  return {possible[chosen], std::make_shared<const placement>(std::move(p))};
+}
+
+void router::ran(const node& n, std::chrono::nanoseconds took) {
+  const std::lock_guard lock(mutex_);
+  const auto& x = *n.extra();
+  const candidate at{x.held.host_place, x.held.device_place};
+  // Copies of its data are no part of the run: they are reckoned by where that is.
+  if (x.on_gpu) took -= std::min(took, std::chrono::nanoseconds(x.expected_copy));
+  model_.ran(kind_of(n), body_at(n, at), took);
+}
+
+void router::moved(std::int32_t at, bool to_host, std::size_t bytes,
+                   std::chrono::nanoseconds took) {
+  const std::lock_guard lock(mutex_);
+  model_.moved(at, to_host, bytes, took);
+}
+
+void router::fetched(const void* memory, std::size_t bytes, std::chrono::nanoseconds took) {
+  if (memory == nullptr || bytes < tells_bandwidth) return;
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    if (places_[i].memory() != memory) continue;
+    model_.moved(static_cast<std::int32_t>(i), true, bytes, took);
+  }
+}
+
+placement router::explain(const node& n, std::int32_t default_place) const {
+  const std::lock_guard lock(mutex_);
+  placement p;
+  auto host = default_place;
+  if (!n.routed) {
+    p.why = placement::reason::pool;
+  } else {
+    const auto& x = *n.extra();
+    if (x.why != nullptr) {
+      p = *x.why;
+    } else if (!x.held.held && n.current() == phase::pending) {
+      return p;
+    } else {
+      p.why = placement::reason::tags;
+    }
+    host = x.on_gpu ? x.held.device_place : x.held.host_place;
+  }
+  if (p.options.empty() && host >= 0) {
+    const auto& at = places_[static_cast<std::size_t>(host)];
+    p.options.push_back({.place = at.name, .simulated = at.simulated()});
+  }
+  return p;
 }
 
 router::target router::target_of(node& n, candidate c) const {
@@ -436,10 +663,23 @@ void router::reserve(node& n, const choice& chosen) {
   auto& held = n.extra()->held;
   held.host_place = c.host;
   held.device_place = c.device;
+  auto& x = *n.extra();
+  x.on_gpu = on_device(n, c);
   // Where the value will lie.
-  n.made_at = static_cast<std::int16_t>(n.extra()->on_gpu ? c.device : c.host);
+  n.made_at = static_cast<std::int16_t>(x.on_gpu ? c.device : c.host);
   held.taken.clear();
   held.taken.reserve(options_of(n).needs.entries().size() + 1);
+  if (x.timed) {
+    model_.began(kind_of(n), body_at(n, c));
+    const auto& expected = chosen.why->options.front();
+    x.expected_copy = expected.copy.count();
+    x.expected = x.expected_copy + expected.run.value_or(std::chrono::nanoseconds(0)).count();
+    if (x.on_gpu) {
+      auto& device = places_[static_cast<std::size_t>(c.device)];
+      device.expected += x.expected;
+      ++device.timed;
+    }
+  }
   held.held = true;  // if there is no memory, what was taken goes back with the task
   static_cast<void>(split(*this, n, c, [&](std::int32_t from, tag& t, std::int64_t units) {
     // What inputs have first, even if there is more: it could not be used before they end.
@@ -451,7 +691,13 @@ void router::reserve(node& n, const choice& chosen) {
     t.used += units;
     return true;
   }));
+  // What a fallback says of the device is not replaced.
+  if (chosen.why != nullptr && !x.fell_back) x.why = chosen.why;
   trace::detail::emit(trace::event_kind::route, n.path, static_cast<std::uint64_t>(c.host));
+  if (x.chooses) {
+    trace::detail::emit(trace::event_kind::choose, n.path,
+                        static_cast<std::uint64_t>(chosen.why->why));
+  }
   trace::detail::emit(trace::event_kind::acquire, n.path);
 }
 
@@ -482,6 +728,14 @@ void router::give_back(node& n) {
   auto& held = n.extra()->held;
   if (!held.held) return;
   held.held = false;
+  if (const auto& x = *n.extra(); x.timed) {
+    model_.ended(kind_of(n), body_at(n, {held.host_place, held.device_place}));
+    if (x.on_gpu) {
+      auto& device = places_[static_cast<std::size_t>(held.device_place)];
+      device.expected -= x.expected;
+      --device.timed;
+    }
+  }
   for (const auto& t : held.taken) {
     auto& tags = t.place >= 0 ? places_[static_cast<std::size_t>(t.place)].tags : executor_wide_;
     const auto freed = t.turn != nullptr ? t.turn->leave(n) : t.units;
@@ -503,7 +757,9 @@ bool router::ended_meanwhile(node& n) {
 std::string router::signature(const node& n) {
   const auto& o = options_of(n);
   auto alike = o.needs.to_string() + '\n' + o.place_on;
-  if (const auto bound = n.extra()->bound_to; bound >= 0) alike += '\n' + std::to_string(bound);
+  const auto& x = *n.extra();
+  if (x.two_bodies) alike += x.chooses ? "\neither" : (x.on_gpu ? "\ndevice" : "\nhost");
+  if (const auto bound = x.bound_to; bound >= 0) alike += '\n' + std::to_string(bound);
   return alike;
 }
 
@@ -572,7 +828,7 @@ void router::note_inputs(node& n, input_places inputs) {
            places_[static_cast<std::size_t>(at)].devices &&
            places_[static_cast<std::size_t>(at)].owner != nullptr;
   };
-  if (!x.on_gpu || !is_device(inputs.bound)) return;
+  if (!(x.on_gpu || x.chooses) || !is_device(inputs.bound)) return;
   const auto& only = options_of(n).place_on;
   // Who names a device may only want to hand things on there.
   if (std::ranges::any_of(places_, [&](const place& p) { return p.devices && p.name == only; })) {
@@ -597,6 +853,24 @@ void router::note_inputs(node& n, input_places inputs) {
                                 ", where there will never be " + options_of(n).needs.to_string() +
                                 "; ask for less, or copy the input through the host",
                             places_[static_cast<std::size_t>(inputs.bound)].name, amount(1), {});
+}
+
+void router::fall_back(node& n, std::string failure) {
+  const std::lock_guard lock(mutex_);
+  give_back(n);  // as what it was; who waits for that is served when it is released
+  auto& x = *n.extra();
+  placement why{.why = placement::reason::fell_back, .failure = std::move(failure)};
+  x.why = std::make_shared<const placement>(std::move(why));
+  trace::detail::emit(trace::event_kind::fall_back, n.path,
+                      static_cast<std::uint64_t>(x.held.device_place));
+  x.on_gpu = x.chooses = false;
+  x.fell_back = true;
+  x.bound_to = -1;
+}
+
+void router::note_data(node& n, input_data data) {
+  const std::lock_guard lock(mutex_);
+  n.extra()->data = std::move(data);
 }
 
 std::optional<router::target> router::route(node& n) {

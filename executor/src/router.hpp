@@ -3,9 +3,14 @@
 
 #include <fronta/backend.hpp>
 #include <fronta/executor.hpp>
+#include <fronta/placement.hpp>
 
+#include "cost_model.hpp"
+
+#include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -62,6 +67,8 @@ class router {
 
   /// Throws unsatisfiable_error when no place can ever run it.
   void check(const node& n) const;
+  /// Of a new task with two bodies: whether its tags and `place_on` leave a device alone for it.
+  [[nodiscard]] bool on_device_alone(node& n) const;
   /// Whether tasks that need one cpu share alone may bypass the router: one hosting pool.
   [[nodiscard]] std::optional<target> only_pool() const;
 
@@ -76,6 +83,22 @@ class router {
   };
   /// Throws unsatisfiable_error when no one device will do for all inputs.
   void note_inputs(node& n, input_places inputs);
+  /// Has its CPU body run next, wherever that may: tags that devices alone offer, and a device
+  /// named by `place_on`, count no more.
+  void fall_back(node& n, std::string failure);
+  /// Whether every device that it could go to is lost.
+  [[nodiscard]] bool all_lost(const node& n) const;
+  /// Where its data is, of a task that chooses its body or is timed.
+  void note_data(node& n, input_data data);
+
+  /// For the cost model: a timed task that holds its places gave its value; bytes were copied
+  /// between the host and a place, or to the host from a memory.
+  void ran(const node& n, std::chrono::nanoseconds took);
+  void moved(std::int32_t at, bool to_host, std::size_t bytes, std::chrono::nanoseconds took);
+  void fetched(const void* memory, std::size_t bytes, std::chrono::nanoseconds took);
+  /// Why a task is, or was, where it is.
+  [[nodiscard]] placement explain(const node& n, std::int32_t default_place) const;
+
   /// A ready task: where to launch it now, or nothing when it waits (its keeper went along).
   std::optional<target> route(node& n);
   /// A pool's worker picked it: reserves and claims.
@@ -120,6 +143,12 @@ class router {
     bool hosts = false;
     bool devices = false;  // GPU tasks go there
     bool pool = false;     // reserves at start; its "cpu" is the pool's own business
+    // Of timed tasks that hold it, as a device: how many, and what is expected of them.
+    std::size_t timed = 0;
+    std::int64_t expected = 0;
+    [[nodiscard]] bool lost() const noexcept;
+    [[nodiscard]] bool simulated() const noexcept;
+    [[nodiscard]] const void* memory() const noexcept;
   };
   struct candidate {
     std::int32_t host = -1;
@@ -130,6 +159,8 @@ class router {
     // Inputs that are on a device. Valid while mutex_ is held: those that hold something cannot
     // end.
     std::vector<node*> lenders;
+    // Of a task that chooses its body or is timed.
+    std::shared_ptr<const placement> why;
   };
   // Waiting tasks of equal needs, by descending priority, then age.
   struct queue {
@@ -145,6 +176,12 @@ class router {
   static bool split(Self& self, const node& n, candidate c, Use&& use);
   template <class Each>
   void candidates(const node& n, Each&& each) const;
+  [[nodiscard]] bool of_devices_alone(const std::string& name) const;
+  [[nodiscard]] const place* device_of(candidate c) const noexcept;
+  // Whether it would run its body for a device there.
+  [[nodiscard]] bool on_device(const node& n, candidate c) const noexcept;
+  [[nodiscard]] bool avoids(const node& n, candidate c) const;
+  [[nodiscard]] std::size_t missing_bytes(const node& n, candidate c) const;
   [[nodiscard]] bool feasible(const node& n, candidate c) const;
   [[nodiscard]] bool available(const node& n, candidate c, std::span<node* const> lenders) const;
   [[nodiscard]] bool yields(const node& n, candidate c) const;
@@ -154,6 +191,11 @@ class router {
   [[nodiscard]] static std::vector<node*> lenders_of(node& n);
   [[nodiscard]] double score(const node& n, candidate c) const;
   [[nodiscard]] std::optional<choice> choose(node& n, std::int32_t host) const;
+  [[nodiscard]] cost_model::candidate weigh(const node& n, candidate c) const;
+  [[nodiscard]] std::pair<candidate, std::shared_ptr<const placement>> weigh_all(
+      const node& n, std::span<const candidate> possible, candidate by_score) const;
+  [[nodiscard]] static cost_model::kind kind_of(const node& n);
+  [[nodiscard]] cost_model::body body_at(const node& n, candidate c) const;
   void reserve(node& n, const choice& chosen);
   static std::int64_t follow(node& n, node& lender, std::int32_t device, const tag& t,
                              std::int64_t wanted);
@@ -172,6 +214,7 @@ class router {
   std::map<std::string, queue> waiting_;
   std::uint64_t next_sequence_ = 1;
   std::size_t claims_ = 0;
+  cost_model model_;
   bool elastic_ = false;  // constant once the executor is open
 };
 

@@ -114,6 +114,7 @@ class run final : public completion_entry, public detail::task_memory {
   std::int64_t opened_at_ = 0;                    // by the device's host_now
   std::uint64_t mark_ = 0;                        // in the device's records
   std::atomic<std::uint64_t>* stamps_ = nullptr;  // the device's clock before and after
+  std::optional<std::chrono::steady_clock::time_point> began_;  // of a timed task
 };
 
 // Words that a lane writes around each task: the ticket of the last one to begin, and to end.
@@ -328,6 +329,9 @@ class lane final : public detail::stream_order {
   std::uint64_t opened = 0;  // host parts so far
   // For traces, of the thread that tells ends: what comes after began no earlier.
   std::int64_t last_not_ended_at = 0;
+  // Nanoseconds: when work of it was last seen to end. Kept once a timed task has come.
+  std::atomic<std::int64_t> last_end{0};
+  std::atomic<bool> timed{false};
 
   bool go_behind(const fronta::detail::data_fill& f) override {
     if (f.by != &place_.done() || !f.enqueued()) return false;
@@ -443,6 +447,7 @@ run::run(lane& on, node& task, std::uint64_t ticket)
     : task_memory(on.of().shared_context(), &task, &on.of().done(), &on, ticket),
       lane_(on),
       ticket_(ticket) {
+  if (task.extra()->timed) began_ = task.host->now();
   begin_use();
 }
 
@@ -502,6 +507,13 @@ void run::trace_ended() noexcept {
 void run::completed(completion_outcome outcome) noexcept {
   if (traced_ && outcome == completion_outcome::ended) trace_ended();
   auto error = outcome == completion_outcome::fault ? lane_.of().fault(*this) : nullptr;
+  if (lane_.timed.load(std::memory_order_relaxed)) {
+    const auto now = task().host->now();
+    // What was ahead of it on the lane is not its own time.
+    const std::chrono::steady_clock::time_point before(std::chrono::nanoseconds(
+        lane_.last_end.exchange(now.time_since_epoch().count(), std::memory_order_relaxed)));
+    if (began_) task().extra()->device_time = now - std::max(*began_, before);
+  }
   on_device_.store(false, std::memory_order_relaxed);
   lane_.unfinished.fetch_sub(1, std::memory_order_relaxed);
   fronta::detail::end_device_run(task(), std::move(error));  // this goes with the task
@@ -831,7 +843,31 @@ class device_backend final : public backend, public fronta::detail::device_host 
   [[nodiscard]] fronta::detail::device_host* devices() noexcept override { return this; }
   [[nodiscard]] std::size_t load_at(std::size_t at) const noexcept override {
     const auto& p = *places_[at];
-    return p.context().on().fault_code() != 0 ? lost : p.unfinished();
+    return lost(at) ? unwanted : p.unfinished();
+  }
+
+  [[nodiscard]] bool lost(std::size_t at) const noexcept override {
+    return places_[at]->context().on().fault_code() != 0;
+  }
+  [[nodiscard]] const void* memory(std::size_t at) const noexcept override {
+    return &places_[at]->context();
+  }
+  [[nodiscard]] bool simulated(std::size_t at) const noexcept override {
+    return places_[at]->context().on().properties().simulated;
+  }
+  [[nodiscard]] std::vector<timed_copy> time_copies(std::size_t at) override;
+  [[nodiscard]] bool failed_for_device(const std::exception_ptr& error) const noexcept override {
+    try {
+      std::rethrow_exception(error);
+    } catch (const device_fault&) {
+      return true;
+    } catch (const device_lost_error&) {
+      return true;
+    } catch (const device_bad_alloc&) {
+      return true;
+    } catch (...) {
+      return false;
+    }
   }
 
   // With `by_hand`: tells of what has ended. True when there was anything.
@@ -862,6 +898,7 @@ class device_backend final : public backend, public fronta::detail::device_host 
       for (const auto& input : inputs) l->go_behind(*input.on, input.ticket);
       d.make_current();
       auto made = std::make_unique<run>(*l, n, l->opened + 1);
+      if (x.timed) l->timed.store(true, std::memory_order_relaxed);
       l->begin(l->opened + 1);
       if (trace::on()) made->trace_begin();
       l->current = made.get();
@@ -919,7 +956,7 @@ class device_backend final : public backend, public fronta::detail::device_host 
   // How many tasks a device may have enqueued before others wait for the end of their inputs; they
   // also do when half of its memory is taken.
   static constexpr std::size_t most_ahead = 128;
-  static constexpr std::size_t lost = std::size_t{1} << 50;  // nobody wants to go there
+  static constexpr std::size_t unwanted = std::size_t{1} << 50;  // of a lost device
 
   completion completion_;
   const bool by_hand_;
@@ -928,6 +965,40 @@ class device_backend final : public backend, public fronta::detail::device_host 
   std::optional<detail::clock_keeper> keeper_;
   backend_host* host_ = nullptr;
 };
+
+// The way that arrays go: pageable memory, through the rings of pinned chunks.
+std::vector<fronta::detail::device_host::timed_copy> device_backend::time_copies(std::size_t at) {
+  constexpr std::size_t bytes = std::size_t{8} << 20;
+  constexpr int times = 3;
+  auto& on = places_[at]->context();
+  auto& d = on.on();
+  std::vector<timed_copy> found;
+  void* there = nullptr;
+  try {
+    on.require_alive("its copies were timed");
+    const detail::current_device here(d);
+    there = d.allocate(on.arrivals(), bytes);
+    std::vector<std::byte> numbers(bytes);
+    const auto time = [&](bool to_host, auto&& copy) {
+      const auto began = std::chrono::steady_clock::now();
+      copy();
+      found.push_back({to_host, bytes, std::chrono::steady_clock::now() - began});
+    };
+    for (int i = -1; i < times; ++i) {
+      if (i == 0) found.clear();  // the first pins memory
+      time(false, [&] {
+        on.uploads().upload(on.arrivals(), there, numbers.data(), bytes);
+        static_cast<void>(on.synchronize(on.arrivals()));
+      });
+      time(true, [&] { on.downloads().download(on.arrivals(), numbers.data(), there, bytes); });
+    }
+    if (lost(at)) found.clear();
+  } catch (const std::exception&) {
+    found.clear();  // no memory, or no device: then nothing is known of it
+  }
+  if (there != nullptr) d.deallocate(on.arrivals(), there);
+  return found;
+}
 
 }  // namespace
 

@@ -18,6 +18,16 @@ namespace fronta {
 /// while a handle on the task exists, so that `future::retry()` can run it anew.
 enum class keep { nothing, recipe };
 
+/// What chooses the body of a `variants` task, among the places that its tags allow. `data`: what
+/// has to be copied least, unless tasks queue up there. `cost`: what is expected to end first, by
+/// how long runs of the same name and size took, what has to be copied, and what is in the way;
+/// until some are known, both bodies are explored. The first submission that asks for it blocks for
+/// some ms a device, to time copies. `executor::explain` shows each decision.
+enum class select_by { tags, data, cost };
+
+/// What a `variants` task does that a GPU could not run: fail, or run its CPU body.
+enum class fallback { none, cpu };
+
 /// The pause before retry k (k = 1, 2, …): `first * factor^(k-1)`, at most `longest`.
 /// Made from any duration: then every pause is equal.
 class backoff {
@@ -69,6 +79,13 @@ struct task_options {
   std::string place_on = {};
   /// The place to choose while it is free: its amounts are there and no tasks queue up.
   std::string prefer = {};
+  /// Of tasks with two bodies, see `variants`; `tags`.
+  std::optional<select_by> select = {};
+  /// Likewise; `none`. With `cpu` the CPU body runs, with the same attempt, where the device broke
+  /// or was given up, before the task or under it, or had no memory left; what it held of device
+  /// tags and `place_on` counts no more. Not where an input was lost with the device. As with
+  /// `retries`, callable and arguments must allow a second run, and the value is not taken early.
+  std::optional<fronta::fallback> fallback = {};
   /// Of this call alone: not taken from `annotate`.
   fronta::keep keep = fronta::keep::nothing;
 };

@@ -28,6 +28,8 @@ enum class event_kind : std::uint8_t {
   worker_park,    ///< the slot is the one that the worker leaves, -1 for none
   worker_unpark,  ///< the slot is the one that it got
   worker_exit,
+  fall_back,  ///< the CPU body runs next; argument: the place of the device that could not
+  choose,     ///< argument: why that body, a `placement::reason`
 };
 
 enum class queue : std::uint8_t { deque, inbox, priority, tags, backoff };

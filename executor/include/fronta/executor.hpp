@@ -5,6 +5,7 @@
 #include <fronta/detail/arguments.hpp>
 #include <fronta/detail/submission.hpp>
 #include <fronta/future.hpp>
+#include <fronta/placement.hpp>
 #include <fronta/task_options.hpp>
 #include <fronta/wait.hpp>
 
@@ -16,6 +17,7 @@
 #include <ranges>
 #include <string>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
@@ -79,7 +81,8 @@ inline constexpr bool is_options = std::is_same_v<std::remove_cvref_t<T>, Option
 template <class F, class... Args>
 struct task_for {
   static constexpr auto form = form_of<F, Args...>();
-  static constexpr bool view = form == call_form::viewing || form == call_form::viewing_on_stream;
+  static constexpr bool view = form == call_form::viewing || form == call_form::viewing_on_stream ||
+                               form == call_form::viewing_both;
   using node_type = task_node<std::decay_t<F>, argument_for_t<Args, view>...>;
   using result = typename node_type::result;
 };
@@ -181,6 +184,10 @@ class executor_ref {
   }
 
   [[nodiscard]] std::vector<place_status> places() const;
+  /// Why a task of this executor got its places: `explain(f).text()` is one line. Of the last
+  /// decision where there were several. Throws `std::invalid_argument` for a future of another
+  /// executor or of a promise.
+  [[nodiscard]] placement explain(const any_future& f) const;
   /// Itself: so that generic code may ask an executor or a reference alike.
   [[nodiscard]] executor_ref ref() const noexcept { return *this; }
   /// Whether a submission from outside would be admitted now.
@@ -285,12 +292,14 @@ void executor_ref::prepare(detail::admission& admitted,
   using body = typename detail::task_for<F, Args...>::node_type::body_type;
   admitted.set_up(n);
   if (options != nullptr || admitted.control().always_cold.load(std::memory_order_relaxed) ||
-      detail::this_annotation != nullptr || body::on_gpu) [[unlikely]] {
-    constexpr detail::body_traits traits{body::can_repeat, body::can_repeat && body::can_keep,
-                                         body::on_gpu};
+      detail::this_annotation != nullptr || !body::plain) [[unlikely]] {
+    constexpr detail::body_traits traits{
+        body::can_repeat,  body::can_repeat && body::can_keep,
+        body::on_gpu,      body::both,
+        body::bound_input, body::both ? &typeid(std::decay_t<F>) : nullptr};
     detail::prepare_cold(n, admitted.control(), options, traits);
     const auto& merged = n.extra()->options;
-    if (merged.retries.value_or(0) > 0) n.repeatable();
+    if (merged.retries.value_or(0) > 0 || n.extra()->falls_back) n.repeatable();
     // Only where options are given is code for keeping recipes made: it is much code per callable.
     if constexpr (Options && traits.can_keep) {
       if (merged.keep == keep::recipe) {

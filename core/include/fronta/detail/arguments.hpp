@@ -520,9 +520,59 @@ template <class F>
 struct is_gpu_function : std::false_type {};
 template <class F>
 struct is_gpu_function<gpu_function<F>> : std::true_type {};
+template <class F>
+struct unwrapped {
+  using type = F;
+};
+template <class F>
+struct unwrapped<gpu_function<F>> {
+  using type = F;
+};
 
-// What a callable is called with, besides its arguments.
-enum class call_form : std::uint8_t { plain, viewing, on_stream, viewing_on_stream, none };
+// A callable that holds two: one for the CPU and one for a stream. Specialised beside such a class,
+// with their types as `cpu` and `gpu`; objects give them by members of these names.
+template <class F>
+struct bodies_of {
+  static constexpr bool two = false;
+};
+
+template <class A, class B>
+struct common_result : std::common_type<A, B> {};
+template <class A>
+struct common_result<A, A> : std::type_identity<A> {};
+
+// How both are called with the same arguments; what they give must have a type in common.
+template <class F, class... Passed>
+struct call_of_both {
+  using cpu = call_with<typename bodies_of<F>::cpu, types<>, Passed...>;
+  using gpu = call_with<typename bodies_of<F>::gpu, types<fronta::gpu::stream&>, Passed...>;
+  static constexpr bool as_lvalue = cpu::as_lvalue && gpu::as_lvalue;
+  using common =
+      common_result<typename decltype(cpu::result())::type, typename decltype(gpu::result())::type>;
+  static constexpr bool ok = cpu::ok && gpu::ok && requires { typename common::type; };
+  static auto result() {
+    if constexpr (ok) {
+      return std::type_identity<typename common::type>();
+    } else {
+      return std::type_identity<void>();
+    }
+  }
+};
+template <class F, bool View, class... Args>
+using signature_of_both =
+    call_of_both<std::decay_t<F>, typename argument_for_t<Args, View>::passed...>;
+
+// What a callable is called with, besides its arguments; `both`: one body of it like the first, the
+// other like the third.
+enum class call_form : std::uint8_t {
+  plain,
+  viewing,
+  on_stream,
+  viewing_on_stream,
+  both,
+  viewing_both,
+  none
+};
 
 template <class F, bool View, class... Args>
 using stream_signature =
@@ -545,6 +595,14 @@ constexpr call_form form_of() {
     return call_form::plain;
   } else if constexpr (signature<F, true, Args...>::ok) {
     return call_form::viewing;
+  } else if constexpr (bodies_of<std::decay_t<F>>::two) {
+    if constexpr (signature_of_both<F, false, Args...>::ok) {
+      return call_form::both;
+    } else if constexpr (signature_of_both<F, true, Args...>::ok) {
+      return call_form::viewing_both;
+    } else {
+      return call_form::none;
+    }
   } else if constexpr (stream_signature<F, false, Args...>::ok) {
     return call_form::on_stream;
   } else if constexpr (stream_signature<F, true, Args...>::ok) {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -18,10 +19,15 @@
 #include <vector>
 
 // The shared state of a task or promise: outcome, reference counts, who waits for it.
+namespace fronta {
+struct placement;
+}
+
 namespace fronta::detail {
 
 class data_block;
 class node;
+class data_visitor;
 class task_host;
 class host_gate;
 struct task_extra;
@@ -153,6 +159,9 @@ class node {
   virtual void unlink_inputs() noexcept {}
   // Visits the nodes of the inputs. Only for a node that is pending and cannot start meanwhile.
   virtual void visit_inputs(void (*visit)(void* context, node& input), void* context);
+  // Shows what the inputs hold, of a task with two bodies. They are done; further as visit_inputs,
+  // or within its run.
+  virtual void visit_data(data_visitor& /*to*/) {}
   virtual void store_error(std::exception_ptr error) noexcept = 0;
   virtual void clear_outcome() noexcept = 0;
   [[nodiscard]] virtual std::exception_ptr stored_error() const noexcept = 0;
@@ -168,6 +177,8 @@ class node {
   // or is ready and that is not wanted. Lets through what `visit` throws.
   bool visit_pending_inputs(void (*visit)(void* context, node& input), void* context,
                             bool even_if_ready);
+  // The same for what they hold. `to` must take no locks.
+  bool visit_pending_data(data_visitor& to);
 
   // ---- Set before the node is shared, constant afterwards.
   task_host* host = nullptr;  // not to be touched once the node is done
@@ -283,6 +294,17 @@ struct reservation {
   std::vector<entry> taken;
 };
 
+// Where the data of a task was when it became ready.
+struct input_data {
+  struct numbers {
+    std::size_t bytes = 0;
+    bool on_host = false;
+    std::vector<const void*> memories;  // others, see data_copy
+  };
+  std::vector<numbers> arrays;
+  std::size_t other_bytes = 0;  // on the host
+};
+
 // What is left to do, on a worker, when a GPU task's work has ended; destroyed once its run is
 // over.
 class device_end {
@@ -305,10 +327,25 @@ struct task_extra {
   std::string failed_input;                 // the task whose failure this is
   std::shared_ptr<recipe> again;
 
-  // Of a GPU task.
+  // Of a GPU task, or of one with two bodies.
+  bool may_use_device = false;  // constant, as the next
+  bool two_bodies = false;
+  // Whether its run is on a device. Where it `chooses`, that goes with the places that it gets:
+  // written under the router's mutex, before the run.
   bool on_gpu = false;
-  run_result device_result{};       // of the host part, then of both
-  std::exception_ptr device_error;  // what the device said
+  bool chooses = false;
+  bool falls_back = false;  // constant: its CPU body is to run where its device cannot
+  bool fell_back = false;   // it came to that; otherwise as on_gpu
+  // Why it got the places that it has; guarded by the router's mutex, as what is expected of the
+  // run.
+  std::shared_ptr<const placement> why;
+  bool timed = false;                       // constant: its runs are measured
+  std::uint64_t kind = 0;                   // whose runs are alike; constant
+  std::int64_t expected = 0;                // nanoseconds on a device, for those behind it
+  std::int64_t expected_copy = 0;           // … of which its data takes
+  std::chrono::nanoseconds device_time{0};  // what the work took there, copies included
+  run_result device_result{};               // of the host part, then of both
+  std::exception_ptr device_error;          // what the device said
   std::unique_ptr<device_end> at_device_end;
   // Where its work is enqueued, as its backend sees it; written before the task is issued.
   bool waits_for_stream = false;  // its host part has not begun
@@ -328,6 +365,7 @@ struct task_extra {
   std::vector<std::pair<std::int32_t, std::size_t>> input_bytes;  // per place; set when ready
   std::int32_t bound_to = -1;          // the device that its inputs are bound to; likewise
   std::vector<std::int32_t> drawn_to;  // devices where it goes if it can; likewise
+  input_data data;                     // where it chooses its body; likewise
   [[nodiscard]] std::size_t bytes_at(std::int32_t place) const noexcept {
     for (const auto& [at, bytes] : input_bytes) {
       if (at == place) return bytes;

@@ -4,6 +4,7 @@
 #include <fronta/detail/arguments.hpp>
 #include <fronta/detail/node_cache.hpp>
 #include <fronta/detail/state.hpp>
+#include <fronta/detail/task_data.hpp>
 #include <fronta/detail/worker.hpp>
 
 #include <cstddef>
@@ -21,23 +22,26 @@ struct body {
   explicit body(std::in_place_t, G&& g, Args&&... args)
       : fn(std::forward<G>(g)), arguments(std::forward<Args>(args)...) {}
 
-  // A callable that takes what it is given is plain; else it is one for a stream.
-  static constexpr bool on_gpu =
-      is_gpu_function<F>::value || !call_with<F, types<>, typename Arguments::passed...>::ok;
-  template <class G>
-  struct unwrapped {
-    using type = G;
-  };
-  template <class G>
-  struct unwrapped<gpu_function<G>> {
-    using type = G;
-  };
-  using call = call_with<typename unwrapped<F>::type,
-                         std::conditional_t<on_gpu, types<gpu::stream&>, types<>>,
-                         typename Arguments::passed...>;
+  // A callable that takes what it is given is plain; else it is one for a stream, or has one body
+  // of each kind.
+  static constexpr bool plain =
+      !is_gpu_function<F>::value && call_with<F, types<>, typename Arguments::passed...>::ok;
+  static constexpr bool both = !plain && bodies_of<F>::two;
+  static constexpr bool on_gpu = !plain && !both;
+  static constexpr auto call_type() {
+    if constexpr (both) {
+      return std::type_identity<call_of_both<F, typename Arguments::passed...>>();
+    } else {
+      return std::type_identity<call_with<typename unwrapped<F>::type,
+                                          std::conditional_t<on_gpu, types<gpu::stream&>, types<>>,
+                                          typename Arguments::passed...>>();
+    }
+  }
+  using call = typename decltype(call_type())::type;
   using result = typename decltype(call::result())::type;
   static constexpr bool can_repeat = call::as_lvalue && (Arguments::can_repeat && ...);
   static constexpr bool can_keep = copyable_v<F>;
+  static constexpr bool bound_input = (lies_on_one_device<Arguments> || ...);
 
   // A copy of callable and arguments from which the task can be submitted anew.
   template <class Executor>
@@ -100,17 +104,24 @@ struct body {
   }
   template <class... Ps>
   static result invoke(F& f, Ps&&... ps) {
-    if constexpr (is_gpu_function<F>::value) {
-      return invoke_with(f.fn, *this_context->stream, std::forward<Ps>(ps)...);
+    if constexpr (both) {
+      // Where the run has a stream, it is on a device.
+      if (this_context->stream != nullptr) {
+        return invoke_with<typename call::gpu>(f.gpu(), *this_context->stream,
+                                               std::forward<Ps>(ps)...);
+      }
+      return invoke_with<typename call::cpu>(f.cpu(), std::forward<Ps>(ps)...);
+    } else if constexpr (is_gpu_function<F>::value) {
+      return invoke_with<call>(f.fn, *this_context->stream, std::forward<Ps>(ps)...);
     } else if constexpr (on_gpu) {
-      return invoke_with(f, *this_context->stream, std::forward<Ps>(ps)...);
+      return invoke_with<call>(f, *this_context->stream, std::forward<Ps>(ps)...);
     } else {
-      return invoke_with(f, std::forward<Ps>(ps)...);
+      return invoke_with<call>(f, std::forward<Ps>(ps)...);
     }
   }
-  template <class G, class... Ps>
+  template <class Call, class G, class... Ps>
   static result invoke_with(G& f, Ps&&... ps) {
-    if constexpr (call::as_lvalue) {
+    if constexpr (Call::as_lvalue) {
       return static_cast<result>(std::invoke(f, std::forward<Ps>(ps)...));
     } else {
       return static_cast<result>(std::invoke(std::move(f), std::forward<Ps>(ps)...));
@@ -161,7 +172,7 @@ class task_node final : public state<typename body<F, Arguments...>::result> {
   // Only inputs whose handles stay where they are, so that their edges can be found again.
   template <class A>
   static constexpr bool reads_early() {
-    if constexpr (body_type::on_gpu && known > 0 && requires { A::reads_early; }) {
+    if constexpr (!body_type::plain && known > 0 && requires { A::reads_early; }) {
       return A::reads_early;
     } else {
       return false;
@@ -235,8 +246,8 @@ class task_node final : public state<typename body<F, Arguments...>::result> {
   explicit task_node(std::uint32_t readers, Init&&... init)
       : state<result>(readers, 1 + edge_store<known>::embedded),
         body_(std::in_place, std::forward<Init>(init)...) {
-    this->early_value = body_type::on_gpu && gpu::device_data<result>::value;
-    this->device_bound = body_type::on_gpu && gpu::device_bound<result>::value;
+    this->early_value = !body_type::plain && gpu::device_data<result>::value;
+    this->device_bound = !body_type::plain && gpu::device_bound<result>::value;
     this->device_movable = gpu::device_data<result>::value && !gpu::device_bound<result>::value;
   }
   ~task_node() {
@@ -248,8 +259,14 @@ class task_node final : public state<typename body<F, Arguments...>::result> {
       this->emplace_from([this]() -> result {
         if constexpr (body_type::can_repeat && sizeof...(Arguments) != 0) {
           if (repeatable_) {
-            auto copy = body_.arguments;
-            return body_type::apply(body_.fn, copy);
+            if constexpr (body_type::plain) {
+              auto copy = body_.arguments;
+              return body_type::apply(body_.fn, copy);
+            } else {
+              // Work on the device may refer to them until it has ended.
+              passed_ = std::make_unique<std::tuple<Arguments...>>(body_.arguments);
+              return body_type::apply(body_.fn, *passed_);
+            }
           }
         }
         return body_type::apply(body_.fn, body_.arguments);
@@ -266,6 +283,7 @@ class task_node final : public state<typename body<F, Arguments...>::result> {
   }
   void destroy_body() noexcept override {
     gone_ = true;
+    if constexpr (!body_type::plain) passed_.reset();
     destroy_quietly(body_);
   }
   void unlink_inputs() noexcept override {
@@ -279,6 +297,11 @@ class task_node final : public state<typename body<F, Arguments...>::result> {
   }
   void visit_inputs(void (*visit)(void*, node&), void* context) override {
     if constexpr (known != 0) each([&](node& source) { visit(context, source); });
+  }
+  void visit_data(data_visitor& to) override {
+    if constexpr (body_type::both) {
+      std::apply([&](const Arguments&... a) { (visit_argument(a, to), ...); }, body_.arguments);
+    }
   }
   void destroy() noexcept override {
     this->~task_node();
@@ -294,6 +317,9 @@ class task_node final : public state<typename body<F, Arguments...>::result> {
     body_type body_;
   };
   [[no_unique_address]] edge_store<known> store_;
+  // What a run that may be repeated was called with.
+  [[no_unique_address]] std::conditional_t<body_type::plain, nothing,
+                                           std::unique_ptr<std::tuple<Arguments...>>> passed_;
   bool repeatable_ = false;
   bool gone_ = false;
 };

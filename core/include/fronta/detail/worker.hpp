@@ -4,10 +4,13 @@
 #include <fronta/detail/node.hpp>
 
 #include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <span>
 #include <string>
+#include <vector>
 
 // How a task's life meets the executor that it belongs to and the thread that runs it.
 namespace fronta::gpu {
@@ -44,6 +47,14 @@ class task_host {
   virtual void release(node& n) noexcept = 0;
   // After a failed run: true when it will run again (the entry's keeper passes on).
   virtual bool retry(node& n) noexcept = 0;
+  // After a run on a device that failed, of a task that falls back: likewise, for its CPU body.
+  virtual bool fall_back(node& n) noexcept = 0;
+  // A timed run gave its value after so long, copies of its data to the host apart.
+  virtual void ran(node& n, std::chrono::nanoseconds took) noexcept = 0;
+  // So many bytes came from a memory to the host.
+  virtual void fetched(const void* memory, std::size_t bytes,
+                       std::chrono::nanoseconds took) noexcept = 0;
+  [[nodiscard]] virtual std::chrono::steady_clock::time_point now() const noexcept = 0;
   // A run asked to be repeated elsewhere; likewise.
   virtual bool run_again(node& n) noexcept = 0;
   // The device whose place a claimed GPU task holds.
@@ -95,6 +106,23 @@ class device_host {
   // `wanted`: an array that CPU tasks will look at when this one is done; null where there is none.
   virtual bool close_stream(gpu::stream& s, node& n, data_block* wanted) noexcept = 0;
 
+  // Of a place, by the backend's own number. Lost: nothing will run there any more.
+  [[nodiscard]] virtual bool lost(std::size_t place) const noexcept = 0;
+  // Names its memory, see data_copy.
+  [[nodiscard]] virtual const void* memory(std::size_t place) const noexcept = 0;
+  // Whether a run failed for want of its device, which broke, was given up or had no memory left.
+  [[nodiscard]] virtual bool failed_for_device(const std::exception_ptr& error) const noexcept = 0;
+  // Its times are a model's.
+  [[nodiscard]] virtual bool simulated(std::size_t place) const noexcept = 0;
+  // Copies a few times each way between a place and the host. Blocks for some ms. Empty where that
+  // cannot be done.
+  struct timed_copy {
+    bool to_host;
+    std::size_t bytes;
+    std::chrono::nanoseconds took;
+  };
+  [[nodiscard]] virtual std::vector<timed_copy> time_copies(std::size_t place) = 0;
+
  protected:
   ~device_host() = default;
 };
@@ -106,7 +134,8 @@ struct run_context {
   std::uint64_t path = 0;
   std::uint32_t children = 0;  // tasks submitted so far, for their paths
   int attempt = 0;
-  gpu::stream* stream = nullptr;  // of a GPU task
+  gpu::stream* stream = nullptr;         // of a GPU task
+  std::chrono::nanoseconds fetching{0};  // what data from elsewhere has held it up
 };
 
 // The calling thread, if it is one of a pool. Only its own thread calls it, except for the counts.

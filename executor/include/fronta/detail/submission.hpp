@@ -161,9 +161,12 @@ struct unsubmitted {
 
 // What the slow path must know of a callable's type.
 struct body_traits {
-  bool can_repeat;  // callable and arguments allow another run
-  bool can_keep;    // … and a copy of both can be kept
-  bool on_gpu;      // takes a stream
+  bool can_repeat;                 // callable and arguments allow another run
+  bool can_keep;                   // … and a copy of both can be kept
+  bool on_gpu;                     // takes a stream
+  bool both;                       // has one body that does, and one that does not
+  bool bound_input;                // an argument is of use on one device alone
+  const std::type_info* callable;  // of one with both
 };
 
 // Options, tags and annotations; before the node is shared. Throws invalid_argument and
