@@ -11,6 +11,7 @@ import datetime
 import json
 import os
 import pathlib
+import signal
 import statistics
 import subprocess
 import sys
@@ -106,6 +107,40 @@ def overlap(options, failures):
     return json.loads(done.stdout)
 
 
+class Suite:
+    def __init__(self, options):
+        self.options, self.began, self.context = options, time.monotonic(), {}
+        self.rows, self.overlap, self.failures = {}, None, {}
+
+    def measure(self, name):
+        if name == "overlap":
+            self.overlap = overlap(self.options, self.failures)
+        else:
+            row = next(r for r in ROWS if r.name == name)
+            self.rows[name] = measured(self.options, row, self.context, self.failures)
+
+    def report(self):
+        options, context, shown = self.options, self.context, self.overlap
+        # Simulated unless every part says that it was not.
+        simulated = (context.get("simulated", "no" if shown else "yes") != "no"
+                     or bool(shown and shown["simulated"]))
+        return {
+            "suite": "gpu", "simulated": simulated,
+            "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(), "machine": machine(),
+            "device": context.get("device") or (shown or {}).get("device", {}).get("model", "none"),
+            "driver": context.get("driver", "unknown"), "compiler": context.get("compiler", "unknown"),
+            "revision": os.environ.get("FRONTA_REVISION") or revision(), "rounds": options.rounds,
+            "quick": options.quick, "workers": options.workers, "seconds": round(time.monotonic() - self.began),
+            "goals": Goals(self.rows, shown, judged=not simulated and not options.quick).fill(), "rows": self.rows,
+            "overlap": shown, "failures": self.failures,
+        }
+
+    def write(self):
+        target = self.options.json or ROOT / "out" / "bench-gpu.json"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(json.dumps(self.report(), indent=1, ensure_ascii=False) + "\n")
+
+
 class Goals:
     """Of the issue that asks for these figures; judged on a CUDA device alone."""
 
@@ -180,7 +215,7 @@ def say(report, rows):
                       f"{100 * r['share_of_bound']:.0f}"] for r in shown["result"]])
     print("\nGoals" + (": not judged, SIMULATED" if simulated else ": not judged, --quick" if report["quick"] else ""))
     word = {True: "met", False: "MISSED", None: ""}
-    print_table(["", "goal", "measured", "unit", ""],
+    print_table(["", "goal", "SIMULATED" if simulated else "measured", "unit", ""],
                 [[g["what"], g["goal"], "no figure" if g["measured"] is None else figure(g["measured"]), g["unit"],
                   word[g["met"]]] for g in report["goals"]])
 
@@ -206,31 +241,24 @@ def main():
         parser.error("--rounds starts at 1")
     options.workers = options.workers or min(4, len(os.sched_getaffinity(0)))
 
-    began, context, rows, failures, shown = time.monotonic(), {}, {}, {}, None
-    for number, name in enumerate(chosen, 1):
-        print(f"[{number}/{len(chosen)}] {name}", file=sys.stderr, flush=True)
-        if name == "overlap":
-            shown = overlap(options, failures)
-        else:
-            rows[name] = measured(options, next(r for r in ROWS if r.name == name), context, failures)
-    # Simulated unless every part says that it was not.
-    simulated = context.get("simulated", "no" if shown else "yes") != "no" or bool(shown and shown["simulated"])
-    report = {
-        "suite": "gpu", "simulated": simulated, "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
-        "machine": machine(), "device": context.get("device") or (shown or {}).get("device", {}).get("model", "none"),
-        "driver": context.get("driver", "unknown"), "compiler": context.get("compiler", "unknown"),
-        "revision": os.environ.get("FRONTA_REVISION") or revision(), "rounds": options.rounds, "quick": options.quick,
-        "workers": options.workers, "seconds": round(time.monotonic() - began),
-        "goals": Goals(rows, shown, judged=not simulated and not options.quick).fill(), "rows": rows, "overlap": shown,
-        "failures": failures,
-    }
-    target = options.json or ROOT / "out" / "bench-gpu.json"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
-    say(report, ROWS)
-    for name, why in failures.items():
+    # Whoever ends the suite early gets what was measured until then.
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    suite = Suite(options)
+    try:
+        for number, name in enumerate(chosen, 1):
+            print(f"[{number}/{len(chosen)}] {name}", file=sys.stderr, flush=True)
+            suite.measure(name)
+            suite.write()
+    except KeyboardInterrupt:
+        suite.failures["the suite"] = "was ended before all rows were measured"
+    suite.write()
+    say(suite.report(), ROWS)
+    for name, why in suite.failures.items():
         print(f"FAILED: {name}: {why}", file=sys.stderr)
-    return 1 if [name for name in failures if name != "overlap" or options.fronta.exists()] else 0
+    return 1 if [name for name in suite.failures if name != "overlap" or options.fronta.exists()] else 0
 
 
 if __name__ == "__main__":
