@@ -131,9 +131,9 @@ step_memcheck() { under_sanitizer memcheck; }
 step_racecheck() { under_sanitizer racecheck; }
 
 find_device() {
-    if ! "$bin/fronta" doctor >/dev/null 2>"$scratch/loader"; then
+    if ! "$bin/fronta" --version >/dev/null 2>"$scratch/loader"; then
         export LD_LIBRARY_PATH=$PWD/$carried/fallback # this machine's C++ runtime is too old
-        "$bin/fronta" doctor >/dev/null 2>&1 || die "the programs do not start here: $(cat "$scratch/loader")"
+        "$bin/fronta" --version >/dev/null 2>&1 || die "the programs do not start here: $(cat "$scratch/loader")"
     fi
     device=$("$bin/fronta" doctor | sed -n 's/^  device 0 *//p')
     # The first line under "Missing" is about the GPU where there is none.
