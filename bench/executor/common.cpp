@@ -34,6 +34,8 @@ settings read(std::span<char* const> arguments, std::string& wanted) {
       s.length = seconds(std::stod(value));
     } else if (flag == "--count") {
       s.count = value == "1";
+    } else if (flag == "--device") {
+      s.device = value;
     } else {
       fail("there is no option " + flag);
     }

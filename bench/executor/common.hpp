@@ -40,6 +40,7 @@ struct settings {
   int rate = 1000;                   ///< tasks per second
   seconds length{3};                 ///< of rows that measure CPU time
   bool count = false;                ///< allocations instead of time
+  std::string device = "auto";       ///< of GPU rows: a CUDA device where there is one; simulated
 };
 
 struct row {

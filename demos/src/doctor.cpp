@@ -14,6 +14,7 @@
 #include <chrono>
 #include <exception>
 #include <fstream>
+#include <numeric>
 #include <ranges>
 #include <stdexcept>
 #include <string>
@@ -104,18 +105,97 @@ std::string self_test() {
                      counted(usable_cpus(), "worker"), passed.count() * 1e3);
 }
 
+struct remedy {
+  std::string lack;
+  std::string what_to_do;
+};
+
 void print_heading(std::string_view text) { fmt::print("\n{}\n", text); }
 void print_fact(std::string_view label, std::string_view text) {
   fmt::print("  {:<11} {}\n", label, text);
 }
 
+// CUDA's numbers, such as 13010 for 13.1.
+std::string version_text(int number) {
+  return number == 0 ? "unknown" : fmt::format("{}.{}", number / 1'000, number % 1'000 / 10);
+}
+
+std::string gigabytes(std::size_t bytes) {
+  return fmt::format("{:.1f} GB", static_cast<double>(bytes) / 1e9);
+}
+
+// Copies there and back, and a kernel: what the driver itself can do, without our kernels.
+std::string device_self_test(int index) {
+  const auto begin = std::chrono::steady_clock::now();
+  const auto device = gpu::open_cuda_device(index);
+  auto* const s = device->create_stream(0);
+  std::vector<int> numbers(1'000);
+  std::iota(numbers.begin(), numbers.end(), 1);
+  std::vector<int> back(numbers.size());
+  const auto bytes = numbers.size() * sizeof(int);
+  void* const there = device->allocate(s, bytes);
+  device->copy(s, there, numbers.data(), bytes, gpu::copy_kind::to_device);
+  device->copy(s, back.data(), there, bytes, gpu::copy_kind::to_host);
+  auto* const end = device->create_event(true);
+  device->record(s, end);
+  const bool ended = device->synchronize(end);
+  static_cast<void>(device->sample_clocks());
+  const auto free = device->memory().free_bytes;
+  device->destroy_event(end);
+  device->deallocate(s, there);
+  device->destroy_stream(s);
+  if (!ended || back != numbers) throw std::runtime_error("numbers came back wrong");
+  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - begin;
+  return fmt::format("{} free; copies and a kernel in {:.0f} ms", gigabytes(free),
+                     passed.count() * 1e3);
+}
+
+// What was found of CUDA. False when a device is there and does not work.
+bool print_gpu(std::vector<remedy>& missing) {
+  constexpr int runtime = FRONTA_CUDA_RUNTIME;  // of the ready-made kernels; 0: they are not there
+  const auto& cuda = gpu::cuda_probe();
+  print_fact("CUDA",
+             cuda.built ? "built in; the driver is looked for at run time" : "not built in");
+  print_fact("driver", !cuda.loaded ? "none" : "for CUDA " + version_text(cuda.driver_version));
+  print_fact("runtime", runtime != 0 ? "CUDA " + version_text(runtime) +
+                                           ", linked in with the ready-made kernels"
+                                     : "none: the ready-made kernels run on simulated devices");
+  constexpr std::string_view cccl = FRONTA_CCCL;
+  print_fact("CCCL", cccl.empty() ? "not found when this was built"
+                                  : fmt::format("{}, for Thrust in GPU tasks", cccl));
+  bool all_work = true;
+  for (const auto& d : cuda.devices) {
+    const auto name = fmt::format("device {}", d.index);
+    print_fact(name, fmt::format("{}, {}, {} multiprocessors, {}, compute capability {}.{}", d.name,
+                                 gigabytes(d.memory_bytes), d.multiprocessors,
+                                 counted(static_cast<std::uint64_t>(d.copy_engines), "copy engine"),
+                                 d.compute_major, d.compute_minor));
+    try {
+      print_fact("", device_self_test(d.index));
+    } catch (const std::exception& error) {
+      print_fact("", "it does not work, see below");
+      missing.push_back({name, error.what()});
+      all_work = false;
+    }
+    if (!gpu::kernels_run_on(d)) {
+      missing.push_back({"ready-made kernels for " + name,
+                         fmt::format("build with nvcc and CMAKE_CUDA_ARCHITECTURES={}{}",
+                                     d.compute_major, d.compute_minor)});
+    } else if (cuda.driver_version / 1'000 < runtime / 1'000) {
+      missing.push_back({fmt::format("a driver for the ready-made kernels, which have CUDA {}",
+                                     version_text(runtime)),
+                         fmt::format("update the NVIDIA driver, or build with a toolkit of CUDA {}",
+                                     cuda.driver_version / 1'000)});
+    }
+  }
+  print_fact("simulated", "always there: gpu::simulated");
+  if (cuda.devices.empty()) missing.push_back({cuda.reason, cuda.remedy});
+  return all_work;
+}
+
 }  // namespace
 
 exit_code doctor() {
-  struct remedy {
-    std::string lack;
-    std::string what_to_do;
-  };
   std::vector<remedy> missing;
   exit_code code = exit_code::success;
 
@@ -128,32 +208,7 @@ exit_code doctor() {
   print_fact("memory", memory());
 
   print_heading("GPU");
-  const auto& cuda = gpu::cuda_probe();
-  print_fact("CUDA",
-             cuda.built ? "built in; the driver is looked for at run time" : "not built in");
-  std::string driver = "none";
-  if (cuda.loaded) {
-    driver = cuda.driver_version == 0 ? "of unknown version"
-                                      : fmt::format("for CUDA {}.{}", cuda.driver_version / 1'000,
-                                                    cuda.driver_version % 1'000 / 10);
-  }
-  print_fact("driver", driver);
-  for (const auto& d : cuda.devices) {
-    print_fact(fmt::format("device {}", d.index),
-               fmt::format("{}, {:.1f} GB, {} multiprocessors, {}, compute capability {}.{}",
-                           d.name, static_cast<double>(d.memory_bytes) / 1e9, d.multiprocessors,
-                           counted(static_cast<std::uint64_t>(d.copy_engines), "copy engine"),
-                           d.compute_major, d.compute_minor));
-  }
-  for (const auto& d : cuda.devices) {
-    if (!gpu::kernels_run_on(d)) {
-      missing.push_back({fmt::format("ready-made kernels for device {}", d.index),
-                         fmt::format("build with nvcc and CMAKE_CUDA_ARCHITECTURES={}{}",
-                                     d.compute_major, d.compute_minor)});
-    }
-  }
-  print_fact("simulated", "always there: gpu::simulated");
-  if (cuda.devices.empty()) missing.push_back({cuda.reason, cuda.remedy});
+  if (!print_gpu(missing)) code = exit_code::failed;
 
   print_heading("This build");
   const std::string_view type = FRONTA_BUILD_TYPE;
@@ -186,7 +241,7 @@ exit_code doctor() {
   for (const auto& m : missing) fmt::print("  {}: {}\n", m.lack, m.what_to_do);
 
   print_heading("Not built yet");
-  fmt::print("  kernels for CUDA devices, worker processes, Dask and Ray, the visualizer\n");
+  fmt::print("  worker processes, Dask and Ray, the visualizer\n");
   flush_output();
   return code;
 }

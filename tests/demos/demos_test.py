@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -452,6 +453,80 @@ class Overlap(Case):
             self.refuses("run", "overlap", *arguments, says=arguments[0])
 
 
+class Doctor(Case):
+    """The GPU part against a fake driver, so in a build with a CUDA toolkit alone."""
+
+    def gpu_of(self, code=0, fake=True, **environment):
+        """What it says of the GPU: the lines under the heading, and those of what is missing."""
+        if fake:
+            driver = os.environ.get("FRONTA_FAKE_DRIVER")
+            if not driver:
+                self.skipTest("built without a CUDA toolkit")
+            environment["FRONTA_CUDA_DRIVER"] = driver
+        inherited = {k: v for k, v in os.environ.items() if k not in ("FRONTA_CUDA_DRIVER", "CUDA_VISIBLE_DEVICES")}
+        done = fronta("doctor", env={**inherited, **environment})
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        parts = {p.split("\n", 1)[0]: p for p in done.stdout.split("\n\n")}
+        return parts["GPU"], parts["Missing"]
+
+    def test_says_what_is_here(self):
+        text = self.succeed("doctor").stdout
+        for words in ["CPUs", "affinity", "cgroup", "hwloc", "compiler", "build type", "sanitizer", "self-test", "Missing",
+                      "driver", "runtime", "CCCL", "simulated"]:
+            self.assertIn(words, text)
+
+    def test_a_device_is_told_with_its_memory_and_its_engines(self):
+        gpu, missing = self.gpu_of(FRONTA_FAKE_DEVICES="1")
+        self.assertRegex(gpu, r"driver +for CUDA 13\.0\n")
+        self.assertRegex(gpu, r"device 0 +Fake H200, 0\.0 GB, 132 multiprocessors, 3 copy engines, compute capability 9\.0")
+        self.assertRegex(gpu, r" free; copies and a kernel in \d+ ms")
+        self.assertNotIn("device", missing)
+
+    def test_no_driver_is_told_with_its_remedy(self):
+        gpu, missing = self.gpu_of(fake=False)
+        if re.search(r"driver +for CUDA", gpu):
+            self.skipTest("this machine has a driver")
+        self.assertRegex(gpu, r"driver +none\n")
+        if "CUDA        built in" in gpu:
+            self.assertIn("libcuda.so.1) was found: install the NVIDIA driver", missing)
+        else:
+            self.assertIn("without CUDA", missing)
+
+    def test_cuda_without_a_device_is_told_with_its_remedy(self):
+        gpu, missing = self.gpu_of(FRONTA_FAKE_DEVICES="0")
+        self.assertRegex(gpu, r"CUDA +built in")
+        self.assertNotIn("device 0", gpu)
+        self.assertRegex(missing, "the NVIDIA driver found no CUDA device: .{20,}")
+
+    def test_hidden_devices_are_told_with_the_variable_that_hides_them(self):
+        for value in ("", "-1"):
+            _, missing = self.gpu_of(FRONTA_FAKE_DEVICES="0", CUDA_VISIBLE_DEVICES=value)
+            self.assertIn(f'CUDA_VISIBLE_DEVICES is "{value}": unset CUDA_VISIBLE_DEVICES', missing)
+
+    def test_an_old_driver_is_told_with_both_versions(self):
+        gpu, missing = self.gpu_of(FRONTA_FAKE_VERSION="11080")
+        self.assertRegex(gpu, r"driver +for CUDA 11\.8\n")
+        self.assertIn("is for CUDA 11.8, and Fronta needs one for CUDA 12.0: update the NVIDIA driver", missing)
+
+    def test_a_driver_older_than_the_runtime_is_told(self):
+        gpu, missing = self.gpu_of(FRONTA_FAKE_VERSION="12040")
+        runtime = re.search(r"runtime +CUDA (\d+)\.", gpu)
+        if not runtime or int(runtime[1]) < 13:
+            self.skipTest("built without kernels, or with an older toolkit")
+        self.assertIn("a driver for the ready-made kernels, which have CUDA 13", missing)
+        self.assertIn("build with a toolkit of CUDA 12", missing)
+
+    def test_a_driver_that_refuses_is_told_in_its_words(self):
+        _, missing = self.gpu_of(FRONTA_FAKE_INIT="803")
+        self.assertIn("CUDA_ERROR_SYSTEM_DRIVER_MISMATCH", missing)
+
+    def test_a_device_that_does_not_work_is_a_failure(self):
+        gpu, missing = self.gpu_of(code=1, FRONTA_FAKE_DEVICES="1", FRONTA_FAKE_BUSY="1")
+        self.assertIn("it does not work", gpu)
+        self.assertIn("device 0: gpu:0 (Fake H200) cannot be opened", missing)
+        self.assertIn("CUDA_ERROR_DEVICE_UNAVAILABLE", missing)
+
+
 class Program(Case):
     def test_list_names_every_demo(self):
         names = [d["name"] for d in self.json_of("list")["demos"]]
@@ -460,11 +535,6 @@ class Program(Case):
         for name in names:
             self.assertIn(name, text)
             self.succeed("run", name, "--help")
-
-    def test_doctor_says_what_is_here(self):
-        text = self.succeed("doctor").stdout
-        for words in ["CPUs", "affinity", "cgroup", "hwloc", "compiler", "build type", "sanitizer", "self-test", "Missing"]:
-            self.assertIn(words, text)
 
     def test_version_and_help_go_to_stdout(self):
         self.assertRegex(self.succeed("--version").stdout, r"^fronta \d+\.\d+\.\d+\n$")

@@ -10,7 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <support/gate.hpp>
-#include <support/host_kernel.hpp>
+#include <support/test_kernels.hpp>
 
 #include <algorithm>
 #include <array>

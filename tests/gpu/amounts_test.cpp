@@ -12,9 +12,10 @@
 #include <gtest/gtest.h>
 
 #include <support/gate.hpp>
-#include <support/host_kernel.hpp>
+#include <support/gpu_kind.hpp>
 #include <support/manual_clock.hpp>
 #include <support/occupied.hpp>
+#include <support/test_kernels.hpp>
 
 #include <algorithm>
 #include <array>
@@ -56,9 +57,8 @@ using fronta::gpu::device_data;
 using fronta::gpu::simulated;
 using fronta::gpu::stream;
 using fronta::gpu::time_model;
-using fronta::gpu::view;
+using fronta::test::affine;
 using fronta::test::gate;
-using fronta::test::host_kernel;
 using fronta::test::manual_clock;
 using fronta::test::occupied_worker;
 using fronta::test::run_on;
@@ -74,7 +74,12 @@ static_assert(!device_bound<std::pair<movable_data, int>>::value);
 static_assert(!device_bound<std::vector<int>>::value);
 static_assert(!device_bound<std::tuple<>>::value);
 
-simulated devices(int count = 1) { return {.devices = count, .model = time_model::instant()}; }
+class Amounts : public fronta::test::OnGpus {};
+FRONTA_ON_EACH_GPU_KIND(Amounts);
+class DeviceBound : public fronta::test::OnGpus {};
+FRONTA_ON_EACH_GPU_KIND(DeviceBound);
+class BreakingAmounts : public fronta::test::OnGpus {};
+FRONTA_BREAKING_EACH_GPU_KIND(BreakingAmounts);
 
 const task_options whole{.needs = {{"gpu", 1}}};
 const task_options half{.needs = {{"gpu", 0.5}}};
@@ -92,8 +97,7 @@ buffer<int> number(stream& s, int value) { return s.to_device(std::span<const in
 
 buffer<int> plus_one(stream& s, const buffer<int>& in) {
   auto out = s.allocate<int>(1);
-  s.launch(host_kernel([](view<const int> from, view<int> to) { to[0] = from[0] + 1; }), {}, {},
-           s.read(in), s.write(out));
+  affine(s, s.read(in), 1, 1, s.write(out));
   return out;
 }
 
@@ -144,7 +148,7 @@ auto looking_at(held_work& held, gate& begun) {
 
 // ---- Passing on.
 
-TEST(Amounts, PassAlongAChainWithoutTheHost) {
+TEST_P(Amounts, PassAlongAChainWithoutTheHost) {
   constexpr int links = 60;
   held_work held;
   gate all_enqueued;
@@ -161,7 +165,7 @@ TEST(Amounts, PassAlongAChainWithoutTheHost) {
   told.get();
 }
 
-TEST(Amounts, OfAChainAreOthersOnceAllOfItHasEnded) {
+TEST_P(Amounts, OfAChainAreOthersOnceAllOfItHasEnded) {
   held_work first_held;
   held_work last_held;
   gate last_begun;
@@ -187,7 +191,7 @@ TEST(Amounts, OfAChainAreOthersOnceAllOfItHasEnded) {
   end.get();
 }
 
-TEST(Amounts, OfOneInputGoToOneOfItsReadersAtATime) {
+TEST_P(Amounts, OfOneInputGoToOneOfItsReadersAtATime) {
   held_work held;
   gate first_begun;
   gate second_begun;
@@ -212,7 +216,7 @@ TEST(Amounts, OfOneInputGoToOneOfItsReadersAtATime) {
   first.get();
 }
 
-TEST(Amounts, AreSharedInFractionsAndAddUp) {
+TEST_P(Amounts, AreSharedInFractionsAndAddUp) {
   held_work held;
   gate whole_begun;
   gate stranger_begun;
@@ -241,7 +245,7 @@ TEST(Amounts, AreSharedInFractionsAndAddUp) {
   EXPECT_EQ(fetched(ex, both), 1);
 }
 
-TEST(Amounts, ThatAreFreeAreAddedToAnInputs) {
+TEST_P(Amounts, ThatAreFreeAreAddedToAnInputs) {
   held_work held;
   gate begun;
   executor ex{threads{.workers = 1}, devices()};
@@ -252,7 +256,7 @@ TEST(Amounts, ThatAreFreeAreAddedToAnInputs) {
   EXPECT_FALSE(more.get());
 }
 
-TEST(Amounts, OfAnInputThatWasGivenTwiceCountOnce) {
+TEST_P(Amounts, OfAnInputThatWasGivenTwiceCountOnce) {
   held_work held;
   gate begun;
   executor ex{threads{.workers = 1}, devices()};
@@ -266,7 +270,7 @@ TEST(Amounts, OfAnInputThatWasGivenTwiceCountOnce) {
   other.wait();
 }
 
-TEST(Amounts, AreTakenTogetherOrNotAtAllFromInputsToo) {
+TEST_P(Amounts, AreTakenTogetherOrNotAtAllFromInputsToo) {
   held_work held;
   gate licence_back;
   gate both_begun;
@@ -292,7 +296,7 @@ TEST(Amounts, AreTakenTogetherOrNotAtAllFromInputsToo) {
 }
 
 // It may stand for something that host parts use.
-TEST(Amounts, OfTheExecutorAreWaitedForOnTheHost) {
+TEST_P(Amounts, OfTheExecutorAreWaitedForOnTheHost) {
   held_work held;
   gate begun;
   executor ex{executor_options{.tags = {{"licence", 1}}}, threads{.workers = 1}, devices()};
@@ -304,7 +308,7 @@ TEST(Amounts, OfTheExecutorAreWaitedForOnTheHost) {
   EXPECT_TRUE(next.get());
 }
 
-TEST(Amounts, PassAlongChainsOnSeveralDevicesAtOnce) {
+TEST_P(Amounts, PassAlongChainsOnSeveralDevicesAtOnce) {
   std::array<held_work, 2> held;
   std::array<gate, 2> enqueued;
   executor ex{threads{.workers = 2}, devices(2)};
@@ -322,7 +326,7 @@ TEST(Amounts, PassAlongChainsOnSeveralDevicesAtOnce) {
   for (const auto& f : told) f.get();
 }
 
-TEST(Amounts, OfOneDeviceAreNoneOfAnother) {
+TEST_P(Amounts, OfOneDeviceAreNoneOfAnother) {
   std::array<held_work, 2> held;
   gate begun;
   executor ex{threads{.workers = 1}, devices(2)};
@@ -346,7 +350,7 @@ TEST(Amounts, OfOneDeviceAreNoneOfAnother) {
 
 // ---- Whom they are for.
 
-TEST(Amounts, GoToAWaitingTaskOfHigherPriorityFirst) {
+TEST_P(Amounts, GoToAWaitingTaskOfHigherPriorityFirst) {
   held_work held;
   gate successor_begun;
   gate important_begun;
@@ -369,7 +373,7 @@ TEST(Amounts, GoToAWaitingTaskOfHigherPriorityFirst) {
   EXPECT_TRUE(important_was_first);
 }
 
-TEST(Amounts, PassOnWhereTheTaskOfHigherPriorityCannotGo) {
+TEST_P(Amounts, PassOnWhereTheTaskOfHigherPriorityCannotGo) {
   std::array<held_work, 2> held;
   gate begun;
   gate important_begun;
@@ -386,7 +390,7 @@ TEST(Amounts, PassOnWhereTheTaskOfHigherPriorityCannotGo) {
 }
 
 //
-TEST(Amounts, DoNotPassByAWaitingTaskForEver) {
+TEST_P(Amounts, DoNotPassByAWaitingTaskForEver) {
   constexpr int links = 60;
   held_work held;
   std::atomic<int> begun = 0;
@@ -409,7 +413,7 @@ TEST(Amounts, DoNotPassByAWaitingTaskForEver) {
   EXPECT_EQ(fetched(ex, last), links);
 }
 
-TEST(Amounts, AreLentToAWaitingTaskOnceNobodyAboveItWaits) {
+TEST_P(Amounts, AreLentToAWaitingTaskOnceNobodyAboveItWaits) {
   held_work held;
   gate begun;
   gate unused;
@@ -429,7 +433,10 @@ TEST(Amounts, AreLentToAWaitingTaskOnceNobodyAboveItWaits) {
 
 enum class ends_by { cancellation, timeout, failure_of_another_input, timeout_of_the_lender };
 
-class AmountsLent : public testing::TestWithParam<ends_by> {};
+class AmountsLent : public testing::TestWithParam<ends_by> {
+ protected:
+  static simulated devices() { return {.model = time_model::instant()}; }
+};
 
 //
 // The successor has them and has not begun; the lender is still on the device.
@@ -486,7 +493,7 @@ INSTANTIATE_TEST_SUITE_P(All, AmountsLent,
                                          ends_by::timeout_of_the_lender),
                          &name_of);
 
-TEST(Amounts, OfAHostPartThatThrowsComeBackBehindItsInput) {
+TEST_P(Amounts, OfAHostPartThatThrowsComeBackBehindItsInput) {
   held_work held;
   gate thrown;
   gate begun;
@@ -508,7 +515,7 @@ TEST(Amounts, OfAHostPartThatThrowsComeBackBehindItsInput) {
   EXPECT_THROW(fails.get(), std::runtime_error);
 }
 
-TEST(Amounts, ARunningSuccessorThatTimesOutKeepsItsPart) {
+TEST_P(Amounts, ARunningSuccessorThatTimesOutKeepsItsPart) {
   const auto clock = std::make_shared<manual_clock>();
   held_work held;
   held_work of_successor;
@@ -536,7 +543,7 @@ TEST(Amounts, ARunningSuccessorThatTimesOutKeepsItsPart) {
   EXPECT_TRUE(stranger.get());
 }
 
-TEST(Amounts, ASuccessorThatIsTriedAgainTakesThemAnew) {
+TEST_P(Amounts, ASuccessorThatIsTriedAgainTakesThemAnew) {
   held_work held;
   gate begun;
   std::atomic<int> tries = 0;
@@ -556,7 +563,7 @@ TEST(Amounts, ASuccessorThatIsTriedAgainTakesThemAnew) {
   EXPECT_EQ(tries, 3);
 }
 
-TEST(Amounts, ComeBackFromADeviceAtFault) {
+TEST_P(BreakingAmounts, ComeBackFromADeviceAtFault) {
   gate go;
   executor ex{threads{.workers = 2}, devices(2)};
   auto last = ex.submit(on("gpu:0", whole), [&](stream& s) {
@@ -575,7 +582,7 @@ TEST(Amounts, ComeBackFromADeviceAtFault) {
   EXPECT_EQ(fetched(ex, ex.submit(on("gpu:1", whole), number, 2)), 2);
 }
 
-TEST(Amounts, OfAChainDoNotHoldUpACancellingShutdown) {
+TEST_P(Amounts, OfAChainDoNotHoldUpACancellingShutdown) {
   held_work held;
   std::vector<future<buffer<int>>> all;
   {
@@ -591,17 +598,15 @@ TEST(Amounts, OfAChainDoNotHoldUpACancellingShutdown) {
 }
 
 TEST(Amounts, PassingOnKeepsNoMemory) {
-  auto config = devices();
-  config.memory = 64 << 10;
-  executor ex{threads{.workers = 2}, config};
+  executor ex{threads{.workers = 2}, simulated{.memory = 64 << 10, .model = time_model::instant()}};
   auto last = ex.submit(whole, [](stream& s) { return s.allocate<char>(4'096); });
   for (int i = 0; i < 200; ++i) {
     last = ex.submit(
         whole,
         [](stream& s, const buffer<char>& before) {
           auto after = s.allocate<char>(4'096);
-          s.launch(host_kernel([](view<const char>, view<char>) {}), {}, {}, s.read(before),
-                   s.write(after));
+          static_cast<void>(s.read(before));
+          run_on(s, [] {});
           return after;
         },
         std::move(last));
@@ -613,7 +618,7 @@ TEST(Amounts, PassingOnKeepsNoMemory) {
 
 std::string here(stream&, const buffer<int>&) { return fronta::this_task::place(); }
 
-TEST(DeviceBound, AReaderWaitsForItsDeviceAlthoughAnotherIsFree) {
+TEST_P(DeviceBound, AReaderWaitsForItsDeviceAlthoughAnotherIsFree) {
   held_work held;
   executor ex{threads{.workers = 1}, devices(2)};
   const auto made = ex.submit({.place_on = "gpu:0"}, number, 1);
@@ -632,7 +637,7 @@ TEST(DeviceBound, AReaderWaitsForItsDeviceAlthoughAnotherIsFree) {
   busy.wait();
 }
 
-TEST(DeviceBound, AValueWithABufferInItIsBoundToo) {
+TEST_P(DeviceBound, AValueWithABufferInItIsBoundToo) {
   held_work held;
   executor ex{threads{.workers = 1}, devices(2)};
   const auto made = ex.submit({.place_on = "gpu:1"},
@@ -652,7 +657,7 @@ TEST(DeviceBound, AValueWithABufferInItIsBoundToo) {
   busy.wait();
 }
 
-TEST(DeviceBound, DataThatMovesGoesWhereThereIsRoom) {
+TEST_P(DeviceBound, DataThatMovesGoesWhereThereIsRoom) {
   held_work held;
   executor ex{threads{.workers = 1}, devices(2)};
   const auto made = ex.submit({.place_on = "gpu:0"}, [](stream&) { return movable_data(); });
@@ -666,7 +671,7 @@ TEST(DeviceBound, DataThatMovesGoesWhereThereIsRoom) {
 }
 
 //
-TEST(DeviceBound, ReadersOnOneDeviceDoNotHoldUpThoseOnAnother) {
+TEST_P(DeviceBound, ReadersOnOneDeviceDoNotHoldUpThoseOnAnother) {
   held_work held;
   executor ex{threads{.workers = 1}, devices(2)};
   const auto there = ex.submit({.place_on = "gpu:0"}, number, 1);
@@ -688,7 +693,7 @@ TEST(DeviceBound, ReadersOnOneDeviceDoNotHoldUpThoseOnAnother) {
 }
 
 // When it began to wait, the other device would still have done.
-TEST(DeviceBound, AWaitForAReaderThatCannotGoElsewhereIsADeadlock) {
+TEST_P(DeviceBound, AWaitForAReaderThatCannotGoElsewhereIsADeadlock) {
   executor ex{threads{.workers = 1}, devices(2)};
   const auto outer = ex.submit(on("gpu:0", whole), [] {
     const auto inner = fronta::this_task::executor();
@@ -700,7 +705,7 @@ TEST(DeviceBound, AWaitForAReaderThatCannotGoElsewhereIsADeadlock) {
   EXPECT_EQ(ex.submit(on("gpu:0", whole), [] { return 1; }).get(), 1);
 }
 
-TEST(DeviceBound, InputsOnTwoDevicesAreRefusedByName) {
+TEST_P(DeviceBound, InputsOnTwoDevicesAreRefusedByName) {
   executor ex{threads{.workers = 2}, devices(2)};
   const auto a = ex.submit({.place_on = "gpu:0"}, number, 1);
   const auto b = ex.submit({.place_on = "gpu:1"}, number, 1);
@@ -716,7 +721,7 @@ TEST(DeviceBound, InputsOnTwoDevicesAreRefusedByName) {
   EXPECT_EQ(ran, 0);
 }
 
-TEST(DeviceBound, ADeviceThatIsNamedIsTheUsersChoice) {
+TEST_P(DeviceBound, ADeviceThatIsNamedIsTheUsersChoice) {
   executor ex{threads{.workers = 2}, devices(2)};
   const auto made = ex.submit({.place_on = "gpu:0"}, number, 1);
   EXPECT_THAT(ex.submit({.place_on = "gpu:1"}, here, made).get(), HasSubstr("gpu:1"));

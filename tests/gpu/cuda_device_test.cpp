@@ -3,6 +3,10 @@
 // cuda_hardware_test.cpp. What a process finds when it looks for CUDA stays as it is, so each such
 // situation is a process of its own: this program again, with --probe.
 #include <fronta/gpu/cuda.hpp>
+
+#include <fronta/cpu/threads.hpp>
+#include <fronta/executor.hpp>
+#include <fronta/gpu/backend.hpp>
 #include <fronta/gpu/errors.hpp>
 
 #include <gmock/gmock.h>
@@ -840,6 +844,45 @@ TEST_F(CudaClocks, MayFailAndBeTriedAgain) {
         StartsWith(std::string(call) + " on gpu:0 (Fake H200) failed with CUDA_ERROR_INVALID_PTX"));
     EXPECT_GT(device_->sample_clocks().device, 0);
   }
+}
+
+// ---- An executor on it.
+
+class CudaExecutor : public CudaFake {
+ protected:
+  // What the driver was asked for between a task that made a buffer and the end of `links` that
+  // each read what the one before gave on.
+  static std::vector<std::string> calls_of_a_chain(int streams, int links) {
+    fronta::executor ex{fronta::cpu::threads{.workers = 1},
+                        cuda{.devices = {0}, .streams = streams}};
+    auto last = ex.submit([](stream& s) { return s.allocate<int>(1); });
+    last.wait();
+    fake().take_calls();
+    for (int i = 0; i < links; ++i) {
+      last = ex.submit(
+          [](stream& s, const buffer<int>& b) {
+            static_cast<void>(s.read(b));
+            s.enqueue(std::make_unique<recorded_work>(0));
+            return b;
+          },
+          std::move(last));
+    }
+    last.wait();
+    return fake().take_calls();
+  }
+};
+
+TEST_F(CudaExecutor, AnEdgeOnTheSameStreamCallsNothing) {
+  // A word tells the end of each task. How much memory is free may be asked, which costs nothing on
+  // the device.
+  const auto others = [](std::vector<std::string> calls) {
+    std::erase_if(calls, [](const auto& c) {
+      return c.starts_with("cuStreamWriteValue64") || c.starts_with("cuMemGetInfo") ||
+             c.starts_with("cuMemPoolGetAttribute");
+    });
+    return calls;
+  };
+  EXPECT_THAT(others(calls_of_a_chain(1, 11)), IsEmpty());
 }
 
 }  // namespace

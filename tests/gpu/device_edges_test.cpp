@@ -13,8 +13,9 @@
 
 #include <support/counting_device.hpp>
 #include <support/gate.hpp>
-#include <support/host_kernel.hpp>
+#include <support/gpu_kind.hpp>
 #include <support/manual_clock.hpp>
+#include <support/test_kernels.hpp>
 
 #include <algorithm>
 #include <array>
@@ -43,31 +44,31 @@ using fronta::gpu::buffer;
 using fronta::gpu::simulated;
 using fronta::gpu::stream;
 using fronta::gpu::time_model;
-using fronta::gpu::view;
+using fronta::test::add;
+using fronta::test::affine;
 using fronta::test::counted;
 using fronta::test::counting_device;
 using fronta::test::gate;
-using fronta::test::host_kernel;
 using fronta::test::run_on;
+using fronta::test::set;
 
-simulated devices(int count = 1) { return {.devices = count, .model = time_model::instant()}; }
+class DeviceEdges : public fronta::test::OnGpus {};
+FRONTA_ON_EACH_GPU_KIND(DeviceEdges);
+class BreakingDeviceEdges : public fronta::test::OnGpus {};
+FRONTA_BREAKING_EACH_GPU_KIND(BreakingDeviceEdges);
 
 // A buffer with one number that the device writes.
 template <class Before>
 buffer<int> made_of(stream& s, int value, Before before) {
   auto b = s.allocate<int>(1);
-  s.launch(host_kernel([=](view<int> to) {
-             before();
-             to[0] = value;
-           }),
-           {}, {}, s.write(b));
+  run_on(s, before);
+  set(s, s.write(b), value);
   return b;
 }
 
 buffer<int> plus_one(stream& s, const buffer<int>& in) {
   auto out = s.allocate<int>(1);
-  s.launch(host_kernel([](view<const int> from, view<int> to) { to[0] = from[0] + 1; }), {}, {},
-           s.read(in), s.write(out));
+  affine(s, s.read(in), 1, 1, s.write(out));
   return out;
 }
 
@@ -77,7 +78,7 @@ int fetched(executor& ex, const future<buffer<int>>& f) {
   return result;
 }
 
-TEST(DeviceEdges, TheNextHostPartDoesNotWaitForTheWorkBefore) {
+TEST_P(DeviceEdges, TheNextHostPartDoesNotWaitForTheWorkBefore) {
   executor ex{threads{.workers = 2}, devices()};
   gate go;
   gate next_enqueued;
@@ -96,7 +97,7 @@ TEST(DeviceEdges, TheNextHostPartDoesNotWaitForTheWorkBefore) {
   EXPECT_EQ(fetched(ex, second), 2);
 }
 
-TEST(DeviceEdges, AChainIsEnqueuedAheadOfItsWork) {
+TEST_P(DeviceEdges, AChainIsEnqueuedAheadOfItsWork) {
   constexpr int links = 100;
   executor ex{threads{.workers = 2}, devices()};
   gate go;
@@ -112,8 +113,11 @@ TEST(DeviceEdges, AChainIsEnqueuedAheadOfItsWork) {
   told.get();
 }
 
+// For tests that count what is asked of a device.
+simulated simulated_devices() { return {.model = time_model::instant()}; }
+
 TEST(DeviceEdges, AChainCallsNoEventsThoughItsFuturesAreKept) {
-  const auto device = std::make_shared<counting_device>(devices());
+  const auto device = std::make_shared<counting_device>(simulated_devices());
   executor ex{threads{.workers = 2}, counted{device}};
   gate go;
   gate all_enqueued;
@@ -129,7 +133,7 @@ TEST(DeviceEdges, AChainCallsNoEventsThoughItsFuturesAreKept) {
 }
 
 TEST(DeviceEdges, AReaderOnAnotherStreamWaitsForItsInputAndNotForWhatCameNext) {
-  const auto device = std::make_shared<counting_device>(devices());
+  const auto device = std::make_shared<counting_device>(simulated_devices());
   executor ex{threads{.workers = 3}, counted{device}};
   gate registered;
   gate next_enqueued;
@@ -169,21 +173,19 @@ TEST(DeviceEdges, AReaderOnAnotherStreamWaitsForItsInputAndNotForWhatCameNext) {
 }
 
 TEST(DeviceEdges, EachStreamWaitsForAnotherOncePerInput) {
-  const auto device = std::make_shared<counting_device>(devices());
+  const auto device = std::make_shared<counting_device>(simulated_devices());
   executor ex{threads{.workers = 2}, counted{device}};
   gate go;
   gate enqueued;
   const auto left = ex.submit([&](stream& s) { return made_of(s, 1, [&] { go.wait(); }); });
   const auto right = ex.submit([&](stream& s) { return made_of(s, 2, [&] { go.wait(); }); });
-  const auto add = [](stream& s, const buffer<int>& a, const buffer<int>& b) {
+  const auto sum_of = [](stream& s, const buffer<int>& a, const buffer<int>& b) {
     auto out = s.allocate<int>(1);
-    s.launch(host_kernel(
-                 [](view<const int> x, view<const int> y, view<int> to) { to[0] = x[0] + y[0]; }),
-             {}, {}, s.read(a), s.read(b), s.write(out));
+    add(s, s.read(a), s.read(b), s.write(out));
     return out;
   };
-  auto sum = ex.submit(add, left, right);
-  for (int i = 0; i < 10; ++i) sum = ex.submit(add, std::move(sum), right);
+  auto sum = ex.submit(sum_of, left, right);
+  for (int i = 0; i < 10; ++i) sum = ex.submit(sum_of, std::move(sum), right);
   const auto told = ex.submit([&](stream&, const buffer<int>&) { enqueued.open(); }, sum);
   enqueued.wait();
   EXPECT_FALSE(left.done());
@@ -194,7 +196,7 @@ TEST(DeviceEdges, EachStreamWaitsForAnotherOncePerInput) {
   told.get();
 }
 
-TEST(DeviceEdges, InputsOfSeveralStreamsAreAllWaitedFor) {
+TEST_P(DeviceEdges, InputsOfSeveralStreamsAreAllWaitedFor) {
   executor ex{threads{.workers = 2}, devices()};
   for (int round = 0; round < 50; ++round) {
     std::array<gate, 3> go;
@@ -205,9 +207,8 @@ TEST(DeviceEdges, InputsOfSeveralStreamsAreAllWaitedFor) {
     const auto sum = ex.submit(
         [](stream& s, const buffer<int>& a, const buffer<int>& b, const buffer<int>& c) {
           auto out = s.allocate<int>(1);
-          s.launch(host_kernel([](view<const int> x, view<const int> y, view<const int> z,
-                                  view<int> to) { to[0] = x[0] + y[0] + z[0]; }),
-                   {}, {}, s.read(a), s.read(b), s.read(c), s.write(out));
+          add(s, s.read(a), s.read(b), s.write(out));
+          add(s, s.read(out), s.read(c), s.write(out));
           return out;
         },
         made[0], made[1], made[2]);
@@ -216,7 +217,7 @@ TEST(DeviceEdges, InputsOfSeveralStreamsAreAllWaitedFor) {
   }
 }
 
-TEST(DeviceEdges, NoTaskIsDoneBeforeItsInputs) {
+TEST_P(DeviceEdges, NoTaskIsDoneBeforeItsInputs) {
   executor ex{threads{.workers = 2}, devices()};
   for (int round = 0; round < 200; ++round) {
     auto first = ex.submit([](stream& s) { return made_of(s, 1, [] {}); });
@@ -231,16 +232,14 @@ TEST(DeviceEdges, NoTaskIsDoneBeforeItsInputs) {
 }
 
 TEST(DeviceEdges, AChainThatNeedsMoreMemoryThanThereIsAtOnceIsHeldBack) {
-  auto config = devices();
-  config.memory = 64 << 10;
-  executor ex{threads{.workers = 2}, config};
+  executor ex{threads{.workers = 2}, simulated{.memory = 64 << 10, .model = time_model::instant()}};
   auto last = ex.submit([](stream& s) { return s.allocate<char>(4'096); });
   for (int i = 0; i < 200; ++i) {
     last = ex.submit(
         [](stream& s, const buffer<char>& before) {
           auto after = s.allocate<char>(4'096);
-          s.launch(host_kernel([](view<const char>, view<char>) {}), {}, {}, s.read(before),
-                   s.write(after));
+          static_cast<void>(s.read(before));
+          run_on(s, [] {});
           return after;
         },
         std::move(last));
@@ -248,7 +247,7 @@ TEST(DeviceEdges, AChainThatNeedsMoreMemoryThanThereIsAtOnceIsHeldBack) {
   EXPECT_EQ(last.result().size(), 4'096U);
 }
 
-TEST(DeviceEdges, ACallbackMayReadWhatTheNextTaskWasGiven) {
+TEST_P(DeviceEdges, ACallbackMayReadWhatTheNextTaskWasGiven) {
   executor ex{threads{.workers = 2}, devices()};
   for (int round = 0; round < 200; ++round) {
     std::atomic<int> read = 0;
@@ -262,7 +261,7 @@ TEST(DeviceEdges, ACallbackMayReadWhatTheNextTaskWasGiven) {
   }
 }
 
-TEST(DeviceEdges, ReadersGoToTheDeviceOfTheBuffer) {
+TEST_P(DeviceEdges, ReadersGoToTheDeviceOfTheBuffer) {
   executor ex{threads{.workers = 2}, devices(2)};
   for (int round = 0; round < 200; ++round) {
     const auto first = ex.submit([](stream& s) { return made_of(s, 1, [] {}); });
@@ -270,7 +269,7 @@ TEST(DeviceEdges, ReadersGoToTheDeviceOfTheBuffer) {
   }
 }
 
-TEST(DeviceEdges, OfSeveralDependentsOneHasTheAmount) {
+TEST_P(DeviceEdges, OfSeveralDependentsOneHasTheAmount) {
   executor ex{threads{.workers = 2}, devices()};
   gate go;
   std::atomic<int> at_once = 0;
@@ -297,7 +296,7 @@ TEST(DeviceEdges, OfSeveralDependentsOneHasTheAmount) {
   EXPECT_EQ(most, 1);
 }
 
-TEST(DeviceEdges, ValuesForTheHostAreWaitedFor) {
+TEST_P(DeviceEdges, ValuesForTheHostAreWaitedFor) {
   executor ex{threads{.workers = 2}, devices()};
   gate go;
   std::vector<int> numbers(3);
@@ -314,7 +313,7 @@ TEST(DeviceEdges, ValuesForTheHostAreWaitedFor) {
   EXPECT_EQ(second.get(), 7);
 }
 
-TEST(DeviceEdges, WhatMayBeTriedAgainIsWaitedFor) {
+TEST_P(DeviceEdges, WhatMayBeTriedAgainIsWaitedFor) {
   executor ex{threads{.workers = 2}, devices()};
   std::atomic<int> tries = 0;
   const auto first = ex.submit({.retries = 1}, [&](stream& s) {
@@ -325,13 +324,13 @@ TEST(DeviceEdges, WhatMayBeTriedAgainIsWaitedFor) {
   EXPECT_EQ(tries, 2);
 }
 
-TEST(DeviceEdges, AMovedBufferIsUpdatedInPlace) {
+TEST_P(DeviceEdges, AMovedBufferIsUpdatedInPlace) {
   executor ex{threads{.workers = 2}, devices()};
   gate go;
   auto first = ex.submit([&](stream& s) { return made_of(s, 1, [&] { go.wait(); }); });
   const auto second = ex.submit(
       [](stream& s, buffer<int>&& b) {
-        s.launch(host_kernel([](view<int> v) { v[0] *= 10; }), {}, {}, s.write(b));
+        affine(s, s.write(b), 10, 0, s.write(b));
         return std::move(b);
       },
       std::move(first));
@@ -339,7 +338,7 @@ TEST(DeviceEdges, AMovedBufferIsUpdatedInPlace) {
   EXPECT_EQ(fetched(ex, second), 10);
 }
 
-TEST(DeviceEdges, AHostPartThatFailsFailsItsDependents) {
+TEST_P(DeviceEdges, AHostPartThatFailsFailsItsDependents) {
   executor ex{threads{.workers = 2}, devices()};
   std::atomic<int> ran = 0;
   const auto first =
@@ -355,16 +354,21 @@ TEST(DeviceEdges, AHostPartThatFailsFailsItsDependents) {
   EXPECT_EQ(ran, 0);
 }
 
-TEST(DeviceEdges, AFaultEndsTheWholeChain) {
-  auto config = devices();
-  config.faults.break_at_kernel = 1;
-  executor ex{threads{.workers = 2}, config};
-  auto last = ex.submit({.name = "first"}, [](stream& s) { return made_of(s, 1, [] {}); });
+TEST_P(BreakingDeviceEdges, AFaultEndsTheWholeChain) {
+  executor ex{threads{.workers = 2}, devices()};
+  gate go;
+  auto last = ex.submit({.name = "first"}, [&](stream& s) {
+    return made_of(s, 1, [&] {
+      go.wait();
+      throw std::runtime_error("a bad address");
+    });
+  });
   std::vector<future<buffer<int>>> all{last};
   for (int i = 0; i < 20; ++i) {
     last = ex.submit(plus_one, last);
     all.push_back(last);
   }
+  go.open();
   for (const auto& f : all) {
     f.wait();
     EXPECT_THROW(f.result(), fronta::device_error);
@@ -372,7 +376,7 @@ TEST(DeviceEdges, AFaultEndsTheWholeChain) {
   EXPECT_THROW(all.front().result(), fronta::device_fault);
 }
 
-TEST(DeviceEdges, AnInputThatTimesOutFailsWhatWasIssuedBehindIt) {
+TEST_P(DeviceEdges, AnInputThatTimesOutFailsWhatWasIssuedBehindIt) {
   const auto clock = std::make_shared<fronta::test::manual_clock>();
   executor ex{executor_options{.clock = clock}, threads{.workers = 2}, devices()};
   gate go;
@@ -396,24 +400,21 @@ TEST(DeviceEdges, AnInputThatTimesOutFailsWhatWasIssuedBehindIt) {
   EXPECT_EQ(second.failed_input(), "slow");
 }
 
-TEST(DeviceEdges, DroppedFuturesKeepTheChainGoing) {
-  std::atomic<int> result = 0;
+TEST_P(DeviceEdges, DroppedFuturesKeepTheChainGoing) {
+  int result = 0;
   {
-    executor ex{threads{.workers = 2}, devices()};
     gate go;
+    executor ex{threads{.workers = 2}, devices()};
     auto last = ex.submit([&](stream& s) { return made_of(s, 1, [&] { go.wait(); }); });
     for (int i = 0; i < 5; ++i) last = ex.submit(plus_one, std::move(last));
-    ex.post(
-        [&](stream& s, const buffer<int>& b) {
-          s.launch(host_kernel([&](view<const int> v) { result = v[0]; }), {}, {}, s.read(b));
-        },
-        std::move(last));
+    ex.post([&](stream& s, const buffer<int>& b) { s.to_host(std::span(&result, 1), b); },
+            std::move(last));
     go.open();
   }
   EXPECT_EQ(result, 6);
 }
 
-TEST(DeviceEdges, GoBetweenDevices) {
+TEST_P(DeviceEdges, GoBetweenDevices) {
   executor ex{threads{.workers = 2}, devices(2)};
   gate go;
   std::atomic<bool> made = false;

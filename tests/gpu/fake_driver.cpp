@@ -312,6 +312,7 @@ class entry_points {
     add<PFN_cuDevicePrimaryCtxRetain_v7000>(
         "cuDevicePrimaryCtxRetain", [](CUcontext* context, CUdevice device) {
           return the_fake().call("cuDevicePrimaryCtxRetain", "", [&](fake& f) {
+            if (from_environment("FRONTA_FAKE_BUSY", 0) != 0) return CUDA_ERROR_DEVICE_UNAVAILABLE;
             *context = f.contexts_[static_cast<std::size_t>(device)];
             ++(*context)->retained;
             return CUDA_SUCCESS;

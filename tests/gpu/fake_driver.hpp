@@ -15,6 +15,7 @@ namespace fronta::test {
 ///   FRONTA_FAKE_DEVICES  how many devices there are (2)
 ///   FRONTA_FAKE_INIT     what cuInit returns (0)
 ///   FRONTA_FAKE_LACKS    an entry point that is not there
+///   FRONTA_FAKE_BUSY     1: devices cannot be opened, as when somebody has them alone
 /// The rest by these functions, which any thread may call.
 class fake_driver {
  public:

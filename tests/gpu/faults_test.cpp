@@ -10,7 +10,8 @@
 #include <gtest/gtest.h>
 
 #include <support/gate.hpp>
-#include <support/host_kernel.hpp>
+#include <support/gpu_kind.hpp>
+#include <support/test_kernels.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -31,15 +32,31 @@ using fronta::gpu::simulated;
 using fronta::gpu::stream;
 using fronta::gpu::time_model;
 using fronta::test::gate;
+using fronta::test::gpus;
 using fronta::test::run_on;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 using testing::UnorderedElementsAre;
 
-simulated crumbed(int streams) {
-  return {.streams = streams, .model = time_model::instant(), .options = {.breadcrumbs = true}};
-}
+class OnFewStreams : public fronta::test::OnGpus {
+ protected:
+  static gpus on(int streams, const fronta::gpu::options& o = {}) {
+    auto g = devices();
+    g.streams = streams;
+    g.options = o;
+    return g;
+  }
+  static gpus crumbed(int streams) { return on(streams, {.breadcrumbs = true}); }
+};
+class Breadcrumbs : public OnFewStreams {};
+FRONTA_BREAKING_EACH_GPU_KIND(Breadcrumbs);
+class HarmlessBreadcrumbs : public OnFewStreams {};
+FRONTA_ON_EACH_GPU_KIND(HarmlessBreadcrumbs);
+// A simulated device that is given up shows it only when what it runs has ended.
+class HungKernel : public OnFewStreams {};
+INSTANTIATE_TEST_SUITE_P(CudaAlone, HungKernel, testing::Values(fronta::test::gpu_kind::cuda),
+                         [](const auto&) { return std::string("OnADevice"); });
 
 // A task whose kernel breaks the device once the gate is open; returns when it is enqueued.
 future<void> breaks(executor& ex, gate& go) {
@@ -65,7 +82,7 @@ future<void> enqueue(executor& ex, const char* name) {
   return f;
 }
 
-TEST(Breadcrumbs, NameTheOneThatBrokeTheDevice) {
+TEST_P(Breadcrumbs, NameTheOneThatBrokeTheDevice) {
   executor ex{threads{.workers = 2}, crumbed(1)};
   const auto before = enqueue(ex, "before");
   before.get();
@@ -80,14 +97,16 @@ TEST(Breadcrumbs, NameTheOneThatBrokeTheDevice) {
     EXPECT_THAT(e.suspects(), ElementsAre("culprit"));
     EXPECT_TRUE(e.certain());
     EXPECT_THAT(e.what(), AllOf(HasSubstr("gpu:0"), HasSubstr("this task caused it: \"culprit\""),
-                                HasSubstr("a bad address")));
+                                HasSubstr(GetParam() == fronta::test::gpu_kind::simulated
+                                              ? "a bad address"
+                                              : "CUDA_ERROR_ILLEGAL_ADDRESS")));
   }
   EXPECT_THAT([&] { bystander.get(); },
               ThrowsMessage<device_lost_error>(
                   AllOf(HasSubstr("not this task's doing"), HasSubstr("\"culprit\""))));
 }
 
-TEST(Breadcrumbs, LeaveOneSuspectForEachBusyStream) {
+TEST_P(Breadcrumbs, LeaveOneSuspectForEachBusyStream) {
   executor ex{threads{.workers = 2}, crumbed(2)};
   gate go;
   const auto culprit = breaks(ex, go);
@@ -108,8 +127,8 @@ TEST(Breadcrumbs, LeaveOneSuspectForEachBusyStream) {
   EXPECT_THROW(behind_the_other.get(), device_lost_error);
 }
 
-TEST(Breadcrumbs, WithoutThemAllThatWereThereAreSuspects) {
-  executor ex{threads{.workers = 2}, simulated{.streams = 1, .model = time_model::instant()}};
+TEST_P(Breadcrumbs, WithoutThemAllThatWereThereAreSuspects) {
+  executor ex{threads{.workers = 2}, on(1)};
   gate go;
   const auto culprit = breaks(ex, go);
   const auto behind = enqueue(ex, "behind");
@@ -125,7 +144,7 @@ TEST(Breadcrumbs, WithoutThemAllThatWereThereAreSuspects) {
   }
 }
 
-TEST(Breadcrumbs, ChangeNothingWhereNothingBreaks) {
+TEST_P(HarmlessBreadcrumbs, ChangeNothingWhereNothingBreaks) {
   executor ex{threads{.workers = 2}, crumbed(3)};
   std::vector<future<int>> made;
   for (int i = 0; i < 300; ++i) {
@@ -151,6 +170,38 @@ simulated hanging(int at_kernel, int devices = 1) {
           .model = time_model::instant(),
           .faults = {.hang_at_kernel = static_cast<std::uint64_t>(at_kernel)},
           .options = {.hang_timeout = 50ms}};
+}
+
+// A kernel that ends long after it was given up.
+TEST_P(HungKernel, IsSaidByItsTasksName) {
+  gate go;
+  {
+    executor ex{threads{.workers = 2}, on(1, {.hang_timeout = 50ms})};
+    enqueue(ex, "fine").get();
+    gate enqueued;
+    const auto stuck = ex.submit({.name = "stuck"}, [&](stream& s) {
+      run_on(s, [&] { go.wait(); });
+      enqueued.open();
+    });
+    enqueued.wait();
+    const auto behind = enqueue(ex, "behind");
+    for (const auto& f : {stuck, behind}) {
+      EXPECT_THAT([&] { f.get(); },
+                  ThrowsMessage<device_lost_error>(
+                      AllOf(HasSubstr("gpu:0"), HasSubstr("\"stuck\" has not ended within"))));
+    }
+    EXPECT_THROW(ex.submit([](stream&) {}).get(), device_lost_error);
+    EXPECT_EQ(ex.submit([] { return 1; }).get(), 1);
+    go.open();
+  }
+}
+
+// tools/run_gtests.py waits for the end of the process.
+TEST_P(HungKernel, DoesNotKeepTheProcessFromEnding) {
+  static gate& never = *new gate;
+  executor ex{threads{.workers = 2}, on(1, {.hang_timeout = 50ms})};
+  const auto stuck = ex.submit([](stream& s) { run_on(s, [] { never.wait(); }); });
+  EXPECT_THROW(stuck.get(), device_lost_error);
 }
 
 TEST(HangTimeout, GivesTheDeviceUpAndSaysWhoseFaultItWas) {
@@ -200,6 +251,7 @@ TEST(HangTimeout, HasALeastValue) {
 }
 
 //
+// A simulated device has one compute engine; a real one runs kernels of all streams at once.
 TEST(StreamPriority, UrgentTasksDoNotStandBehindOthersOnTheDevice) {
   executor ex{threads{.workers = 2}, simulated{.streams = 2, .model = time_model::instant()}};
   gate first_runs;

@@ -5,7 +5,7 @@
 
 #include <support/gate.hpp>
 #include <support/gpu_kind.hpp>
-#include <support/host_kernel.hpp>
+#include <support/test_kernels.hpp>
 
 #include <algorithm>
 #include <span>

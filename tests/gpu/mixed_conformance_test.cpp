@@ -14,9 +14,10 @@
 
 #include <support/captured_errors.hpp>
 #include <support/gate.hpp>
-#include <support/host_kernel.hpp>
+#include <support/gpu_kind.hpp>
 #include <support/manual_clock.hpp>
 #include <support/occupied.hpp>
+#include <support/test_kernels.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -47,18 +48,42 @@ using fronta::gpu::simulated;
 using fronta::gpu::stream;
 using fronta::gpu::time_model;
 using fronta::gpu::view;
+using fronta::test::add;
+using fronta::test::affine;
 using fronta::test::captured_errors;
 using fronta::test::concurrency_meter;
 using fronta::test::gate;
-using fronta::test::host_kernel;
+using fronta::test::host_call;
 using fronta::test::manual_clock;
 using fronta::test::occupied_worker;
 using fronta::test::run_on;
+using fronta::test::set;
 using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-simulated devices(int count = 1) { return {.devices = count, .model = time_model::instant()}; }
+simulated simulated_devices() { return {.model = time_model::instant()}; }
+
+class MixedCancel : public fronta::test::OnGpus {};
+FRONTA_ON_EACH_GPU_KIND(MixedCancel);
+class MixedFuture : public fronta::test::OnGpus {};
+FRONTA_ON_EACH_GPU_KIND(MixedFuture);
+class MixedGraph : public fronta::test::OnGpus {};
+FRONTA_ON_EACH_GPU_KIND(MixedGraph);
+class MixedLimits : public fronta::test::OnGpus {};
+FRONTA_ON_EACH_GPU_KIND(MixedLimits);
+class MixedMap : public fronta::test::OnGpus {};
+FRONTA_ON_EACH_GPU_KIND(MixedMap);
+class MixedPlaces : public fronta::test::OnGpus {};
+FRONTA_ON_EACH_GPU_KIND(MixedPlaces);
+class MixedRetry : public fronta::test::OnGpus {};
+FRONTA_ON_EACH_GPU_KIND(MixedRetry);
+class MixedShutdown : public fronta::test::OnGpus {};
+FRONTA_ON_EACH_GPU_KIND(MixedShutdown);
+class MixedTags : public fronta::test::OnGpus {};
+FRONTA_ON_EACH_GPU_KIND(MixedTags);
+class MixedWait : public fronta::test::OnGpus {};
+FRONTA_ON_EACH_GPU_KIND(MixedWait);
 
 std::string here() { return fronta::this_task::place(); }
 std::string here_on_gpu(stream&) { return fronta::this_task::place(); }
@@ -71,32 +96,30 @@ struct answer {
 };
 std::shared_ptr<answer> through_device(stream& s, int x) {
   auto result = std::make_shared<answer>();
-  const auto b = s.to_device(std::span<const int>({x}));
-  s.launch(host_kernel([to = result.get()](view<const int> v) { to->number = v[0] + 1; }), {}, {},
-           s.read(b));
+  auto b = s.to_device(std::span<const int>({x}));
+  affine(s, s.write(b), 1, 1, s.write(b));
+  s.to_host(std::span(&result->number, 1), b);
   return result;
 }
 int number_of(const std::shared_ptr<answer>& a) { return a->number; }
 
 buffer<int> made(stream& s, int value) {
   auto b = s.allocate<int>(1);
-  s.launch(host_kernel([=](view<int> to) { to[0] = value; }), {}, {}, s.write(b));
+  set(s, s.write(b), value);
   return b;
 }
 buffer<int> plus_one(stream& s, const buffer<int>& in) {
   auto out = s.allocate<int>(1);
-  s.launch(host_kernel([](view<const int> from, view<int> to) { to[0] = from[0] + 1; }), {}, {},
-           s.read(in), s.write(out));
+  affine(s, s.read(in), 1, 1, s.write(out));
   return out;
 }
 // The sum of some buffers, for the host.
 template <class Buffers>
 std::shared_ptr<answer> sum_of(stream& s, const Buffers& all) {
   auto result = std::make_shared<answer>();
-  for (const auto& b : all) {
-    s.launch(host_kernel([to = result.get()](view<const int> v) { to->number += v[0]; }), {}, {},
-             s.read(b));
-  }
+  auto sum = s.to_device(std::span<const int>({0}));
+  for (const auto& b : all) add(s, s.read(sum), s.read(b), s.write(sum));
+  s.to_host(std::span(&result->number, 1), sum);
   return result;
 }
 int fetched(executor& ex, const future<buffer<int>>& f) {
@@ -128,7 +151,7 @@ std::string what_of(const fronta::any_future& f) {
 // ---- Graphs.
 
 // D-01
-TEST(MixedGraph, AChainGoesBetweenHostAndDevice) {
+TEST_P(MixedGraph, AChainGoesBetweenHostAndDevice) {
   executor ex{threads{.workers = 1}, devices()};
   auto last = ex.submit([] { return 0; });
   for (int i = 0; i < 20; ++i) {
@@ -139,7 +162,7 @@ TEST(MixedGraph, AChainGoesBetweenHostAndDevice) {
 }
 
 // D-01
-TEST(MixedGraph, AHostTaskSeesTheWorkOfItsInputDone) {
+TEST_P(MixedGraph, AHostTaskSeesTheWorkOfItsInputDone) {
   held_work held;
   std::atomic<bool> over = false;
   executor ex{threads{.workers = 2}, devices()};
@@ -156,7 +179,7 @@ TEST(MixedGraph, AHostTaskSeesTheWorkOfItsInputDone) {
 }
 
 // D-02
-TEST(MixedGraph, ContainersOfBuffersAreResolvedInPlace) {
+TEST_P(MixedGraph, ContainersOfBuffersAreResolvedInPlace) {
   executor ex{threads{.workers = 2}, devices()};
   std::vector<future<buffer<int>>> some;
   for (int i = 1; i <= 3; ++i) {
@@ -184,7 +207,7 @@ TEST(MixedGraph, ContainersOfBuffersAreResolvedInPlace) {
 }
 
 // D-01
-TEST(MixedGraph, VoidTasksOrderEachOther) {
+TEST_P(MixedGraph, VoidTasksOrderEachOther) {
   executor ex{threads{.workers = 2}, devices()};
   for (int round = 0; round < 20; ++round) {
     std::atomic<int> on_device = 0;
@@ -202,7 +225,7 @@ TEST(MixedGraph, VoidTasksOrderEachOther) {
 }
 
 // D-09
-TEST(MixedGraph, ADiamondOverTwoDevicesRunsItsTopOnce) {
+TEST_P(MixedGraph, ADiamondOverTwoDevicesRunsItsTopOnce) {
   executor ex{threads{.workers = 2}, devices(2)};
   std::atomic<int> tops = 0;
   const auto top = ex.submit([&] { return ++tops; });
@@ -216,7 +239,7 @@ TEST(MixedGraph, ADiamondOverTwoDevicesRunsItsTopOnce) {
 }
 
 // D-09
-TEST(MixedGraph, ABufferMayBeAnInputTwice) {
+TEST_P(MixedGraph, ABufferMayBeAnInputTwice) {
   executor ex{threads{.workers = 2}, devices()};
   held_work held;
   const auto top = ex.submit([&](stream& s) {
@@ -239,7 +262,7 @@ TEST(MixedGraph, ABufferMayBeAnInputTwice) {
 }
 
 // D-09
-TEST(MixedGraph, EqualKeysShareOneTaskOnADevice) {
+TEST_P(MixedGraph, EqualKeysShareOneTaskOnADevice) {
   executor ex{threads{.workers = 1}, devices()};
   held_work held;
   std::atomic<int> runs = 0;
@@ -256,7 +279,7 @@ TEST(MixedGraph, EqualKeysShareOneTaskOnADevice) {
 }
 
 // D-03
-TEST(MixedGraph, AHandlePassesThroughUnresolvedAndMakesNoEdge) {
+TEST_P(MixedGraph, AHandlePassesThroughUnresolvedAndMakesNoEdge) {
   held_work held;
   executor ex{threads{.workers = 1}, devices()};
   const auto on_device = ex.submit([&](stream& s) {
@@ -274,7 +297,7 @@ TEST(MixedGraph, AHandlePassesThroughUnresolvedAndMakesNoEdge) {
 }
 
 // D-04
-TEST(MixedGraph, AWaitingChainLeavesTheOnlyWorkerFree) {
+TEST_P(MixedGraph, AWaitingChainLeavesTheOnlyWorkerFree) {
   executor ex{threads{.workers = 1}, devices()};
   promise<int> root;
   auto last = ex.submit(host_plus_one, root.get_future());
@@ -290,7 +313,7 @@ TEST(MixedGraph, AWaitingChainLeavesTheOnlyWorkerFree) {
 }
 
 // D-05
-TEST(MixedGraph, AFailureReachesHostAndDeviceAsTheSameException) {
+TEST_P(MixedGraph, AFailureReachesHostAndDeviceAsTheSameException) {
   executor ex{threads{.workers = 2}, devices()};
   std::atomic<int> runs = 0;
   for (const bool from_device : {false, true}) {
@@ -321,7 +344,7 @@ TEST(MixedGraph, AFailureReachesHostAndDeviceAsTheSameException) {
 }
 
 // D-05
-TEST(MixedGraph, ADependentOfAFailedTaskFailsAtSubmit) {
+TEST_P(MixedGraph, ADependentOfAFailedTaskFailsAtSubmit) {
   executor ex{threads{.workers = 1}, devices()};
   const auto bad = ex.submit([](stream&) -> buffer<int> { throw 42; });
   bad.wait();
@@ -336,7 +359,7 @@ TEST(MixedGraph, ADependentOfAFailedTaskFailsAtSubmit) {
 
 // D-05
 TEST(MixedGraph, ARefusedKernelFailsWhatComesBehind) {
-  auto config = devices();
+  auto config = simulated_devices();
   config.faults.refuse_kernel = 2;
   executor ex{threads{.workers = 1}, config};
   const auto good = ex.submit([](stream& s) { return made(s, 1); });
@@ -351,7 +374,7 @@ TEST(MixedGraph, ARefusedKernelFailsWhatComesBehind) {
 
 // D-05
 TEST(MixedGraph, AFaultReachesHostTasksBehindAChainOnTheDevice) {
-  auto config = devices();
+  auto config = simulated_devices();
   config.faults.break_at_kernel = 1;
   executor ex{threads{.workers = 2}, config};
   std::atomic<int> ran = 0;
@@ -367,7 +390,7 @@ TEST(MixedGraph, AFaultReachesHostTasksBehindAChainOnTheDevice) {
 }
 
 // D-06
-TEST(MixedGraph, CancellingCancelsWhatDependsOnItAndSparesItsInputs) {
+TEST_P(MixedGraph, CancellingCancelsWhatDependsOnItAndSparesItsInputs) {
   held_work held;
   executor ex{threads{.workers = 2}, devices()};
   const auto x = ex.submit([&](stream& s) {
@@ -388,7 +411,7 @@ TEST(MixedGraph, CancellingCancelsWhatDependsOnItAndSparesItsInputs) {
 }
 
 // D-06
-TEST(MixedGraph, ADependentBehindAnIssuedInputCanBeCancelledWhileItWaitsForATag) {
+TEST_P(MixedGraph, ADependentBehindAnIssuedInputCanBeCancelledWhileItWaitsForATag) {
   held_work held;
   gate licence;
   executor ex{executor_options{.tags = {{"licence", 1}}}, threads{.workers = 2}, devices()};
@@ -414,7 +437,7 @@ TEST(MixedGraph, ADependentBehindAnIssuedInputCanBeCancelledWhileItWaitsForATag)
 }
 
 // D-07
-TEST(MixedGraph, SubmittingOntoACancelledFutureGivesACancelledOne) {
+TEST_P(MixedGraph, SubmittingOntoACancelledFutureGivesACancelledOne) {
   executor ex{threads{.workers = 1}, devices()};
   promise<int> p;
   const auto f = p.get_future();
@@ -430,7 +453,7 @@ TEST(MixedGraph, SubmittingOntoACancelledFutureGivesACancelledOne) {
 
 // D-08
 TEST(MixedGraph, ADeadDependentFreesTheBuffersAmongItsInputs) {
-  auto config = devices();
+  auto config = simulated_devices();
   config.memory = 1'024;
   for (const bool cancel : {false, true}) {
     executor ex{threads{.workers = 1}, config};
@@ -454,7 +477,7 @@ TEST(MixedGraph, ADeadDependentFreesTheBuffersAmongItsInputs) {
 }
 
 // D-10
-TEST(MixedGraph, GatherKeepsTheShapeAndThrowsWithoutWaitingForADevice) {
+TEST_P(MixedGraph, GatherKeepsTheShapeAndThrowsWithoutWaitingForADevice) {
   held_work held;
   executor ex{threads{.workers = 2}, devices()};
   const auto cpu = ex.submit([] { return 1; });
@@ -474,7 +497,7 @@ TEST(MixedGraph, GatherKeepsTheShapeAndThrowsWithoutWaitingForADevice) {
 }
 
 // K-08
-TEST(MixedGraph, AFutureOfAnotherExecutorsDeviceIsAnInput) {
+TEST_P(MixedGraph, AFutureOfAnotherExecutorsDeviceIsAnInput) {
   held_work held;
   executor other{threads{.workers = 1}, devices()};
   executor ex{threads{.workers = 1}, devices()};
@@ -494,7 +517,7 @@ TEST(MixedGraph, AFutureOfAnotherExecutorsDeviceIsAnInput) {
 // ---- Futures.
 
 // F-01, F-02, F-03, F-04
-TEST(MixedFuture, ATaskOnADeviceIsRunningAndLeftAloneByCancel) {
+TEST_P(MixedFuture, ATaskOnADeviceIsRunningAndLeftAloneByCancel) {
   held_work held;
   executor ex{threads{.workers = 1}, devices()};
   const auto f = ex.submit([&](stream& s) {
@@ -518,7 +541,7 @@ TEST(MixedFuture, ATaskOnADeviceIsRunningAndLeftAloneByCancel) {
 }
 
 // F-08, F-09, F-10
-TEST(MixedFuture, CallbacksRunInOrderAndMayThrow) {
+TEST_P(MixedFuture, CallbacksRunInOrderAndMayThrow) {
   const captured_errors errors;
   held_work held;
   gate last;
@@ -545,7 +568,7 @@ TEST(MixedFuture, CallbacksRunInOrderAndMayThrow) {
 }
 
 // F-08, F-11
-TEST(MixedFuture, CallbacksMaySubmitToTheDevice) {
+TEST_P(MixedFuture, CallbacksMaySubmitToTheDevice) {
   promise<future<std::shared_ptr<answer>>> inner;
   executor ex{threads{.workers = 1}, devices()};
   auto ref = ex.ref();
@@ -556,7 +579,7 @@ TEST(MixedFuture, CallbacksMaySubmitToTheDevice) {
 }
 
 // F-12
-TEST(MixedFuture, ShutdownWaitsForCallbacksOfDeviceTasks) {
+TEST_P(MixedFuture, ShutdownWaitsForCallbacksOfDeviceTasks) {
   held_work held;
   gate in_callback;
   gate let_go;
@@ -576,7 +599,7 @@ TEST(MixedFuture, ShutdownWaitsForCallbacksOfDeviceTasks) {
 }
 
 // F-13
-TEST(MixedFuture, OutcomesOfAnyKindRoundTrip) {
+TEST_P(MixedFuture, OutcomesOfAnyKindRoundTrip) {
   struct not_an_exception {
     int code;
   };
@@ -602,7 +625,7 @@ TEST(MixedFuture, OutcomesOfAnyKindRoundTrip) {
 }
 
 // F-14
-TEST(MixedFuture, EveryReaderGetsTheSameExceptionObject) {
+TEST_P(MixedFuture, EveryReaderGetsTheSameExceptionObject) {
   executor ex{threads{.workers = 2}, devices()};
   const auto f = ex.submit([](stream&) { throw std::runtime_error("no"); });
   const std::exception* seen[4] = {};
@@ -623,7 +646,7 @@ TEST(MixedFuture, EveryReaderGetsTheSameExceptionObject) {
 }
 
 // F-15
-TEST(MixedFuture, CapturesAndArgumentsAreGoneBeforeItIsDone) {
+TEST_P(MixedFuture, CapturesAndArgumentsAreGoneBeforeItIsDone) {
   executor ex{threads{.workers = 2}, devices()};
   for (int round = 0; round < 50; ++round) {
     auto in_host_part = std::make_shared<int>(1);
@@ -648,7 +671,7 @@ TEST(MixedFuture, CapturesAndArgumentsAreGoneBeforeItIsDone) {
 
 // F-15
 TEST(MixedFuture, ADroppedOneRunsAndLetsGoOfItsInputsMemory) {
-  auto config = devices();
+  auto config = simulated_devices();
   config.memory = 1'024;
   std::atomic<int> ran = 0;
   executor ex{threads{.workers = 1}, config};
@@ -667,7 +690,7 @@ TEST(MixedFuture, ADroppedOneRunsAndLetsGoOfItsInputsMemory) {
 }
 
 // T-08
-TEST(MixedFuture, MoveOnlyValuesAndReferencesPassBetweenHostAndDevice) {
+TEST_P(MixedFuture, MoveOnlyValuesAndReferencesPassBetweenHostAndDevice) {
   executor ex{threads{.workers = 1}, devices()};
   auto made_here = ex.submit([] { return std::make_unique<int>(1); });
   auto there = ex.submit(
@@ -695,7 +718,7 @@ TEST(MixedFuture, MoveOnlyValuesAndReferencesPassBetweenHostAndDevice) {
 // ---- Several futures.
 
 // W-01, W-02, W-08, W-09
-TEST(MixedWait, SplitsHostAndDeviceTasksAlike) {
+TEST_P(MixedWait, SplitsHostAndDeviceTasksAlike) {
   held_work held;
   executor ex{threads{.workers = 2}, devices()};
   const auto on_device = ex.submit([&](stream& s) {
@@ -719,7 +742,7 @@ TEST(MixedWait, SplitsHostAndDeviceTasksAlike) {
 }
 
 // W-03
-TEST(MixedWait, AFailureOnADeviceEndsAWaitForTheFirstOne) {
+TEST_P(MixedWait, AFailureOnADeviceEndsAWaitForTheFirstOne) {
   held_work held;
   held_work other;
   executor ex{threads{.workers = 2}, devices(2)};
@@ -737,7 +760,7 @@ TEST(MixedWait, AFailureOnADeviceEndsAWaitForTheFirstOne) {
 }
 
 //
-TEST(MixedWait, AsCompletedDeliversInOrderOfCompletion) {
+TEST_P(MixedWait, AsCompletedDeliversInOrderOfCompletion) {
   held_work held;
   executor ex{threads{.workers = 2}, devices()};
   const auto slow = ex.submit([&](stream& s) {
@@ -769,7 +792,7 @@ TEST(MixedWait, AsCompletedDeliversInOrderOfCompletion) {
 }
 
 // C-07
-TEST(MixedWait, WhenAllAndWhenAnyJoinBoth) {
+TEST_P(MixedWait, WhenAllAndWhenAnyJoinBoth) {
   held_work held;
   executor ex{threads{.workers = 2}, devices()};
   const auto slow = ex.submit([&](stream& s) {
@@ -788,7 +811,7 @@ TEST(MixedWait, WhenAllAndWhenAnyJoinBoth) {
 }
 
 // M-01, M-04, N-01
-TEST(MixedMap, ItemsMaySubmitToTheDeviceAndWait) {
+TEST_P(MixedMap, ItemsMaySubmitToTheDeviceAndWait) {
   executor ex{threads{.workers = 1}, devices()};
   const auto item = [](int x) {
     auto own = fronta::this_task::executor();
@@ -811,7 +834,7 @@ TEST(MixedMap, ItemsMaySubmitToTheDeviceAndWait) {
 // ---- Retries.
 
 //
-TEST(MixedRetry, AHostPartThatThrowsIsRunAgainWithItsArgumentsIntact) {
+TEST_P(MixedRetry, AHostPartThatThrowsIsRunAgainWithItsArgumentsIntact) {
   executor ex{threads{.workers = 1}, devices()};
   std::vector<std::size_t> sizes;
   std::vector<int> attempts;
@@ -834,7 +857,7 @@ TEST(MixedRetry, AHostPartThatThrowsIsRunAgainWithItsArgumentsIntact) {
 
 //
 TEST(MixedRetry, ARefusedKernelIsTriedAgain) {
-  auto config = devices();
+  auto config = simulated_devices();
   config.faults.refuse_kernel = 2;
   executor ex{threads{.workers = 1}, config};
   std::atomic<int> runs = 0;
@@ -849,7 +872,7 @@ TEST(MixedRetry, ARefusedKernelIsTriedAgain) {
 
 //
 TEST(MixedRetry, MissingMemoryIsTriedAgainAndTheLastExceptionStays) {
-  auto config = devices();
+  auto config = simulated_devices();
   config.faults.out_of_memory_at = 2;
   config.faults.out_of_memory_for = 2;
   executor ex{threads{.workers = 1}, config};
@@ -870,7 +893,7 @@ TEST(MixedRetry, MissingMemoryIsTriedAgainAndTheLastExceptionStays) {
 }
 
 //
-TEST(MixedRetry, RetryIfDecidesByTheException) {
+TEST_P(MixedRetry, RetryIfDecidesByTheException) {
   executor ex{threads{.workers = 1}, devices()};
   std::atomic<int> runs = 0;
   const auto only_launches = [](const std::exception_ptr& e) {
@@ -884,14 +907,14 @@ TEST(MixedRetry, RetryIfDecidesByTheException) {
   };
   const auto f = ex.submit({.retries = 5, .retry_if = only_launches}, [&](stream& s) {
     if (++runs == 3) throw std::logic_error("given up");
-    s.launch(host_kernel([] {}), {0}, {1});
+    s.launch(host_call([] {}), {0}, {1});
   });
   EXPECT_EQ(what_of(f), "given up");
   EXPECT_EQ(runs, 3);
 }
 
 //
-TEST(MixedRetry, APauseHoldsNeitherWorkerNorDevice) {
+TEST_P(MixedRetry, APauseHoldsNeitherWorkerNorDevice) {
   const auto clock = std::make_shared<manual_clock>();
   executor ex{executor_options{.clock = clock}, threads{.workers = 1}, devices()};
   std::atomic<int> runs = 0;
@@ -912,7 +935,7 @@ TEST(MixedRetry, APauseHoldsNeitherWorkerNorDevice) {
 }
 
 //
-TEST(MixedRetry, ATaskBetweenItsRunsCanBeCancelledWithWhatDependsOnIt) {
+TEST_P(MixedRetry, ATaskBetweenItsRunsCanBeCancelledWithWhatDependsOnIt) {
   const auto clock = std::make_shared<manual_clock>();
   executor ex{executor_options{.clock = clock}, threads{.workers = 1}, devices()};
   std::atomic<int> runs = 0;
@@ -933,7 +956,7 @@ TEST(MixedRetry, ATaskBetweenItsRunsCanBeCancelledWithWhatDependsOnIt) {
 }
 
 // R-01, D-05
-TEST(MixedRetry, DependentsSeeOnlyTheLastOutcome) {
+TEST_P(MixedRetry, DependentsSeeOnlyTheLastOutcome) {
   executor ex{threads{.workers = 2}, devices()};
   std::atomic<int> runs = 0;
   const auto good = ex.submit({.retries = 2}, [&](stream& s) {
@@ -956,7 +979,7 @@ TEST(MixedRetry, DependentsSeeOnlyTheLastOutcome) {
 
 // R-01, D-05
 // The failure of an input that was only issued is the task's end, not a run to be tried again.
-TEST(MixedRetry, AnInputThatFailsBehindIsNoFailureOfTheRun) {
+TEST_P(MixedRetry, AnInputThatFailsBehindIsNoFailureOfTheRun) {
   const auto clock = std::make_shared<manual_clock>();
   held_work held;
   gate enqueued;
@@ -995,7 +1018,7 @@ TEST(MixedRetry, AnInputThatFailsBehindIsNoFailureOfTheRun) {
 
 //
 TEST(MixedRetry, ARecipeRunsFailedInputsOnTheDeviceAnew) {
-  auto config = devices();
+  auto config = simulated_devices();
   config.faults.out_of_memory_at = 1;
   executor ex{threads{.workers = 1}, config};
   const task_options kept{.keep = fronta::keep::recipe};
@@ -1010,7 +1033,7 @@ TEST(MixedRetry, ARecipeRunsFailedInputsOnTheDeviceAnew) {
 }
 
 //
-TEST(MixedRetry, ARescheduledHostPartIsNeitherAFailureNorARetry) {
+TEST_P(MixedRetry, ARescheduledHostPartIsNeitherAFailureNorARetry) {
   executor ex{threads{.workers = 1}, devices()};
   std::atomic<int> runs = 0;
   std::atomic<int> on_device = 0;
@@ -1028,7 +1051,7 @@ TEST(MixedRetry, ARescheduledHostPartIsNeitherAFailureNorARetry) {
 
 //
 TEST(MixedRetry, ATaskMayComeBackWhenThereIsMemoryAgain) {
-  auto config = devices();
+  auto config = simulated_devices();
   config.memory = 1'024;
   executor ex{threads{.workers = 1}, config};
   auto big = ex.submit([](stream& s) { return s.allocate<char>(1'000); });
@@ -1050,7 +1073,7 @@ TEST(MixedRetry, ATaskMayComeBackWhenThereIsMemoryAgain) {
 // ---- Tags.
 
 //
-TEST(MixedTags, HostAndDeviceTasksCompeteForTheDevices) {
+TEST_P(MixedTags, HostAndDeviceTasksCompeteForTheDevices) {
   executor ex{threads{.workers = 4}, devices(2)};
   concurrency_meter meter;
   std::vector<future<void>> all;
@@ -1081,7 +1104,7 @@ TEST(MixedTags, HostAndDeviceTasksCompeteForTheDevices) {
 }
 
 //
-TEST(MixedTags, ExecutorWideTagsAreTakenWithADeviceOrNotAtAll) {
+TEST_P(MixedTags, ExecutorWideTagsAreTakenWithADeviceOrNotAtAll) {
   held_work held;
   executor ex{executor_options{.tags = {{"licence", 1}}}, threads{.workers = 3}, devices()};
   const auto holder = ex.submit({.needs = {{"gpu", 1}}}, [&](stream& s) { held.put_on(s); });
@@ -1098,35 +1121,41 @@ TEST(MixedTags, ExecutorWideTagsAreTakenWithADeviceOrNotAtAll) {
 }
 
 // All of it is free again, for host and device tasks.
-class MixedTagsReturn : public testing::Test {
+class MixedTagsReturn : public fronta::test::OnGpus {
  protected:
+  void SetUp() override {
+    OnGpus::SetUp();
+    if (IsSkipped()) return;
+    ex.emplace(executor_options{.tags = {{"wide", 1}}, .clock = clock}, threads{.workers = 2},
+               devices());
+  }
   void all_is_back() {
-    EXPECT_EQ(ex.submit(all, [](stream&) { return 1; }).get(), 1);
-    EXPECT_EQ(ex.submit(all, [] { return 2; }).get(), 2);
+    EXPECT_EQ(ex->submit(all, [](stream&) { return 1; }).get(), 1);
+    EXPECT_EQ(ex->submit(all, [] { return 2; }).get(), 2);
   }
   const task_options all{.needs = {{"gpu", 1}, {"wide", 1}}};
   const std::shared_ptr<manual_clock> clock = std::make_shared<manual_clock>();
-  executor ex{executor_options{.tags = {{"wide", 1}}, .clock = clock}, threads{.workers = 2},
-              devices()};
+  std::optional<executor> ex;
 };
+FRONTA_ON_EACH_GPU_KIND(MixedTagsReturn);
 
 //
-TEST_F(MixedTagsReturn, AfterASuccessAndAnException) {
+TEST_P(MixedTagsReturn, AfterASuccessAndAnException) {
   for (int i = 0; i < 5; ++i) {
-    EXPECT_EQ(ex.submit(all, [i](stream&) { return i; }).get(), i);
-    EXPECT_THROW(ex.submit(all, [](stream&) { throw 42; }).get(), int);
-    EXPECT_THROW(ex.submit(all, [](stream& s) { s.launch(host_kernel([] {}), {0}, {1}); }).get(),
+    EXPECT_EQ(ex->submit(all, [i](stream&) { return i; }).get(), i);
+    EXPECT_THROW(ex->submit(all, [](stream&) { throw 42; }).get(), int);
+    EXPECT_THROW(ex->submit(all, [](stream& s) { s.launch(host_call([] {}), {0}, {1}); }).get(),
                  fronta::launch_error);
   }
   all_is_back();
 }
 
 //
-TEST_F(MixedTagsReturn, BetweenRetries) {
+TEST_P(MixedTagsReturn, BetweenRetries) {
   auto options = all;
   options.retries = 3;
   std::atomic<int> runs = 0;
-  const auto f = ex.submit(options, [&](stream&) {
+  const auto f = ex->submit(options, [&](stream&) {
     ++runs;
     throw std::runtime_error("no");
   });
@@ -1136,13 +1165,13 @@ TEST_F(MixedTagsReturn, BetweenRetries) {
 }
 
 //
-TEST_F(MixedTagsReturn, AfterACancelInTheQueue) {
+TEST_P(MixedTagsReturn, AfterACancelInTheQueue) {
   held_work held;
-  const auto busy = ex.submit(all, [&](stream& s) { held.put_on(s); });
+  const auto busy = ex->submit(all, [&](stream& s) { held.put_on(s); });
   held.started.wait();
   std::vector<future<void>> waiting;
   for (int i = 0; i < 10; ++i) {
-    waiting.push_back(i % 2 == 0 ? ex.submit(all, [](stream&) {}) : ex.submit(all, [] {}));
+    waiting.push_back(i % 2 == 0 ? ex->submit(all, [](stream&) {}) : ex->submit(all, [] {}));
   }
   for (const auto& f : waiting) EXPECT_TRUE(f.cancel());
   held.go.open();
@@ -1150,12 +1179,12 @@ TEST_F(MixedTagsReturn, AfterACancelInTheQueue) {
 }
 
 //
-TEST_F(MixedTagsReturn, AfterTheWorkOfATaskThatTimedOutHasEnded) {
+TEST_P(MixedTagsReturn, AfterTheWorkOfATaskThatTimedOutHasEnded) {
   held_work held;
   std::atomic<bool> over = false;
   auto options = all;
   options.timeout = 1s;
-  const auto f = ex.submit(options, [&](stream& s) {
+  const auto f = ex->submit(options, [&](stream& s) {
     held.put_on(s);
     run_on(s, [&] { over = true; });
   });
@@ -1163,9 +1192,9 @@ TEST_F(MixedTagsReturn, AfterTheWorkOfATaskThatTimedOutHasEnded) {
   clock->wait_for_waiter(1s);
   clock->advance(1s);
   EXPECT_THROW(f.get(), fronta::timeout_error);
-  const auto host = ex.submit(all, [&] { return over.load(); });
-  const auto gpu = ex.submit(all, [&](stream&) { return over.load(); });
-  EXPECT_EQ(ex.submit([](stream&) { return 1; }).get(), 1);
+  const auto host = ex->submit(all, [&] { return over.load(); });
+  const auto gpu = ex->submit(all, [&](stream&) { return over.load(); });
+  EXPECT_EQ(ex->submit([](stream&) { return 1; }).get(), 1);
   EXPECT_FALSE(host.done());
   EXPECT_FALSE(gpu.done());
   held.go.open();
@@ -1175,7 +1204,7 @@ TEST_F(MixedTagsReturn, AfterTheWorkOfATaskThatTimedOutHasEnded) {
 }
 
 //
-TEST_F(MixedTagsReturn, OnlyAfterCapturesOfADeviceTaskAreGone) {
+TEST_P(MixedTagsReturn, OnlyAfterCapturesOfADeviceTaskAreGone) {
   struct slow_to_die {
     std::atomic<bool>* dead;
     bool armed = true;
@@ -1192,9 +1221,9 @@ TEST_F(MixedTagsReturn, OnlyAfterCapturesOfADeviceTaskAreGone) {
     held_work held;
     std::atomic<bool> dead = false;
     const auto first =
-        ex.submit(all, [&, mine = slow_to_die(&dead)](stream& s) { held.put_on(s); });
+        ex->submit(all, [&, mine = slow_to_die(&dead)](stream& s) { held.put_on(s); });
     held.started.wait();
-    const auto second = ex.submit(all, [&](stream&) { return dead.load(); });
+    const auto second = ex->submit(all, [&](stream&) { return dead.load(); });
     held.go.open();
     EXPECT_TRUE(second.get());
     first.get();
@@ -1202,7 +1231,7 @@ TEST_F(MixedTagsReturn, OnlyAfterCapturesOfADeviceTaskAreGone) {
 }
 
 //
-TEST(MixedTags, WhatNoDeviceCanEverServeIsRefused) {
+TEST_P(MixedTags, WhatNoDeviceCanEverServeIsRefused) {
   executor ex{executor_options{.tags = {{"licence", 1}}}, threads{.workers = 1}, devices(2)};
   const auto refused = [&](const task_options& options) {
     try {
@@ -1224,8 +1253,10 @@ TEST(MixedTags, WhatNoDeviceCanEverServeIsRefused) {
 }
 
 //
-TEST(MixedTags, FractionsOfADeviceAddUpToOne) {
-  executor ex{threads{.workers = 6}, simulated{.streams = 8, .model = time_model::instant()}};
+TEST_P(MixedTags, FractionsOfADeviceAddUpToOne) {
+  auto config = devices();
+  config.streams = 8;
+  executor ex{threads{.workers = 6}, config};
   const task_options part{.needs = {{"gpu", 0.25}}};
   held_work held;
   std::latch three{4};
@@ -1249,7 +1280,7 @@ TEST(MixedTags, FractionsOfADeviceAddUpToOne) {
 }
 
 //
-TEST(MixedTags, PriorityOrdersHostPartsAndHostTasks) {
+TEST_P(MixedTags, PriorityOrdersHostPartsAndHostTasks) {
   executor ex{threads{.workers = 1}, devices()};
   occupied_worker busy(ex);
   std::vector<int> order;
@@ -1263,7 +1294,7 @@ TEST(MixedTags, PriorityOrdersHostPartsAndHostTasks) {
 }
 
 //
-TEST(MixedTags, TasksWithFreeTagsPassThoseThatWaitForADevice) {
+TEST_P(MixedTags, TasksWithFreeTagsPassThoseThatWaitForADevice) {
   held_work held;
   executor ex{threads{.workers = 2}, devices()};
   const auto holder = ex.submit({.needs = {{"gpu", 1}}}, [&](stream& s) { held.put_on(s); });
@@ -1281,7 +1312,7 @@ TEST(MixedTags, TasksWithFreeTagsPassThoseThatWaitForADevice) {
 }
 
 //
-TEST(MixedTags, ADeviceTaskThatNeedsMuchIsNotStarvedByAStreamOfSmallOnes) {
+TEST_P(MixedTags, ADeviceTaskThatNeedsMuchIsNotStarvedByAStreamOfSmallOnes) {
   for (const bool from_device : {false, true}) {
     std::atomic<bool> served = false;
     gate first_runs;
@@ -1314,7 +1345,7 @@ TEST(MixedTags, ADeviceTaskThatNeedsMuchIsNotStarvedByAStreamOfSmallOnes) {
 
 //
 // The amount passes along a chain, but not for ever.
-TEST(MixedTags, AnEndlessChainDoesNotStarveWhoWaitsForItsDevice) {
+TEST_P(MixedTags, AnEndlessChainDoesNotStarveWhoWaitsForItsDevice) {
   constexpr int links = 20'000;
   held_work held;
   std::atomic<bool> served = false;
@@ -1338,7 +1369,7 @@ TEST(MixedTags, AnEndlessChainDoesNotStarveWhoWaitsForItsDevice) {
 }
 
 //
-TEST(MixedTags, ScopedOptionsHoldForDeviceTasks) {
+TEST_P(MixedTags, ScopedOptionsHoldForDeviceTasks) {
   executor ex{threads{.workers = 1}, devices(2)};
   const fronta::annotate outer{{.name = "outer", .retries = 2, .place_on = "gpu:1"}};
   std::atomic<int> runs = 0;
@@ -1354,7 +1385,7 @@ TEST(MixedTags, ScopedOptionsHoldForDeviceTasks) {
 }
 
 // N-01, Q-05
-TEST(MixedTags, AHolderOfTheDeviceThatWaitsForAnotherIsTold) {
+TEST_P(MixedTags, AHolderOfTheDeviceThatWaitsForAnotherIsTold) {
   executor ex{threads{.workers = 2}, devices()};
   const task_options one{.needs = {{"gpu", 1}}};
   const auto f = ex.submit(one, [&] {
@@ -1370,7 +1401,7 @@ TEST(MixedTags, AHolderOfTheDeviceThatWaitsForAnotherIsTold) {
 // ---- Places and data.
 
 // L-05
-TEST(MixedPlaces, ANamedDeviceBindsAndAPreferredOneDoesWhileItIsFree) {
+TEST_P(MixedPlaces, ANamedDeviceBindsAndAPreferredOneDoesWhileItIsFree) {
   held_work held;
   executor ex{threads{.workers = 2}, devices(2)};
   EXPECT_THAT(ex.submit({.prefer = "gpu:1"}, here_on_gpu).get(), HasSubstr("gpu:1"));
@@ -1391,7 +1422,7 @@ TEST(MixedPlaces, ANamedDeviceBindsAndAPreferredOneDoesWhileItIsFree) {
 }
 
 // L-09
-TEST(MixedPlaces, ScatteredValuesReachHostPartsWithoutACopy) {
+TEST_P(MixedPlaces, ScatteredValuesReachHostPartsWithoutACopy) {
   struct counted {
     std::atomic<int>* copies;
     explicit counted(std::atomic<int>* c) : copies(c) {}
@@ -1411,7 +1442,7 @@ TEST(MixedPlaces, ScatteredValuesReachHostPartsWithoutACopy) {
 }
 
 // L-07
-TEST(MixedPlaces, PendingReadersOnTheDeviceKeepScatteredDataAndNobodyElse) {
+TEST_P(MixedPlaces, PendingReadersOnTheDeviceKeepScatteredDataAndNobodyElse) {
   held_work held;
   auto token = std::make_shared<int>(4);
   const std::weak_ptr<int> watch = token;
@@ -1433,7 +1464,7 @@ TEST(MixedPlaces, PendingReadersOnTheDeviceKeepScatteredDataAndNobodyElse) {
 
 // ---- Cancellation, timeouts, the end.
 
-TEST(MixedCancel, APendingTaskGoesWithItsCapturesAndDependents) {
+TEST_P(MixedCancel, APendingTaskGoesWithItsCapturesAndDependents) {
   executor ex{threads{.workers = 1}, devices()};
   occupied_worker busy(ex);
   auto token = std::make_shared<int>(1);
@@ -1451,7 +1482,7 @@ TEST(MixedCancel, APendingTaskGoesWithItsCapturesAndDependents) {
   EXPECT_EQ(ex.submit([](stream&) { return 1; }).get(), 1);
 }
 
-TEST(MixedCancel, ATimeoutDropsAPendingDeviceTaskWithItsCaptures) {
+TEST_P(MixedCancel, ATimeoutDropsAPendingDeviceTaskWithItsCaptures) {
   const auto clock = std::make_shared<manual_clock>();
   executor ex{executor_options{.clock = clock}, threads{.workers = 1}, devices()};
   occupied_worker busy(ex);
@@ -1471,7 +1502,7 @@ TEST(MixedCancel, ATimeoutDropsAPendingDeviceTaskWithItsCaptures) {
 }
 
 // The input has been issued and times out before the host part of its dependent begins.
-TEST(MixedCancel, ATimeoutOfAnIssuedInputStopsADependentThatHasNotBegun) {
+TEST_P(MixedCancel, ATimeoutOfAnIssuedInputStopsADependentThatHasNotBegun) {
   const auto clock = std::make_shared<manual_clock>();
   held_work held;
   std::atomic<int> runs = 0;
@@ -1506,7 +1537,7 @@ TEST(MixedCancel, ATimeoutOfAnIssuedInputStopsADependentThatHasNotBegun) {
 
 // D-05, D-08
 // It waits for a tag that has nothing to do with its input, whose failure is its own at once.
-TEST(MixedCancel, AFailedIssuedInputEndsADependentThatWaitsForATag) {
+TEST_P(MixedCancel, AFailedIssuedInputEndsADependentThatWaitsForATag) {
   for (const char* tag : {"licence", "gpu"}) {
     const auto clock = std::make_shared<manual_clock>();
     held_work held;
@@ -1542,7 +1573,7 @@ TEST(MixedCancel, AFailedIssuedInputEndsADependentThatWaitsForATag) {
   }
 }
 
-TEST(MixedCancel, AHostPartSeesThatItWasAskedToStop) {
+TEST_P(MixedCancel, AHostPartSeesThatItWasAskedToStop) {
   gate started;
   gate go;
   executor ex{threads{.workers = 1}, devices()};
@@ -1560,7 +1591,7 @@ TEST(MixedCancel, AHostPartSeesThatItWasAskedToStop) {
   EXPECT_EQ(what_of(f), "asked");
 }
 
-TEST(MixedCancel, AStopTokenCancelsPendingDeviceTasksAndTheirDependents) {
+TEST_P(MixedCancel, AStopTokenCancelsPendingDeviceTasksAndTheirDependents) {
   std::stop_source stop;
   held_work held;
   executor ex{threads{.workers = 1}, devices()};
@@ -1583,7 +1614,7 @@ TEST(MixedCancel, AStopTokenCancelsPendingDeviceTasksAndTheirDependents) {
 }
 
 // S-04
-TEST(MixedShutdown, ACancellingOneEndsHostAndDeviceTasks) {
+TEST_P(MixedShutdown, ACancellingOneEndsHostAndDeviceTasks) {
   for (int round = 0; round < 20; ++round) {
     held_work held;
     executor ex{threads{.workers = 2}, devices(2)};
@@ -1613,7 +1644,7 @@ TEST(MixedShutdown, ACancellingOneEndsHostAndDeviceTasks) {
 }
 
 // S-02, S-11
-TEST(MixedShutdown, DrainingTasksMaySubmitToTheDevice) {
+TEST_P(MixedShutdown, DrainingTasksMaySubmitToTheDevice) {
   gate go;
   std::atomic<int> ran = 0;
   executor ex{threads{.workers = 1}, devices()};
@@ -1635,7 +1666,7 @@ TEST(MixedShutdown, DrainingTasksMaySubmitToTheDevice) {
 
 // S-07
 TEST(MixedShutdown, FuturesAndExceptionsOfDeviceTasksOutliveTheirExecutor) {
-  auto config = devices();
+  auto config = simulated_devices();
   config.faults.break_at_kernel = 2;
   future<buffer<int>> good;
   future<buffer<int>> bad;
@@ -1653,7 +1684,7 @@ TEST(MixedShutdown, FuturesAndExceptionsOfDeviceTasksOutliveTheirExecutor) {
 }
 
 // S-12
-TEST(MixedShutdown, WithABoundNamesTheTaskOnTheDevice) {
+TEST_P(MixedShutdown, WithABoundNamesTheTaskOnTheDevice) {
   held_work held;
   executor ex{threads{.workers = 1}, devices()};
   ex.post({.name = "kernel"}, [&](stream& s) { held.put_on(s); });
@@ -1666,7 +1697,7 @@ TEST(MixedShutdown, WithABoundNamesTheTaskOnTheDevice) {
   EXPECT_TRUE(ex.shutdown_for(1h));
 }
 
-TEST(MixedShutdown, WhatPostedHostPartsThrowGoesToTheErrorHook) {
+TEST_P(MixedShutdown, WhatPostedHostPartsThrowGoesToTheErrorHook) {
   const captured_errors errors;
   {
     executor ex{threads{.workers = 1}, devices()};
@@ -1679,7 +1710,7 @@ TEST(MixedShutdown, WhatPostedHostPartsThrowGoesToTheErrorHook) {
   EXPECT_THAT(errors.texts()[0], HasSubstr("posted"));
 }
 
-TEST(MixedLimits, ADeviceTaskThatSomebodySawEndNoLongerCounts) {
+TEST_P(MixedLimits, ADeviceTaskThatSomebodySawEndNoLongerCounts) {
   executor ex{executor_options{.max_pending = 2}, threads{.workers = 1}, devices()};
   for (int i = 0; i < 200; ++i) {
     const auto a = ex.submit([](stream& s) { run_on(s, [] {}); });

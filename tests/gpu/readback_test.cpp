@@ -8,7 +8,7 @@
 
 #include <support/gate.hpp>
 #include <support/gpu_kind.hpp>
-#include <support/host_kernel.hpp>
+#include <support/test_kernels.hpp>
 
 #include <array>
 #include <atomic>
@@ -38,7 +38,8 @@ using fronta::test::run_on;
 static_assert(!fronta::gpu::device_data<readback<int>>::value);
 static_assert(!fronta::gpu::device_data<std::pair<buffer<int>, readback<int>>>::value);
 
-simulated device() { return {.model = time_model::instant()}; }
+class ReadbackOfATask : public fronta::test::OnGpus {};
+FRONTA_ON_EACH_GPU_KIND(ReadbackOfATask);
 
 /// The number, by way of the device.
 readback<int> over_the_device(stream& s, int number) {
@@ -83,8 +84,8 @@ TEST_P(Readback, IsReadByDependents) {
   EXPECT_EQ(on_gpu.get().value(), 22);
 }
 
-TEST(ReadbackOnASimulatedDevice, IsNotThereBeforeTheTaskHasEnded) {
-  executor ex{threads{.workers = 1}, device()};
+TEST_P(ReadbackOfATask, IsNotThereBeforeTheTaskHasEnded) {
+  executor ex{threads{.workers = 1}, devices()};
   std::optional<readback<int>> outside;
   gate enqueued;
   gate go;
@@ -104,8 +105,8 @@ TEST(ReadbackOnASimulatedDevice, IsNotThereBeforeTheTaskHasEnded) {
   EXPECT_THROW(static_cast<void>(readback<int>().value()), invalid_state_error);
 }
 
-TEST(ReadbackOnASimulatedDevice, TakesOneElement) {
-  executor ex{threads{.workers = 1}, device()};
+TEST_P(ReadbackOfATask, TakesOneElement) {
+  executor ex{threads{.workers = 1}, devices()};
   ex.submit([](stream& s) {
       auto two = s.allocate<int>(2);
       EXPECT_THROW(static_cast<void>(s.readback(s.read(two))), std::invalid_argument);
@@ -113,8 +114,8 @@ TEST(ReadbackOnASimulatedDevice, TakesOneElement) {
     }).get();
 }
 
-TEST(ReadbackOnASimulatedDevice, IsOfTheRunThatSucceeds) {
-  executor ex{threads{.workers = 1}, device()};
+TEST_P(ReadbackOfATask, IsOfTheRunThatSucceeds) {
+  executor ex{threads{.workers = 1}, devices()};
   std::vector<readback<int>> outside;
   const auto f = ex.submit({.retries = 2}, [&](stream& s) {
     auto r = over_the_device(s, fronta::this_task::attempt());
@@ -129,11 +130,11 @@ TEST(ReadbackOnASimulatedDevice, IsOfTheRunThatSucceeds) {
   EXPECT_EQ(outside[2].value(), 2);
 }
 
-TEST(ReadbackOnASimulatedDevice, MayComeTooLate) {
+TEST_P(ReadbackOfATask, MayComeTooLate) {
   gate go;
   std::optional<readback<int>> outside;
   {
-    executor ex{threads{.workers = 1}, device()};
+    executor ex{threads{.workers = 1}, devices()};
     const auto f = ex.submit({.timeout = 5ms}, [&](stream& s) {
       run_on(s, [&] { go.wait(); });
       outside = over_the_device(s, 5);
@@ -149,11 +150,11 @@ TEST(ReadbackOnASimulatedDevice, MayComeTooLate) {
   }
 }
 
-TEST(ReadbackOnASimulatedDevice, NeedsNobodyWhoWaits) {
+TEST_P(ReadbackOfATask, NeedsNobodyWhoWaits) {
   gate go;
   std::atomic<int> enqueued = 0;
   {
-    executor ex{threads{.workers = 1}, device()};
+    executor ex{threads{.workers = 1}, devices()};
     for (int i = 0; i < 200; ++i) {
       static_cast<void>(ex.submit([&, i](stream& s) {
         if (i == 0) run_on(s, [&] { go.wait(); });
@@ -167,9 +168,8 @@ TEST(ReadbackOnASimulatedDevice, NeedsNobodyWhoWaits) {
 }
 
 TEST(ReadbackOnASimulatedDevice, IsNotThereAfterAFault) {
-  auto breaks = device();
-  breaks.faults.break_at_kernel = 1;
-  executor ex{threads{.workers = 1}, breaks};
+  executor ex{threads{.workers = 1},
+              simulated{.model = time_model::instant(), .faults = {.break_at_kernel = 1}}};
   std::optional<readback<int>> outside;
   const auto f = ex.submit([&](stream& s) {
     outside = over_the_device(s, 5);
@@ -180,10 +180,10 @@ TEST(ReadbackOnASimulatedDevice, IsNotThereAfterAFault) {
   EXPECT_THROW(static_cast<void>(outside->value()), invalid_state_error);
 }
 
-TEST(ReadbackOnASimulatedDevice, OutlivesTheExecutor) {
+TEST_P(ReadbackOfATask, OutlivesTheExecutor) {
   std::optional<readback<int>> kept;
   {
-    executor ex{threads{.workers = 1}, device()};
+    executor ex{threads{.workers = 1}, devices()};
     kept = ex.submit([](stream& s) { return over_the_device(s, 9); }).get();
   }
   EXPECT_EQ(kept->value(), 9);

@@ -3,6 +3,8 @@
 
 #include <fronta/gpu/device.hpp>
 
+#include <support/host_call.hpp>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -14,12 +16,12 @@
 
 namespace fronta::test {
 
-/// A kernel that is a function of the host.
+/// A kernel that is a function of the host; of a real device's, see `call_from_device`.
 class host_work final : public gpu::work {
  public:
   host_work(std::function<void()> body, std::string name, gpu::work_cost cost)
       : body_(std::move(body)), name_(std::move(name)), cost_(cost) {}
-  int enqueue(void* /*native_stream*/) override { return 801; }  // not supported
+  int enqueue(void* native_stream) override { return call_from_device(native_stream, body_); }
   void run_on_host() override { body_(); }
   [[nodiscard]] gpu::work_cost cost() const noexcept override { return cost_; }
   [[nodiscard]] const char* name() const noexcept override { return name_.c_str(); }

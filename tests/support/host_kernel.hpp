@@ -13,10 +13,4 @@ auto host_kernel(OnHost f, const char* name = "kernel") {
   return gpu::kernel<std::nullptr_t, OnHost>{nullptr, f, name};
 }
 
-/// Enqueues a call of `f`.
-template <class F>
-void run_on(gpu::stream& s, F f) {
-  s.launch(host_kernel(f), {}, {});
-}
-
 }  // namespace fronta::test
