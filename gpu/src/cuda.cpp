@@ -10,6 +10,7 @@
 #endif
 
 #if FRONTA_HAS_CUDA
+#include "cupti.hpp"
 #include "driver.hpp"
 
 #include <algorithm>
@@ -220,6 +221,7 @@ class cuda_device final : public device {
             copy_kind kind) override {
     prepare("copy");
     if (bytes == 0) return;
+    const recorded_copy record(*this);
     CUstream on = as_stream(s);
     switch (kind) {
       case copy_kind::to_device:
@@ -388,11 +390,7 @@ class cuda_device final : public device {
     prepare("sample_clocks");
     const auto kernel = clock_kernel();
     const std::scoped_lock lock(clock_mutex_);
-    if (clock_stream_ == nullptr) clock_stream_ = create_stream(properties_.greatest_priority);
-    if (clock_word_ == nullptr) {
-      clock_word_ = allocate_pinned(sizeof(std::uint64_t));
-      static_cast<void>(read_clock(kernel));  // the first launch also loads the kernel
-    }
+    prepare_clock(kernel);
     return read_clock(kernel);
   }
   [[nodiscard]] std::int64_t host_now() const noexcept override { return steady_now(); }
@@ -402,11 +400,35 @@ class cuda_device final : public device {
     store_clock(clock_kernel(), as_stream(s), device_address(&word));
   }
 
-  [[nodiscard]] bool record_work(work_recorder* /*to*/, std::string& why) override {
-    why = "CUPTI is not used yet";
-    return false;
+  [[nodiscard]] bool record_work(work_recorder* to, std::string& why) override {
+    std::unique_ptr<detail::cupti_session> records;
+    if (to != nullptr) {
+      prepare("record_work");
+      records = detail::cupti_session::open(context_, *to, why);
+      if (records == nullptr) return false;
+    }
+    {
+      const std::unique_lock lock(records_mutex_);
+      records_.swap(records);
+      recording_.store(records_ != nullptr, std::memory_order_relaxed);
+    }
+    if (records != nullptr && lost()) records->give_up();
+    return true;  // the one before ends here, without the lock: it may tell of much
   }
-  void mark_work(std::uint64_t /*mark*/) noexcept override {}
+
+  // A sample is a kernel between two readings of the host's clock, with its record.
+  void compare_records(std::size_t samples) override {
+    prepare("compare_records");
+    const std::shared_lock lock(records_mutex_);
+    if (records_ == nullptr) return;
+    take_samples(samples);
+    records_->flush();
+  }
+
+  void mark_work(std::uint64_t mark) noexcept override {
+    const std::shared_lock lock(records_mutex_);
+    if (records_ != nullptr) records_->mark(mark);
+  }
 
  private:
   struct pinned_block {
@@ -419,6 +441,26 @@ class cuda_device final : public device {
     std::atomic<std::uint64_t>* word = nullptr;
     std::uint64_t value = 0;
     word_store* next_free = nullptr;  // guarded by stores_mutex_
+  };
+
+  /// Of a copy that is of no marked work, CUPTI would not know that it is ours.
+  class recorded_copy {
+   public:
+    explicit recorded_copy(cuda_device& d) {
+      // Relaxed: what is copied while that changes may be recorded or not.
+      if (!d.recording_.load(std::memory_order_relaxed)) return;
+      lock_ = std::shared_lock(d.records_mutex_);
+      if (d.records_ != nullptr && d.records_->begin_copy()) of_ = d.records_.get();
+    }
+    ~recorded_copy() {
+      if (of_ != nullptr) of_->end_copy();
+    }
+    recorded_copy(const recorded_copy&) = delete;
+    recorded_copy& operator=(const recorded_copy&) = delete;
+
+   private:
+    std::shared_lock<std::shared_mutex> lock_;
+    detail::cupti_session* of_ = nullptr;
   };
 
   // ---- Opening and closing.
@@ -480,6 +522,8 @@ class cuda_device final : public device {
   /// Streams, events and pinned memory are their owners' to give back; device memory not given back
   /// keeps the pool alive in the driver.
   void close() noexcept {
+    if (records_ != nullptr && lost()) records_->give_up();
+    records_.reset();
     if (context_ == nullptr || given_up_.load(std::memory_order_acquire)) return;
     CUcontext before = nullptr;
     static_cast<void>(api_.ctx_get_current(&before));
@@ -553,7 +597,35 @@ class cuda_device final : public device {
           "cuLaunchKernel");
   }
 
-  // With clock_mutex_ held.
+  // With clock_mutex_ held, as is the next.
+  void prepare_clock(CUfunction kernel) {
+    if (clock_stream_ == nullptr) clock_stream_ = create_stream(properties_.greatest_priority);
+    if (clock_word_ == nullptr) {
+      clock_word_ = allocate_pinned(sizeof(std::uint64_t));
+      static_cast<void>(read_clock(kernel));  // the first launch also loads the kernel
+    }
+  }
+
+  // With records_mutex_ held.
+  void take_samples(std::size_t samples) {
+    const auto kernel = clock_kernel();
+    const std::scoped_lock lock(clock_mutex_);
+    prepare_clock(kernel);
+    records_->begin_batch();
+    for (std::size_t i = 0; i < samples; ++i) {
+      records_->begin_sample();
+      try {
+        const auto s = read_clock(kernel);
+        records_->end_sample(s.host_before, s.host_after);
+      } catch (...) {
+        records_->abandon_sample();
+        records_->end_batch();
+        throw;
+      }
+    }
+    records_->end_batch();
+  }
+
   clock_sample read_clock(CUfunction kernel) {
     const CUdeviceptr at = device_address(clock_word_);
     clock_sample sample;
@@ -723,6 +795,10 @@ class cuda_device final : public device {
   // Guarded by clock_mutex_.
   stream_handle clock_stream_ = nullptr;
   void* clock_word_ = nullptr;
+
+  std::shared_mutex records_mutex_;  // alone to change the next
+  std::unique_ptr<detail::cupti_session> records_;
+  std::atomic<bool> recording_{false};
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fronta/gpu/simulated.hpp>
 
+#include <fronta/gpu/clock_map.hpp>
 #include <fronta/gpu/errors.hpp>
 
 #include "simulated_machine.hpp"
@@ -180,6 +181,7 @@ class simulated_device final : public device {
   [[nodiscard]] std::int64_t host_now() const noexcept override;
   void stamp(stream_handle s, std::atomic<std::uint64_t>& word) override;
   [[nodiscard]] bool record_work(work_recorder* to, std::string& why) override;
+  void compare_records(std::size_t samples) override;
   void mark_work(std::uint64_t mark) noexcept override;
 
  private:
@@ -528,6 +530,12 @@ bool simulated_device::record_work(work_recorder* to, std::string& /*why*/) {
   const std::lock_guard lock(machine_.mutex());
   parts_.recorder = to;
   return true;
+}
+
+void simulated_device::compare_records(std::size_t samples) {
+  const auto batch = sample_batch(*this, samples);
+  const std::lock_guard lock(machine_.mutex());
+  if (parts_.recorder != nullptr) parts_.recorder->compared(batch);
 }
 
 void simulated_device::mark_work(std::uint64_t mark) noexcept {

@@ -18,8 +18,10 @@ namespace {
 constexpr auto every = std::chrono::milliseconds(250);
 // Of later comparisons; the first has clock_map::batch.
 constexpr std::size_t later_batch = 16;
-// Records of a task may come a while after its end.
-constexpr int most_comparisons = 8;
+// Records may come a while after the end of what they tell of, so for some comparisons more there
+// are samples that they can be placed by, and of so many tasks it is remembered whose they are.
+constexpr int most_quiet = 8;
+constexpr std::size_t most_closed = std::size_t{1} << 16;
 
 }  // namespace
 
@@ -36,6 +38,8 @@ work_times::~work_times() {
   if (grade_ != trace::time_grade::profiled) return;
   std::string why;
   static_cast<void>(device_.record_work(nullptr, why));
+  const std::lock_guard lock(comparing_);
+  tell(which::all);
 }
 
 void work_times::add(waiting w) noexcept {
@@ -67,7 +71,15 @@ std::uint64_t work_times::open(std::uint64_t task, std::int32_t stream) {
 void work_times::close(std::uint64_t mark) noexcept {
   const std::lock_guard lock(mutex_);
   used_ = true;
-  if (const auto at = owners_.find(mark); at != owners_.end()) at->second.closed = true;
+  try {
+    closed_.push_back(mark);
+  } catch (const std::bad_alloc&) {
+    owners_.erase(mark);
+  }
+  if (closed_.size() > most_closed) {
+    owners_.erase(closed_.front());
+    closed_.pop_front();
+  }
 }
 
 void work_times::recorded(const work_record& r) noexcept {
@@ -75,6 +87,11 @@ void work_times::recorded(const work_record& r) noexcept {
   const std::lock_guard lock(mutex_);
   const auto at = owners_.find(r.mark);
   const bool of_task = at != owners_.end();
+  if (!of_task && r.mark != 0) {  // it came too late
+    used_ = true;
+    ++lost_;
+    return;
+  }
   // Kernels of no task are not the executor's; copies are: those that a CPU task waits for.
   if (!of_task && r.what == trace::device_work::kernel) return;
   used_ = true;
@@ -82,24 +99,75 @@ void work_times::recorded(const work_record& r) noexcept {
        r});
 }
 
+void work_times::compared(std::span<const clock_sample> batch) noexcept {
+  const std::lock_guard lock(mutex_);
+  try {
+    compared_.emplace_back(batch.begin(), batch.end());
+  } catch (const std::bad_alloc&) {
+    // Then the next one has to do.
+  }
+}
+
+void work_times::lost(std::uint64_t records) noexcept {
+  const std::lock_guard lock(mutex_);
+  used_ = true;
+  lost_ += records;
+}
+
 void work_times::compare() noexcept {
   const std::lock_guard lock(comparing_);
-  std::vector<waiting> told;
   {
     const std::lock_guard own(mutex_);
-    if (!std::exchange(used_, false) && waiting_.empty() && owners_.empty() && !map_.empty())
-      return;
-    if (!map_.empty()) told.swap(waiting_);
-    for (auto at = owners_.begin(); at != owners_.end();) {
-      auto& o = at->second;
-      const bool over = o.closed && ++o.comparisons_since > most_comparisons;
-      at = over ? owners_.erase(at) : std::next(at);
-    }
+    const bool busy =
+        std::exchange(used_, false) || !waiting_.empty() || owners_.size() > closed_.size();
+    quiet_ = busy ? 0 : quiet_ + 1;
   }
+  const bool profiled = grade_ == trace::time_grade::profiled;
+  if (quiet_ > (profiled ? most_quiet : 0) && !map_.empty()) return;
+  auto those = which::placed;
   try {
-    map_.add(sample_batch(device_, map_.empty() ? clock_map::batch : later_batch));
+    const auto samples = map_.empty() ? clock_map::batch : later_batch;
+    if (profiled) {
+      device_.compare_records(samples);
+    } else {
+      compared(sample_batch(device_, samples));
+    }
   } catch (const std::exception&) {
     // Of a lost device; what was compared before still holds, with a growing error.
+    those = which::all;
+  }
+  tell(those);
+}
+
+// Of those that began or ended after the last comparison the next one says more.
+void work_times::tell(which those) noexcept {
+  std::vector<waiting> told;
+  std::uint64_t lost = 0;
+  {
+    const std::lock_guard own(mutex_);
+    try {
+      for (const auto& batch : compared_) map_.add(batch);
+    } catch (const std::bad_alloc&) {
+      // As in `compared`.
+    }
+    compared_.clear();
+    if (map_.empty() && those == which::all) {
+      lost_ += waiting_.size();
+      waiting_.clear();
+    }
+    lost = std::exchange(lost_, 0);
+    if (!map_.empty()) told.swap(waiting_);
+    if (those == which::placed) {
+      const auto later = std::ranges::stable_partition(
+          told, [&](const waiting& w) { return map_.batches() > 1 && w.work.end <= map_.last(); });
+      for (const auto& w : later) add(w);
+      told.erase(later.begin(), later.end());
+    }
+  }
+  if (lost != 0) {
+    trace::detail::emit(trace::event_kind::lost_records, 0,
+                        (std::uint64_t{static_cast<std::uint32_t>(place_)} << 32) |
+                            std::min<std::uint64_t>(lost, 0xFFFF'FFFF));
   }
   const bool simulated = device_.properties().simulated;
   for (const auto& w : told) {

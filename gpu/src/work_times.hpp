@@ -10,6 +10,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -40,9 +41,12 @@ class work_times final : public work_recorder {
   /// All its work has ended, so that its last records are on their way.
   void close(std::uint64_t mark) noexcept;
   void recorded(const work_record& r) noexcept override;
+  void compared(std::span<const clock_sample> batch) noexcept override;
+  void lost(std::uint64_t records) noexcept override;
 
-  /// Compares the clocks and tells of all that came before, once there are two comparisons. Blocks,
-  /// for a batch of samples. Does nothing while there is nothing to place, but for the first time.
+  /// Compares the clocks and tells of all that lies before the last comparison, once there are two.
+  /// Blocks, for a batch of samples. Does nothing while there is nothing to place, but for the
+  /// first time.
   void compare() noexcept;
 
  private:
@@ -50,29 +54,34 @@ class work_times final : public work_recorder {
     std::uint64_t task;
     std::int32_t stream;
     trace::time_grade grade;
-    work_record work;  // by the device's clock
+    work_record work;  // by the clock that the map is of
   };
   struct owner {
     std::uint64_t task;
     std::int32_t stream;
-    bool closed = false;
-    int comparisons_since = 0;
   };
+  enum class which : std::uint8_t { placed, all };
   void add(waiting w) noexcept;
+  void tell(which those) noexcept;  // with comparing_ held
 
   device& device_;
   const trace::time_grade grade_;
   std::int32_t place_ = -1;
 
   std::mutex comparing_;
-  clock_map map_;  // guarded by comparing_, which is taken before mutex_
+  // Guarded by comparing_, which is taken before mutex_.
+  clock_map map_;
+  int quiet_ = 0;  // comparisons since there was anything
 
   std::mutex mutex_;
   // Guarded by mutex_.
   std::vector<waiting> waiting_;
+  std::vector<std::vector<clock_sample>> compared_;  // of the records' clock, not in the map yet
   std::unordered_map<std::uint64_t, owner> owners_;  // by mark
+  std::deque<std::uint64_t> closed_;                 // marks of those whose work has ended
   std::uint64_t marks_ = 0;
-  bool used_ = false;  // since the last comparison
+  std::uint64_t lost_ = 0;  // records, since that was told
+  bool used_ = false;       // since the last comparison
 };
 
 /// Compares the clocks of some devices now and then, on a thread of its own.

@@ -99,6 +99,7 @@ class counting_device final : public gpu::device {
   [[nodiscard]] bool record_work(gpu::work_recorder* to, std::string& why) override {
     return of_.record_work(to, why);
   }
+  void compare_records(std::size_t samples) override { of_.compare_records(samples); }
   void mark_work(std::uint64_t mark) noexcept override { of_.mark_work(mark); }
 
  private:

@@ -30,6 +30,7 @@ enum class event_kind : std::uint8_t {
   worker_exit,
   fall_back,  ///< the CPU body runs next; argument: the place of the device that could not
   choose,     ///< argument: why that body, a `placement::reason`
+  lost_records,  ///< of a device, so that spans are missing; argument: place << 32 | how many
 };
 
 enum class queue : std::uint8_t { deque, inbox, priority, tags, backoff };

@@ -31,6 +31,8 @@ class clock_map {
 
   [[nodiscard]] bool empty() const noexcept { return points_.empty(); }
   [[nodiscard]] std::size_t batches() const noexcept { return points_.size(); }
+  /// The device's time of the last batch. Requires one.
+  [[nodiscard]] std::int64_t last() const noexcept { return points_.back().device; }
 
   struct instant {
     std::int64_t host;   ///< nanoseconds of the host's clock

@@ -27,6 +27,20 @@ struct cuda_status {
 /// same answer. Creates nothing on any device. Neither throws nor links to the driver. Thread-safe.
 const cuda_status& cuda_probe() noexcept;
 
+/// What became of looking for CUPTI, which `options::times` needs for `profiled`. It can still
+/// refuse when it is used: another profiler may hold it, or the driver allow it to administrators
+/// alone. The environment variable FRONTA_CUPTI names its library where it is neither known to the
+/// loader nor below CUDA_HOME, CUDA_PATH or /usr/local/cuda.
+struct cupti_status {
+  std::string library;  ///< as it was found; empty when none was opened
+  int version = 0;      ///< as CUPTI counts: 130000 for CUDA 13.0, 19 for 12.0; 0 when unknown
+  std::string reason;   ///< why it cannot be used, in one sentence; empty when it can
+  std::string remedy;   ///< what to do about it, in one sentence
+};
+
+/// As `cuda_probe`, for CUPTI.
+const cupti_status& cupti_probe() noexcept;
+
 /// Opens a device by its index in `cuda_status::devices`, and holds its primary context, the one of
 /// the CUDA runtime library, until it is destroyed; streams, events and pinned memory must have
 /// been given back by then. A thread that calls a function of the device has it current afterwards.

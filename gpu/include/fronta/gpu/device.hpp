@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -73,8 +74,8 @@ struct clock_sample {
   std::int64_t host_after = 0;
 };
 
-/// One piece of work in a device's own records. Times in nanoseconds of the device's clock, the one
-/// that `sample_clocks` reads.
+/// One piece of work in a device's own records. Times in nanoseconds of the records' clock, which
+/// need not be the one that `sample_clocks` reads.
 struct work_record {
   std::uint64_t mark;  ///< see `device::mark_work`
   trace::device_work what;
@@ -87,6 +88,10 @@ struct work_record {
 class work_recorder {
  public:
   virtual void recorded(const work_record& r) noexcept = 0;
+  /// Samples of the records' clock that were taken together. Batches come in order of time.
+  virtual void compared(std::span<const clock_sample> batch) noexcept = 0;
+  /// So many records will not come, of this device or of others in the process.
+  virtual void lost(std::uint64_t records) noexcept = 0;
 
  protected:
   ~work_recorder() = default;
@@ -177,10 +182,13 @@ class device {
   /// Stores the device's clock in a word of pinned memory, between what was enqueued before and
   /// what comes after. On a real device that is a kernel of one thread.
   virtual void stamp(stream_handle s, std::atomic<std::uint64_t>& word) = 0;
-  /// From now on tells `to`, or nobody, of all work that ends. False where the device keeps no
-  /// records; `why` then says what is missing. What still ends after a change may be told to
-  /// either, so the one before stays until the device goes.
+  /// From now on tells `to`, or nobody, of all work that ends, perhaps a while after. False where
+  /// the device keeps no records; `why` then says what is missing, and what to do. The one before
+  /// is told of what has ended, and then no more.
   [[nodiscard]] virtual bool record_work(work_recorder* to, std::string& why) = 0;
+  /// Has what has ended told, and that many samples of the records' clock: at once or, like
+  /// records, after a while. Blocks, for about 10 µs a sample. Throws what `sample_clocks` throws.
+  virtual void compare_records(std::size_t samples) = 0;
   /// What the calling thread enqueues on the device from now on is recorded with that mark, until
   /// the next; 0 is none.
   virtual void mark_work(std::uint64_t mark) noexcept = 0;
