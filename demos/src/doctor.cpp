@@ -188,6 +188,14 @@ bool print_gpu(std::vector<remedy>& missing) {
                                      cuda.driver_version / 1'000)});
     }
   }
+  if (!cuda.devices.empty()) {
+    const auto& cupti = gpu::cupti_probe();
+    print_fact("GPU times", cupti.reason.empty()
+                                ? fmt::format("{}: times = profiled works unless another profiler "
+                                              "has it or the driver forbids it",
+                                              cupti.library)
+                                : fmt::format("not profiled: {}; {}", cupti.reason, cupti.remedy));
+  }
   print_fact("simulated", "always there: gpu::simulated");
   if (cuda.devices.empty()) missing.push_back({cuda.reason, cuda.remedy});
   return all_work;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The CUDA device on a real one; skipped, with the reason, where there is none. Label: gpu.
+#include <fronta/gpu/clock_map.hpp>
 #include <fronta/gpu/cuda.hpp>
 #include <fronta/gpu/errors.hpp>
 
@@ -17,7 +18,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <numeric>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -317,6 +320,72 @@ TEST_F(CudaHardware, ClocksRiseAndRunAlike) {
   const auto host = static_cast<double>(last.host_before - samples.back().host_before);
   const auto there = static_cast<double>(last.device - samples.back().device);
   EXPECT_NEAR(there / host, 1.0, 0.01);
+}
+
+class told final : public work_recorder {
+ public:
+  void recorded(const work_record& r) noexcept override {
+    const std::lock_guard lock(mutex_);
+    records_.push_back(r);
+  }
+  void compared(std::span<const clock_sample> batch) noexcept override {
+    const std::lock_guard lock(mutex_);
+    map_.add(batch);
+  }
+  void lost(std::uint64_t records) noexcept override {
+    const std::lock_guard lock(mutex_);
+    lost_ += records;
+  }
+  // To be read once nobody records any more.
+  std::mutex mutex_;
+  std::vector<work_record> records_;
+  clock_map map_;
+  std::uint64_t lost_ = 0;
+};
+
+TEST_F(CudaHardware, RecordsOfAKernelAndTwoCopiesLieWithinWhatTheHostSaw) {
+  told to;
+  std::string why;
+  if (!device_->record_work(&to, why)) GTEST_SKIP() << why;
+  constexpr std::size_t size = 8 << 20;
+  std::vector<char> host(size);
+  void* p = device_->allocate(stream_, size);
+  device_->compare_records(clock_map::batch);
+  const auto before = device_->host_now();
+  device_->mark_work(stream_, 5);
+  device_->copy(stream_, p, host.data(), size, copy_kind::to_device);
+  store(stream_, p, 1, 2ms);
+  device_->copy(stream_, host.data(), p, size, copy_kind::to_host);
+  device_->mark_work(stream_, 0);
+  store(stream_, p, 2);  // nobody's
+  device_->write_word(stream_, *word_, 1);
+  ASSERT_TRUE(await(1));
+  const auto after = device_->host_now();
+  device_->compare_records(clock_map::batch);
+  ASSERT_TRUE(device_->record_work(nullptr, why));
+  device_->deallocate(stream_, p);
+
+  EXPECT_EQ(to.lost_, 0U);
+  ASSERT_EQ(to.map_.batches(), 2U) << "samples are records of kernels, too";
+  ASSERT_EQ(to.records_.size(), 3U);
+  using fronta::trace::device_work;
+  constexpr std::array order{device_work::to_device, device_work::kernel, device_work::to_host};
+  std::int64_t last = before;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto& r = to.records_[i];
+    EXPECT_EQ(r.mark, 5U);
+    EXPECT_EQ(r.what, order[i]);
+    EXPECT_EQ(r.bytes, r.what == device_work::kernel ? 0U : size);
+    const auto begin = to.map_.to_host(r.begin);
+    const auto end = to.map_.to_host(r.end);
+    EXPECT_GE(begin.host + begin.error, last);
+    EXPECT_LE(end.host - end.error, after);
+    EXPECT_LE(begin.error, 20'000) << "CUPTI's clock is not as near the host's as it was thought";
+    if (r.what == device_work::kernel) {
+      EXPECT_GE(r.end - r.begin, 1'900'000);
+    }
+    last = begin.host - begin.error;
+  }
 }
 
 TEST_F(CudaHardware, ThreadsEnqueueAtOnce) {

@@ -115,6 +115,10 @@ class fake final : public fake_driver {
   std::uint64_t device_address(const void* pinned) override {
     return reinterpret_cast<std::uintptr_t>(pinned) + device_view;
   }
+  void observe(void (*by)(const activity& a)) override {
+    const std::scoped_lock lock(mutex_);
+    observer_ = by;
+  }
   int current_device() override { return current != nullptr ? current->device : -1; }
   void make_current(int device) override { current = contexts_[static_cast<std::size_t>(device)]; }
 
@@ -149,6 +153,23 @@ class fake final : public fake_driver {
     });
   }
 
+  /// And one for work on it.
+  template <class Body>
+  CUresult work_on(CUstream s, std::string_view name, const std::string& arguments,
+                   activity::kind what, std::uint64_t bytes, Body body) {
+    return call_on(s, name, arguments, [&](fake& self) {
+      const auto begin = now();
+      const CUresult code = body(self);
+      if (code == CUDA_SUCCESS && self.observer_ != nullptr)
+        self.observer_({what, s->context->device, s, bytes, begin, now()});
+      return code;
+    });
+  }
+  static std::int64_t now() {
+    const auto t = std::chrono::steady_clock::now().time_since_epoch();
+    return std::chrono::nanoseconds(t).count();
+  }
+
   /// Where the bytes behind a device pointer are in this process.
   [[nodiscard]] void* host(CUdeviceptr p) const {
     void* const pinned = std::bit_cast<void*>(p - device_view);
@@ -179,6 +200,7 @@ class fake final : public fake_driver {
   std::mutex mutex_;
   std::map<std::string, failure, std::less<>> failures_;
   std::vector<std::string> calls_;
+  void (*observer_)(const activity&) = nullptr;
   int broken_ = 0;
 };
 
@@ -404,15 +426,14 @@ class entry_points {
     add<PFN_cuLaunchKernel_v4000>(
         "cuLaunchKernel", [](CUfunction function, unsigned grid, unsigned, unsigned, unsigned block,
                              unsigned, unsigned, unsigned, CUstream s, void** arguments, void**) {
-          return the_fake().call_on(
+          return the_fake().work_on(
               s, "cuLaunchKernel", "grid=" + number(grid) + " block=" + number(block),
-              [&](fake& f) {
+              fake::activity::kind::kernel, 0, [&](fake& f) {
                 if (function == nullptr) return CUDA_ERROR_INVALID_HANDLE;
                 // There is one kernel: the clock's.
                 void* const at = f.host(*static_cast<CUdeviceptr*>(arguments[0]));
-                const auto now = std::chrono::steady_clock::now().time_since_epoch();
                 std::atomic_ref(*static_cast<std::int64_t*>(at))
-                    .store(std::chrono::nanoseconds(now).count(), std::memory_order_release);
+                    .store(fake::now(), std::memory_order_release);
                 return CUDA_SUCCESS;
               });
         });
@@ -448,9 +469,10 @@ class entry_points {
     });
   }
 
-  static CUresult copy(CUstream s, const char* name, CUdeviceptr to, CUdeviceptr from,
+  using kind = fake::activity::kind;
+  static CUresult copy(CUstream s, const char* name, kind what, CUdeviceptr to, CUdeviceptr from,
                        std::size_t bytes) {
-    return the_fake().call_on(s, name, "bytes=" + number(bytes), [&](fake& f) {
+    return the_fake().work_on(s, name, "bytes=" + number(bytes), what, bytes, [&](fake& f) {
       std::memcpy(f.host(to), f.host(from), bytes);
       return CUDA_SUCCESS;
     });
@@ -459,26 +481,29 @@ class entry_points {
   void copies() {
     add<PFN_cuMemcpyHtoDAsync_v3020>(
         "cuMemcpyHtoDAsync", [](CUdeviceptr to, const void* from, std::size_t bytes, CUstream s) {
-          return copy(s, "cuMemcpyHtoDAsync", to, reinterpret_cast<CUdeviceptr>(from), bytes);
+          return copy(s, "cuMemcpyHtoDAsync", kind::to_device, to,
+                      reinterpret_cast<CUdeviceptr>(from), bytes);
         });
-    add<PFN_cuMemcpyDtoHAsync_v3020>(
-        "cuMemcpyDtoHAsync", [](void* to, CUdeviceptr from, std::size_t bytes, CUstream s) {
-          return copy(s, "cuMemcpyDtoHAsync", reinterpret_cast<CUdeviceptr>(to), from, bytes);
-        });
+    add<PFN_cuMemcpyDtoHAsync_v3020>("cuMemcpyDtoHAsync",
+                                     [](void* to, CUdeviceptr from, std::size_t bytes, CUstream s) {
+                                       return copy(s, "cuMemcpyDtoHAsync", kind::to_host,
+                                                   reinterpret_cast<CUdeviceptr>(to), from, bytes);
+                                     });
     add<PFN_cuMemcpyDtoDAsync_v3020>(
         "cuMemcpyDtoDAsync", [](CUdeviceptr to, CUdeviceptr from, std::size_t bytes, CUstream s) {
-          return copy(s, "cuMemcpyDtoDAsync", to, from, bytes);
+          return copy(s, "cuMemcpyDtoDAsync", kind::on_device, to, from, bytes);
         });
     add<PFN_cuMemcpyAsync_v4000>(
         "cuMemcpyAsync", [](CUdeviceptr to, CUdeviceptr from, std::size_t bytes, CUstream s) {
-          return copy(s, "cuMemcpyAsync", to, from, bytes);
+          return copy(s, "cuMemcpyAsync", kind::between, to, from, bytes);
         });
     add<PFN_cuMemsetD8Async_v3020>(
         "cuMemsetD8Async", [](CUdeviceptr at, unsigned char value, std::size_t n, CUstream s) {
-          return the_fake().call_on(s, "cuMemsetD8Async", "bytes=" + number(n), [&](fake& f) {
-            std::memset(f.host(at), value, n);
-            return CUDA_SUCCESS;
-          });
+          return the_fake().work_on(s, "cuMemsetD8Async", "bytes=" + number(n), kind::fill, n,
+                                    [&](fake& f) {
+                                      std::memset(f.host(at), value, n);
+                                      return CUDA_SUCCESS;
+                                    });
         });
   }
 

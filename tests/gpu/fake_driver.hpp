@@ -58,6 +58,18 @@ class fake_driver {
   /// As another library would.
   virtual void make_current(int device) = 0;
 
+  /// What a stream has done, with the steady clock before and after, in nanoseconds.
+  struct activity {
+    enum class kind { kernel, to_device, to_host, on_device, between, fill } what;
+    int device;
+    const void* stream;
+    std::uint64_t bytes;
+    std::int64_t begin;
+    std::int64_t end;
+  };
+  /// Is told of each, in the thread that enqueued it; or nobody.
+  virtual void observe(void (*by)(const activity& a)) = 0;
+
  protected:
   ~fake_driver() = default;
 };

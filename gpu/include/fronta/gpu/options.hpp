@@ -21,9 +21,11 @@ struct options {
   time_limit hang_timeout = {};
   /// How well traces know when a device was at work for a task; nothing is done while nobody
   /// traces. `observed` costs nothing. `stamped` costs two kernels of one thread a task, and a
-  /// comparison of clocks four times a second. `profiled` tells of each kernel and copy; where a
+  /// comparison of clocks four times a second. `profiled` tells of each kernel and copy, on CUDA
+  /// devices by CUPTI, which records the whole process and serves one profiler at a time; where a
   /// device keeps no records (see `fronta doctor`), the backend's making throws
-  /// std::invalid_argument.
+  /// std::invalid_argument. Records for which there was no room are counted in the trace
+  /// (`trace::event_kind::lost_records`).
   trace::time_grade times = trace::time_grade::observed;
   /// Told of copies between a device and pageable memory that are 4 MiB or more, once per call of
   /// `stream::to_device` or `to_host` in the source, with what it cost; `print_pageable_copy`
