@@ -76,95 +76,6 @@ fake_cupti& cupti() {
   return found;
 }
 
-// ---- Looking for CUPTI.
-
-int print_probe() {
-  const auto& s = cupti_probe();
-  std::printf("library=%s\nversion=%d\nreason=%s\nremedy=%s\n", s.library.c_str(), s.version,
-              s.reason.c_str(), s.remedy.c_str());
-  return 0;
-}
-
-/// What a process with this environment (as for env(1)) finds.
-std::map<std::string, std::string> probe(const std::string& environment) {
-  const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
-  const std::string command =
-      "env -u FRONTA_CUPTI -u CUDA_HOME -u CUDA_PATH -u LD_LIBRARY_PATH -u CUDA_VISIBLE_DEVICES "
-      "FRONTA_CUDA_DRIVER='" FRONTA_FAKE_DRIVER "' " +
-      environment + " '" + self + "' --probe";
-  std::map<std::string, std::string> found;
-  std::FILE* pipe = popen(command.c_str(), "r");  // NOLINT(cert-env33-c): a command of ours
-  if (pipe == nullptr) throw std::runtime_error("cannot run " + command);
-  std::array<char, 1024> line{};
-  while (std::fgets(line.data(), static_cast<int>(line.size()), pipe) != nullptr) {
-    std::string text = line.data();
-    text.resize(text.find_last_not_of('\n') + 1);
-    const std::size_t middle = text.find('=');
-    if (middle != std::string::npos) found[text.substr(0, middle)] = text.substr(middle + 1);
-  }
-  EXPECT_EQ(pclose(pipe), 0) << command;
-  return found;
-}
-std::map<std::string, std::string> probe_fake(const std::string& environment) {
-  return probe("FRONTA_CUPTI='" FRONTA_FAKE_CUPTI "' " + environment);
-}
-
-TEST(CuptiProbe, FindsTheNamedLibrary) {
-  const auto found = probe_fake("");
-  EXPECT_EQ(found.at("library"), FRONTA_FAKE_CUPTI);
-  EXPECT_EQ(found.at("version"), "130001");
-  EXPECT_EQ(found.at("reason"), "");
-  EXPECT_EQ(found.at("remedy"), "");
-  EXPECT_EQ(probe_fake("FRONTA_FAKE_CUPTI_VERSION=19").at("reason"), "") << "CUDA 12.0";
-}
-
-TEST(CuptiProbe, ANamedLibraryThatIsMissingIsSaidWithItsPath) {
-  const auto found = probe("FRONTA_CUPTI=/nowhere/libcupti.so");
-  EXPECT_THAT(found.at("reason"),
-              StartsWith("the library \"/nowhere/libcupti.so\" named by FRONTA_CUPTI cannot be"));
-  EXPECT_EQ(found.at("remedy"), "correct or unset FRONTA_CUPTI");
-}
-
-TEST(CuptiProbe, NoLibraryIsSaidWithTheNameForTheDriver) {
-  const auto found = probe("FRONTA_FAKE_VERSION=12040");
-  if (!found.at("library").empty()) GTEST_SKIP() << "this machine has " << found.at("library");
-  EXPECT_EQ(found.at("reason"), "CUPTI (libcupti.so.12) was not found");
-  EXPECT_THAT(found.at("remedy"), HasSubstr("FRONTA_CUPTI"));
-}
-
-TEST(CuptiProbe, LooksWhereAToolkitHasIt) {
-  const auto home = std::filesystem::path(testing::TempDir()) / "fronta_cuda_home";
-  const auto folder = home / "extras/CUPTI/lib64";
-  std::filesystem::remove_all(home);
-  std::filesystem::create_directories(folder);
-  std::filesystem::create_symlink(FRONTA_FAKE_CUPTI, folder / "libcupti.so.12");
-  const auto found = probe("FRONTA_FAKE_VERSION=12040 CUDA_HOME='" + home.string() + "'");
-  std::filesystem::remove_all(home);
-  if (found.at("library") == "libcupti.so.12") GTEST_SKIP() << "the loader knows another";
-  EXPECT_EQ(found.at("library"), (folder / "libcupti.so.12").string());
-  EXPECT_EQ(found.at("reason"), "");
-}
-
-TEST(CuptiProbe, ALibraryThatIsNoCuptiIsSaid) {
-  const auto found = probe("FRONTA_CUPTI=libm.so.6");
-  EXPECT_EQ(found.at("reason"), "CUPTI (libm.so.6) lacks the function cuptiGetVersion");
-}
-
-TEST(CuptiProbe, VersionsWithOtherRecordsAreRefused) {
-  for (const std::string version : {"0", "18", "140000"}) {
-    const auto found = probe_fake("FRONTA_FAKE_CUPTI_VERSION=" + version);
-    EXPECT_THAT(found.at("reason"), HasSubstr("has version " + version + ", and Fronta knows"));
-    EXPECT_THAT(found.at("remedy"), HasSubstr("FRONTA_CUPTI"));
-  }
-}
-
-TEST(CuptiProbe, WithoutADeviceTheReasonIsTheDrivers) {
-  const auto found = probe_fake("FRONTA_FAKE_DEVICES=0");
-  EXPECT_EQ(found.at("reason"), "the NVIDIA driver found no CUDA device");
-}
-
-// ---- Records.
-
 class told final : public work_recorder {
  public:
   void recorded(const work_record& r) noexcept override {
@@ -204,6 +115,113 @@ class told final : public work_recorder {
   std::vector<std::vector<clock_sample>> batches_;
   std::uint64_t lost_ = 0;
 };
+
+// ---- Looking for CUPTI.
+
+int print_probe() {
+  const auto& s = cupti_probe();
+  std::printf("library=%s\nversion=%d\nreason=%s\nremedy=%s\n", s.library.c_str(), s.version,
+              s.reason.c_str(), s.remedy.c_str());
+  if (cuda_probe().devices.empty()) return 0;
+  const auto d = open_cuda_device(0);
+  told to;
+  std::string why;
+  std::printf("recorded=%d\n", d->record_work(&to, why));
+  std::printf("why=%s\n", why.c_str());
+  return 0;
+}
+
+/// What a process with this environment (as for env(1)) finds.
+std::map<std::string, std::string> probe(const std::string& environment) {
+  const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
+  const std::string command =
+      "env -u FRONTA_CUPTI -u CUDA_HOME -u CUDA_PATH -u LD_LIBRARY_PATH -u CUDA_VISIBLE_DEVICES "
+      "FRONTA_CUDA_DRIVER='" FRONTA_FAKE_DRIVER "' " +
+      environment + " '" + self + "' --probe";
+  std::map<std::string, std::string> found;
+  std::FILE* pipe = popen(command.c_str(), "r");  // NOLINT(cert-env33-c): a command of ours
+  if (pipe == nullptr) throw std::runtime_error("cannot run " + command);
+  std::array<char, 1024> line{};
+  while (std::fgets(line.data(), static_cast<int>(line.size()), pipe) != nullptr) {
+    std::string text = line.data();
+    text.resize(text.find_last_not_of('\n') + 1);
+    const std::size_t middle = text.find('=');
+    if (middle != std::string::npos) found[text.substr(0, middle)] = text.substr(middle + 1);
+  }
+  EXPECT_EQ(pclose(pipe), 0) << command;
+  return found;
+}
+std::map<std::string, std::string> probe_fake(const std::string& environment) {
+  return probe("FRONTA_CUPTI='" FRONTA_FAKE_CUPTI "' " + environment);
+}
+
+TEST(CuptiProbe, FindsTheNamedLibrary) {
+  const auto found = probe_fake("");
+  EXPECT_EQ(found.at("library"), FRONTA_FAKE_CUPTI);
+  EXPECT_EQ(found.at("version"), "130001");
+  EXPECT_EQ(found.at("reason"), "");
+  EXPECT_EQ(found.at("remedy"), "");
+  EXPECT_EQ(found.at("recorded"), "1");
+  EXPECT_EQ(probe_fake("FRONTA_FAKE_CUPTI_VERSION=19").at("reason"), "") << "CUDA 12.0";
+}
+
+TEST(CuptiProbe, ANamedLibraryThatIsMissingIsSaidWithItsPath) {
+  const auto found = probe("FRONTA_CUPTI=/nowhere/libcupti.so");
+  EXPECT_THAT(found.at("reason"),
+              StartsWith("the library \"/nowhere/libcupti.so\" named by FRONTA_CUPTI cannot be"));
+  EXPECT_EQ(found.at("remedy"), "correct or unset FRONTA_CUPTI");
+}
+
+TEST(CuptiProbe, NoLibraryIsSaidWithTheNameForTheDriver) {
+  const auto found = probe("FRONTA_FAKE_VERSION=12040");
+  if (!found.at("library").empty()) GTEST_SKIP() << "this machine has " << found.at("library");
+  EXPECT_EQ(found.at("reason"), "CUPTI (libcupti.so.12) was not found");
+  EXPECT_EQ(found.at("recorded"), "0");
+  EXPECT_EQ(found.at("why"), found.at("reason") + "; " + found.at("remedy"));
+  EXPECT_THAT(found.at("remedy"), HasSubstr("FRONTA_CUPTI"));
+}
+
+TEST(CuptiProbe, LooksWhereAToolkitHasIt) {
+  const auto home = std::filesystem::path(testing::TempDir()) / "fronta_cuda_home";
+  const auto folder = home / "extras/CUPTI/lib64";
+  std::filesystem::remove_all(home);
+  std::filesystem::create_directories(folder);
+  std::filesystem::create_symlink(FRONTA_FAKE_CUPTI, folder / "libcupti.so.12");
+  const auto found = probe("FRONTA_FAKE_VERSION=12040 CUDA_HOME='" + home.string() + "'");
+  std::filesystem::remove_all(home);
+  if (found.at("library") == "libcupti.so.12") GTEST_SKIP() << "the loader knows another";
+  EXPECT_EQ(found.at("library"), (folder / "libcupti.so.12").string());
+  EXPECT_EQ(found.at("reason"), "");
+}
+
+TEST(CuptiProbe, ALibraryThatIsNoCuptiIsSaid) {
+  const auto found = probe("FRONTA_CUPTI=libm.so.6");
+  EXPECT_EQ(found.at("reason"), "CUPTI (libm.so.6) lacks the function cuptiGetVersion");
+}
+
+TEST(CuptiProbe, TheRealOneRefusesADriverThatIsNone) {
+  const auto found = probe("");
+  if (found.at("library").empty()) GTEST_SKIP() << found.at("reason");
+  if (found.at("recorded") == "1") GTEST_SKIP() << "it has found a driver beside ours";
+  EXPECT_GE(std::stoi(found.at("version")), 19);
+  EXPECT_THAT(found.at("why"), AllOf(StartsWith("cuptiSubscribe failed with CUPTI_ERROR_"),
+                                     HasSubstr("could not connect to the driver")));
+}
+
+TEST(CuptiProbe, VersionsWithOtherRecordsAreRefused) {
+  for (const std::string version : {"0", "18", "140000"}) {
+    const auto found = probe_fake("FRONTA_FAKE_CUPTI_VERSION=" + version);
+    EXPECT_THAT(found.at("reason"), HasSubstr("has version " + version + ", and Fronta knows"));
+    EXPECT_THAT(found.at("remedy"), HasSubstr("FRONTA_CUPTI"));
+  }
+}
+
+TEST(CuptiProbe, WithoutADeviceTheReasonIsTheDrivers) {
+  const auto found = probe_fake("FRONTA_FAKE_DEVICES=0");
+  EXPECT_EQ(found.at("reason"), "the NVIDIA driver found no CUDA device");
+}
+
+// ---- Records.
 
 // What it enqueues stores the driver's clock, the host's, in a word of pinned memory.
 class store_clock final : public work {
@@ -550,6 +568,58 @@ TEST_F(CuptiRecords, AreRefusedWithTheReasonAndUndone) {
   fill_marked(2);
   record(nullptr);
   EXPECT_THAT(to.marks(), ElementsAre(2)) << "what failed leaves nothing behind";
+}
+
+TEST_F(CuptiRecords, OfALostDeviceAreNotAskedFor) {
+  told to;
+  record(&to);
+  driver().fail("cuMemsetD8Async", 1, 700);
+  EXPECT_THROW(fill_marked(1), fronta::device_lost_error);
+  device_->mark_work(stream_, 0);
+  EXPECT_THROW(device_->compare_records(1), fronta::device_lost_error);
+  record(nullptr);
+  EXPECT_EQ(cupti().now().subscribers, 1) << "who knows what it would wait for";
+  driver().heal();
+  const auto next = open_cuda_device(0);
+  std::string why;
+  EXPECT_TRUE(next->record_work(&to, why)) << why;
+  next->compare_records(3);
+  EXPECT_TRUE(next->record_work(nullptr, why));
+  EXPECT_THAT(to.batches(), ElementsAre(SizeIs(3)));
+}
+
+TEST_F(CuptiRecords, KeepThreadsApart) {
+  constexpr int threads = 4;
+  constexpr int each = 200;
+  told to;
+  record(&to);
+  std::atomic<int> running{threads};
+  std::vector<std::thread> all;
+  for (int t = 0; t < threads; ++t) {
+    all.emplace_back([&, t] {
+      const auto s = device_->create_stream(0);
+      auto* const p = device_->allocate(s, 1024);
+      for (int i = 1; i <= each; ++i) {
+        device_->mark_work(s, static_cast<std::uint64_t>(t * each + i));
+        device_->fill(s, p, 1, static_cast<std::size_t>(t * each + i));
+        device_->mark_work(s, 0);
+      }
+      device_->deallocate(s, p);
+      device_->destroy_stream(s);
+      --running;
+    });
+  }
+  while (running != 0) device_->compare_records(2);
+  for (auto& t : all) t.join();
+  record(nullptr);
+  ASSERT_THAT(to.records(), SizeIs(threads * each));
+  std::vector<bool> seen(threads * each);
+  for (const auto& r : to.records()) {
+    EXPECT_EQ(r.bytes, r.mark);
+    seen[r.mark - 1] = true;
+  }
+  EXPECT_EQ(std::ranges::count(seen, true), threads * each);
+  EXPECT_EQ(to.losses(), 0U);
 }
 
 // ---- Through an executor.
