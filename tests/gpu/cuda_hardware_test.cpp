@@ -352,11 +352,11 @@ TEST_F(CudaHardware, RecordsOfAKernelAndTwoCopiesLieWithinWhatTheHostSaw) {
   void* p = device_->allocate(stream_, size);
   device_->compare_records(clock_map::batch);
   const auto before = device_->host_now();
-  device_->mark_work(stream_, 5);
+  device_->mark_work(5);
   device_->copy(stream_, p, host.data(), size, copy_kind::to_device);
   store(stream_, p, 1, 2ms);
   device_->copy(stream_, host.data(), p, size, copy_kind::to_host);
-  device_->mark_work(stream_, 0);
+  device_->mark_work(0);
   store(stream_, p, 2);  // nobody's
   device_->write_word(stream_, *word_, 1);
   ASSERT_TRUE(await(1));

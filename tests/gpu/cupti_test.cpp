@@ -282,9 +282,9 @@ class CuptiRecords : public Cupti {
   }
   void fill(std::size_t bytes = 64) { device_->fill(stream_, memory_, 1, bytes); }
   void fill_marked(std::uint64_t mark, std::size_t bytes = 64) {
-    device_->mark_work(stream_, mark);
+    device_->mark_work(mark);
     fill(bytes);
-    device_->mark_work(stream_, 0);
+    device_->mark_work(0);
   }
   void launch() { device_->enqueue(stream_, std::make_unique<store_clock>(function_, word_)); }
 
@@ -304,16 +304,16 @@ TEST_F(CuptiRecords, TellWhatWasDoneForWhomAndHowManyBytes) {
     setenv("FRONTA_FAKE_CUPTI_VERSION", version, 1);
     told to;
     record(&to);
-    device_->mark_work(stream_, 7);
+    device_->mark_work(7);
     device_->copy(stream_, memory_, host.data(), 100, copy_kind::to_device);
     launch();
     device_->copy(stream_, static_cast<char*>(memory_) + 1000, memory_, 200, copy_kind::on_device);
     device_->copy(stream_, static_cast<char*>(memory_) + 1000, memory_, 300, copy_kind::between);
-    device_->mark_work(stream_, 0);
-    device_->mark_work(stream_, 8);
+    device_->mark_work(0);
+    device_->mark_work(8);
     fill(400);
     device_->copy(stream_, host.data(), memory_, 500, copy_kind::to_host);
-    device_->mark_work(stream_, 0);
+    device_->mark_work(0);
     record(nullptr);
     std::vector<device_work> whats;
     std::vector<std::uint64_t> bytes;
@@ -343,19 +343,25 @@ TEST_F(CuptiRecords, MayComeBeforeTheirMark) {
   EXPECT_THAT(to.marks(), ElementsAre(3, 4));
 }
 
-TEST_F(CuptiRecords, OfNobodysWorkAreNotTold) {
+TEST_F(CuptiRecords, OfNobodysWorkAreNotToldButOfCopies) {
   const auto other = device_->create_stream(0);
+  std::vector<char> host(size);
   told to;
   record(&to);
   fill();
-  device_->mark_work(stream_, 5);
+  device_->mark_work(5);
   std::thread([&] { fill(); }).join();  // another thread's
-  device_->fill(other, memory_, 1, 8);  // another stream's
-  device_->mark_work(stream_, 0);
+  device_->fill(other, memory_, 1, 8);
+  device_->mark_work(6);  // ends the one before
   fill();
-  fill_marked(6);
+  device_->mark_work(0);
+  fill();
+  launch();
+  device_->copy(other, host.data(), memory_, 30, copy_kind::to_host);
   record(nullptr);
-  EXPECT_THAT(to.marks(), ElementsAre(6));
+  EXPECT_THAT(to.marks(), ElementsAre(5, 6, 0));
+  EXPECT_EQ(to.records()[2].what, device_work::to_host);
+  EXPECT_EQ(to.records()[2].bytes, 30U);
   EXPECT_EQ(to.losses(), 0U);
   device_->destroy_stream(other);
 }
@@ -389,17 +395,21 @@ TEST_F(CuptiRecords, OfTwoDevicesGoToTheirOwnRecorders) {
   ASSERT_TRUE(second->record_work(&to_second, why)) << why;
   device_->make_current();
   fill_marked(1, 10);
-  second->mark_work(s, 1);  // each counts its own marks
+  second->mark_work(1);  // each counts its own marks
   second->fill(s, p, 1, 20);
-  second->mark_work(s, 0);
+  second->mark_work(0);
+  device_->mark_work(2);  // good for that device alone
+  second->copy(s, p, static_cast<char*>(p) + 32, 30, copy_kind::on_device);
+  device_->mark_work(0);
   second->compare_records(4);
   record(nullptr);
   EXPECT_NE(cupti().now(), fake_cupti::state{}) << "the second still records";
   ASSERT_TRUE(second->record_work(nullptr, why));
   ASSERT_THAT(to_first.records(), SizeIs(1));
-  ASSERT_THAT(to_second.records(), SizeIs(1));
   EXPECT_EQ(to_first.records()[0].bytes, 10U);
+  EXPECT_THAT(to_second.marks(), ElementsAre(1, 0));
   EXPECT_EQ(to_second.records()[0].bytes, 20U);
+  EXPECT_EQ(to_second.records()[1].bytes, 30U);
   EXPECT_THAT(to_first.batches(), IsEmpty());
   EXPECT_THAT(to_second.batches(), ElementsAre(SizeIs(4)));
   second->deallocate(s, p);
@@ -436,11 +446,11 @@ TEST_F(CuptiRecords, TimesAreKnownWithinTheirError) {
   std::vector<truth> truths;
   device_->compare_records(64);
   for (std::uint64_t i = 1; i <= 100; ++i) {
-    device_->mark_work(stream_, i);
+    device_->mark_work(i);
     const auto before = device_->host_now();
     launch();
     truths.push_back({before, device_->host_now()});
-    device_->mark_work(stream_, 0);
+    device_->mark_work(0);
     if (i % 25 == 0) device_->compare_records(16);
   }
   record(nullptr);
@@ -521,11 +531,11 @@ TEST_F(CuptiRecords, WithoutTimesAreLost) {
 TEST_F(CuptiRecords, OverflowInsteadOfTakingAllMemory) {
   told to;
   record(&to);
-  device_->mark_work(stream_, 1);
+  device_->mark_work(1);
   // Each takes some 200 bytes, and nobody flushes: 16 MiB are there for them.
   constexpr std::size_t many = 120'000;
   for (std::size_t i = 0; i < many; ++i) device_->fill(stream_, memory_, 1, 1);
-  device_->mark_work(stream_, 0);
+  device_->mark_work(0);
   EXPECT_EQ(cupti().now().buffers, 128);
   driver().take_calls();
   device_->compare_records(1);
@@ -563,6 +573,11 @@ TEST_F(CuptiRecords, AreRefusedWithTheReasonAndUndone) {
   EXPECT_THAT(why, HasSubstr("could not connect to the driver"));
   EXPECT_EQ(cupti().now(), fake_cupti::state{});
 
+  cupti().fail("cuptiGetDeviceId", 15);
+  EXPECT_FALSE(device_->record_work(&to, why));
+  EXPECT_THAT(why, StartsWith("cuptiGetDeviceId failed with CUPTI_ERROR_NOT_INITIALIZED (15)"));
+  EXPECT_EQ(cupti().now(), fake_cupti::state{});
+
   fill_marked(1);
   record(&to);
   fill_marked(2);
@@ -575,7 +590,7 @@ TEST_F(CuptiRecords, OfALostDeviceAreNotAskedFor) {
   record(&to);
   driver().fail("cuMemsetD8Async", 1, 700);
   EXPECT_THROW(fill_marked(1), fronta::device_lost_error);
-  device_->mark_work(stream_, 0);
+  device_->mark_work(0);
   EXPECT_THROW(device_->compare_records(1), fronta::device_lost_error);
   record(nullptr);
   EXPECT_EQ(cupti().now().subscribers, 1) << "who knows what it would wait for";
@@ -600,9 +615,9 @@ TEST_F(CuptiRecords, KeepThreadsApart) {
       const auto s = device_->create_stream(0);
       auto* const p = device_->allocate(s, 1024);
       for (int i = 1; i <= each; ++i) {
-        device_->mark_work(s, static_cast<std::uint64_t>(t * each + i));
+        device_->mark_work(static_cast<std::uint64_t>(t * each + i));
         device_->fill(s, p, 1, static_cast<std::size_t>(t * each + i));
-        device_->mark_work(s, 0);
+        device_->mark_work(0);
       }
       device_->deallocate(s, p);
       device_->destroy_stream(s);

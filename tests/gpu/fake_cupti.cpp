@@ -130,10 +130,6 @@ class fake final : public fake_cupti {
     if (options_.marks_last) add_marks();
   }
 
-  std::uint32_t stream_id(const void* s) {
-    return streams_.emplace(s, static_cast<std::uint32_t>(streams_.size() + 7)).first->second;
-  }
-
   options options_;
   int subscribers_ = 0;
   std::set<CUpti_ActivityKind> kinds_;
@@ -154,7 +150,6 @@ class fake final : public fake_cupti {
     r.start = own_time(a.begin);
     r.end = own_time(a.end);
     r.deviceId = static_cast<std::uint32_t>(a.device);
-    r.streamId = stream_id(a.stream);
     r.correlationId = correlation;
     if constexpr (requires { r.bytes; }) r.bytes = a.bytes;
     add(r);
@@ -223,7 +218,6 @@ class fake final : public fake_cupti {
   };
   std::mutex mutex_;
   std::map<std::string, failure, std::less<>> failures_;
-  std::map<const void*, std::uint32_t> streams_;
   std::uint32_t correlations_ = 0;
 };
 
@@ -343,9 +337,9 @@ CUptiResult cuptiActivityPopExternalCorrelationId(CUpti_ExternalCorrelationKind 
   return CUPTI_SUCCESS;
 }
 
-CUptiResult cuptiGetStreamIdEx(CUcontext, CUstream s, std::uint8_t, std::uint32_t* id) {
-  return the_fake().call("cuptiGetStreamIdEx", [&](fake& f) {
-    *id = f.stream_id(s);
+CUptiResult cuptiGetDeviceId(CUcontext context, std::uint32_t* id) {
+  return the_fake().call("cuptiGetDeviceId", [&](fake&) {
+    *id = static_cast<std::uint32_t>(driver().device_of(context));
     return CUPTI_SUCCESS;
   });
 }

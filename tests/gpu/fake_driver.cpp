@@ -119,6 +119,9 @@ class fake final : public fake_driver {
     const std::scoped_lock lock(mutex_);
     observer_ = by;
   }
+  int device_of(const void* context) override {
+    return static_cast<const CUctx_st*>(context)->device;
+  }
   int current_device() override { return current != nullptr ? current->device : -1; }
   void make_current(int device) override { current = contexts_[static_cast<std::size_t>(device)]; }
 
@@ -161,7 +164,7 @@ class fake final : public fake_driver {
       const auto begin = now();
       const CUresult code = body(self);
       if (code == CUDA_SUCCESS && self.observer_ != nullptr)
-        self.observer_({what, s->context->device, s, bytes, begin, now()});
+        self.observer_({what, s->context->device, bytes, begin, now()});
       return code;
     });
   }

@@ -62,11 +62,11 @@ class fake_driver {
   struct activity {
     enum class kind { kernel, to_device, to_host, on_device, between, fill } what;
     int device;
-    const void* stream;
     std::uint64_t bytes;
     std::int64_t begin;
     std::int64_t end;
   };
+  virtual int device_of(const void* context) = 0;
   /// Is told of each, in the thread that enqueued it; or nobody.
   virtual void observe(void (*by)(const activity& a)) = 0;
 
