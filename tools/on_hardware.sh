@@ -124,7 +124,7 @@ under_sanitizer() {
     tests fronta_kernels_tests --filter 'Cuda/Kernels*' --limit 100 --under "$under" || code=1
     [ "$1" = racecheck ] ||
         step=driver-memcheck tests fronta_cuda_hardware_tests --limit 100 --under "$under" \
-            --filter '-*IllegalAddress*:*RunsOut*:*WrongLaunch*:*OutsidePinned*' || code=1
+            --filter='-*IllegalAddress*:*RunsOut*:*WrongLaunch*:*OutsidePinned*' || code=1
     exit $code
 }
 step_memcheck() { under_sanitizer memcheck; }

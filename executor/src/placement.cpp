@@ -69,8 +69,9 @@ bool shows_figures(reason why) {
 std::string figures(const placement::option& o) {
   std::string text = o.run ? "est. " + to_string(*o.total()) : std::string("no run known");
   std::string parts;
+  const std::string first = o.run ? " incl. " : ", ";
   const auto add = [&](const std::string& part) {
-    parts += (parts.empty() ? (o.run ? " incl. " : ", ") : " and ") + part;
+    parts += (parts.empty() ? first : " and ") + part;
   };
   if (o.missing != 0) {
     add((o.copy_known ? to_string(o.copy) : std::string("an unmeasured copy")) + " for " +

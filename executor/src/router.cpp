@@ -758,7 +758,11 @@ std::string router::signature(const node& n) {
   const auto& o = options_of(n);
   auto alike = o.needs.to_string() + '\n' + o.place_on;
   const auto& x = *n.extra();
-  if (x.two_bodies) alike += x.chooses ? "\neither" : (x.on_gpu ? "\ndevice" : "\nhost");
+  if (x.chooses) {
+    alike += "\neither";
+  } else if (x.two_bodies) {
+    alike += x.on_gpu ? "\ndevice" : "\nhost";
+  }
   if (const auto bound = x.bound_to; bound >= 0) alike += '\n' + std::to_string(bound);
   return alike;
 }

@@ -78,8 +78,6 @@ class Amounts : public fronta::test::OnGpus {};
 FRONTA_ON_EACH_GPU_KIND(Amounts);
 class DeviceBound : public fronta::test::OnGpus {};
 FRONTA_ON_EACH_GPU_KIND(DeviceBound);
-class BreakingAmounts : public fronta::test::OnGpus {};
-FRONTA_BREAKING_EACH_GPU_KIND(BreakingAmounts);
 
 const task_options whole{.needs = {{"gpu", 1}}};
 const task_options half{.needs = {{"gpu", 0.5}}};
@@ -563,9 +561,9 @@ TEST_P(Amounts, ASuccessorThatIsTriedAgainTakesThemAnew) {
   EXPECT_EQ(tries, 3);
 }
 
-TEST_P(BreakingAmounts, ComeBackFromADeviceAtFault) {
+TEST(Amounts, ComeBackFromADeviceAtFault) {
   gate go;
-  executor ex{threads{.workers = 2}, devices(2)};
+  executor ex{threads{.workers = 2}, simulated{.devices = 2, .model = time_model::instant()}};
   auto last = ex.submit(on("gpu:0", whole), [&](stream& s) {
     auto b = number(s, 0);
     run_on(s, [&] {

@@ -54,8 +54,6 @@ class DeviceArray : public fronta::test::OnGpus {};
 FRONTA_ON_EACH_GPU_KIND(DeviceArray);
 class DeviceLanes : public fronta::test::OnGpus {};
 FRONTA_ON_EACH_GPU_KIND(DeviceLanes);
-class BreakingDeviceArray : public fronta::test::OnGpus {};
-FRONTA_BREAKING_EACH_GPU_KIND(BreakingDeviceArray);
 
 // As small as no real device is.
 simulated small_devices(int count, std::size_t memory) {
@@ -314,7 +312,7 @@ TEST_P(DeviceArray, LeavesTheDeviceWithItsLastHandle) {
     ex.submit([](stream&, view<const int>) {}, a).get();
     EXPECT_GT(used(ex), before);
   }
-  EXPECT_EQ(used(ex), before);
+  while (used(ex) != before) std::this_thread::yield();  // it goes in the order of a stream
 }
 
 TEST_P(DeviceArray, GoesFromDeviceToDevice) {
@@ -759,8 +757,8 @@ TEST(DeviceArray, TooLargeForTheDevice) {
   }
 }
 
-TEST_P(BreakingDeviceArray, GoesWithItsDeviceUnlessItIsElsewhere) {
-  executor ex{threads{.workers = 2}, devices(2)};
+TEST(DeviceArray, GoesWithItsDeviceUnlessItIsElsewhere) {
+  executor ex{threads{.workers = 2}, small_devices(2, 64 * kibi)};
   const auto kept = ex.submit({.place_on = "gpu:0"}, plus_one, counting(10));
   const auto lost = ex.submit({.place_on = "gpu:0"}, plus_one, counting(10));
   const auto copied = ex.submit({.place_on = "gpu:0"}, plus_one, counting(10));

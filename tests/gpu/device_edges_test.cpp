@@ -357,17 +357,21 @@ TEST_P(DeviceEdges, AHostPartThatFailsFailsItsDependents) {
 TEST_P(BreakingDeviceEdges, AFaultEndsTheWholeChain) {
   executor ex{threads{.workers = 2}, devices()};
   gate go;
+  gate enqueued;  // who still enqueues would only find the device lost
   auto last = ex.submit({.name = "first"}, [&](stream& s) {
-    return made_of(s, 1, [&] {
+    auto b = made_of(s, 1, [&] {
       go.wait();
       throw std::runtime_error("a bad address");
     });
+    enqueued.open();
+    return b;
   });
   std::vector<future<buffer<int>>> all{last};
   for (int i = 0; i < 20; ++i) {
     last = ex.submit(plus_one, last);
     all.push_back(last);
   }
+  enqueued.wait();
   go.open();
   for (const auto& f : all) {
     f.wait();

@@ -17,6 +17,7 @@
 #include <support/gate.hpp>
 #include <support/host_kernel.hpp>
 #include <support/manual_clock.hpp>
+#include <support/test_kernels.hpp>
 
 #include <algorithm>
 #include <atomic>

@@ -8,14 +8,19 @@
 #include <atomic>
 #include <bit>
 #include <chrono>
+#include <condition_variable>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
+#include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <set>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -25,11 +30,17 @@ struct CUctx_st {
   int retained = 0;
   std::size_t reserved = 0;  // by all pools of the device
 };
+struct mark {
+  std::atomic<bool> passed{false};
+};
+class stream_thread;
 struct CUstream_st {
   CUcontext context = nullptr;
+  std::shared_ptr<stream_thread> thread = nullptr;  // null: what is enqueued is done at once
 };
 struct CUevent_st {
   CUcontext context = nullptr;
+  std::shared_ptr<mark> last = nullptr;  // of the last record
 };
 struct CUmemPoolHandle_st {
   int device = 0;
@@ -39,6 +50,57 @@ struct CUmemPoolHandle_st {
 struct CUfunc_st {};
 struct CUmod_st {
   CUfunc_st function;
+};
+
+/// Does what is enqueued on a stream, in its order. After a fault it does nothing more.
+class stream_thread : public std::enable_shared_from_this<stream_thread> {
+ public:
+  using operation = std::function<void()>;
+  static std::shared_ptr<stream_thread> start(std::atomic<int>& broken) {
+    auto made = std::make_shared<stream_thread>(broken);
+    std::thread([made] { made->run(); }).detach();
+    return made;
+  }
+  explicit stream_thread(std::atomic<int>& broken) : broken_(broken) {}
+  void push(operation o) {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(o));
+    changed_.notify_all();
+  }
+  /// An empty operation ends the thread.
+  void end() { push(nullptr); }
+  [[nodiscard]] bool idle() {
+    const std::lock_guard lock(mutex_);
+    return queue_.empty();
+  }
+  void wait_until_idle() {
+    while (!idle() && broken_ == 0) std::this_thread::sleep_for(std::chrono::microseconds(20));
+  }
+  void wait_for(const mark& m) const {
+    while (!m.passed && broken_ == 0) std::this_thread::sleep_for(std::chrono::microseconds(20));
+  }
+
+ private:
+  void run() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      changed_.wait(lock, [&] { return !queue_.empty(); });
+      const operation o = std::move(queue_.front());
+      if (o == nullptr) return;
+      lock.unlock();
+      try {
+        if (broken_ == 0) o();
+      } catch (...) {
+        broken_ = 700;
+      }
+      lock.lock();
+      queue_.pop_front();
+    }
+  }
+  std::atomic<int>& broken_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<operation> queue_;  // guarded by mutex_; the first is being done
 };
 
 namespace {
@@ -72,6 +134,8 @@ class fake final : public fake_driver {
   fake() {
     for (int i = 0; i < from_environment("FRONTA_FAKE_DEVICES", 2); ++i)
       contexts_.push_back(new CUctx_st{.device = i});
+    options_.memory =
+        static_cast<std::size_t>(from_environment("FRONTA_FAKE_MEMORY", int{1} << 20));
   }
   ~fake() {
     for (CUcontext c : contexts_) delete c;
@@ -122,6 +186,10 @@ class fake final : public fake_driver {
   int device_of(const void* context) override {
     return static_cast<const CUctx_st*>(context)->device;
   }
+  int enqueue(void* stream, std::function<void()> kernel) override {
+    return call_on(static_cast<CUstream>(stream), "kernel", "",
+                   [&](fake& f) { return f.put(static_cast<CUstream>(stream), kernel); });
+  }
   int current_device() override { return current != nullptr ? current->device : -1; }
   void make_current(int device) override { current = contexts_[static_cast<std::size_t>(device)]; }
 
@@ -136,8 +204,9 @@ class fake final : public fake_driver {
   template <class Body>
   CUresult call(std::string_view name, const std::string& arguments, Body body) {
     const std::scoped_lock lock(mutex_);
-    calls_.push_back(std::string(name) + (arguments.empty() ? "" : " " + arguments));
-    if (broken_ != 0) return static_cast<CUresult>(broken_);
+    if (!asynchronous)
+      calls_.push_back(std::string(name) + (arguments.empty() ? "" : " " + arguments));
+    if (const int code = broken_; code != 0) return static_cast<CUresult>(code);
     if (const auto f = failures_.find(name); f != failures_.end() && --f->second.nth == 0) {
       const int code = f->second.code;
       failures_.erase(f);
@@ -173,6 +242,31 @@ class fake final : public fake_driver {
     return std::chrono::nanoseconds(t).count();
   }
 
+  /// Does it when the stream comes to it.
+  CUresult put(CUstream s, std::function<void()> operation) {
+    if (s->thread != nullptr) {
+      s->thread->push(std::move(operation));
+    } else {
+      operation();
+    }
+    return CUDA_SUCCESS;
+  }
+  std::shared_ptr<stream_thread> new_thread() {
+    return asynchronous ? stream_thread::start(broken_) : nullptr;
+  }
+  [[nodiscard]] bool is_broken() const { return broken_ != 0; }
+  void give_back(CUdeviceptr p) {
+    const auto found = blocks_.find(std::bit_cast<char*>(p));
+    if (CUmemoryPool pool = pool_of_[p]; pools_.contains(pool)) pool->used -= found->second;
+    pool_of_.erase(p);
+    delete_block(512, found->first);
+    blocks_.erase(found);
+  }
+  void give_back_later(CUdeviceptr p) {
+    const std::scoped_lock lock(mutex_);
+    give_back(p);
+  }
+
   /// Where the bytes behind a device pointer are in this process.
   [[nodiscard]] void* host(CUdeviceptr p) const {
     void* const pinned = std::bit_cast<void*>(p - device_view);
@@ -184,6 +278,7 @@ class fake final : public fake_driver {
   }
 
   static constexpr CUdeviceptr device_view = CUdeviceptr{1} << 60;
+  const bool asynchronous = from_environment("FRONTA_FAKE_ASYNCHRONOUS", 0) != 0;
 
   std::vector<CUcontext> contexts_;
   options options_;
@@ -204,11 +299,12 @@ class fake final : public fake_driver {
   std::map<std::string, failure, std::less<>> failures_;
   std::vector<std::string> calls_;
   void (*observer_)(const activity&) = nullptr;
-  int broken_ = 0;
+  std::atomic<int> broken_ = 0;
 };
 
+// Threads of streams may outlive everything.
 fake& the_fake() {
-  static fake f;
+  static fake& f = *new fake;
   return f;
 }
 
@@ -373,25 +469,35 @@ class entry_points {
   void streams() {
     add<PFN_cuStreamCreateWithPriority_v5050>(
         "cuStreamCreateWithPriority", [](CUstream* s, unsigned flags, int priority) {
-          return the_fake().call("cuStreamCreateWithPriority",
-                                 "flags=" + number(flags) + " priority=" + std::to_string(priority),
-                                 [&](fake& f) {
-                                   if (current == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
-                                   *s = *f.streams_.insert(new CUstream_st{current}).first;
-                                   return CUDA_SUCCESS;
-                                 });
+          return the_fake().call(
+              "cuStreamCreateWithPriority",
+              "flags=" + number(flags) + " priority=" + std::to_string(priority), [&](fake& f) {
+                if (current == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+                *s = *f.streams_.insert(new CUstream_st{current, f.new_thread()}).first;
+                return CUDA_SUCCESS;
+              });
         });
     add<PFN_cuStreamDestroy_v4000>("cuStreamDestroy", [](CUstream s) {
-      return the_fake().call("cuStreamDestroy", "",
-                             [&](fake& f) { return destroy(f.streams_, s); });
+      return the_fake().call("cuStreamDestroy", "", [&](fake& f) {
+        if (f.streams_.contains(s) && s->thread != nullptr) s->thread->end();
+        return destroy(f.streams_, s);
+      });
     });
     add<PFN_cuStreamQuery_v2000>("cuStreamQuery", [](CUstream s) {
-      return the_fake().call_on(s, "cuStreamQuery", "", [](fake& f) {
-        return f.options_.busy ? CUDA_ERROR_NOT_READY : CUDA_SUCCESS;
+      return the_fake().call_on(s, "cuStreamQuery", "", [&](fake& f) {
+        const bool busy = f.options_.busy || (s->thread != nullptr && !s->thread->idle());
+        return busy ? CUDA_ERROR_NOT_READY : CUDA_SUCCESS;
       });
     });
     add<PFN_cuStreamSynchronize_v2000>("cuStreamSynchronize", [](CUstream s) {
-      return the_fake().call_on(s, "cuStreamSynchronize", "", [](fake&) { return CUDA_SUCCESS; });
+      std::shared_ptr<stream_thread> until;
+      const CUresult code = the_fake().call_on(s, "cuStreamSynchronize", "", [&](fake&) {
+        until = s->thread;
+        return CUDA_SUCCESS;
+      });
+      if (until == nullptr) return code;
+      until->wait_until_idle();
+      return the_fake().is_broken() ? CUDA_ERROR_ILLEGAL_ADDRESS : CUDA_SUCCESS;
     });
     add<PFN_cuStreamIsCapturing_v10000>(
         "cuStreamIsCapturing", [](CUstream s, CUstreamCaptureStatus* status) {
@@ -403,7 +509,9 @@ class entry_points {
         });
     add<PFN_cuStreamWaitEvent_v3020>("cuStreamWaitEvent", [](CUstream s, CUevent e, unsigned) {
       return the_fake().call_on(s, "cuStreamWaitEvent", "", [&](fake& f) {
-        return f.events_.contains(e) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+        if (!f.events_.contains(e)) return CUDA_ERROR_INVALID_HANDLE;
+        if (s->thread == nullptr || e->last == nullptr) return CUDA_SUCCESS;
+        return f.put(s, [m = e->last, t = s->thread.get()] { t->wait_for(*m); });
       });
     });
     add<PFN_cuStreamWriteValue64_v11070>(
@@ -414,16 +522,20 @@ class entry_points {
               [&](fake& f) {
                 void* const word = f.host(at);
                 if (std::bit_cast<CUdeviceptr>(word) == at) return CUDA_ERROR_INVALID_VALUE;
-                std::atomic_ref(*static_cast<std::uint64_t*>(word))
-                    .store(value, std::memory_order_release);
-                return CUDA_SUCCESS;
+                return f.put(s, [word, value] {
+                  std::atomic_ref(*static_cast<std::uint64_t*>(word))
+                      .store(value, std::memory_order_release);
+                });
               });
         });
     add<PFN_cuLaunchHostFunc_v10000>(
         "cuLaunchHostFunc", [](CUstream s, CUhostFn fn, void* context) {
-          const CUresult code =
-              the_fake().call_on(s, "cuLaunchHostFunc", "", [](fake&) { return CUDA_SUCCESS; });
-          if (code == CUDA_SUCCESS) fn(context);
+          bool now = false;
+          const CUresult code = the_fake().call_on(s, "cuLaunchHostFunc", "", [&](fake& f) {
+            now = s->thread == nullptr;  // and not under the lock
+            return now ? CUDA_SUCCESS : f.put(s, [fn, context] { fn(context); });
+          });
+          if (code == CUDA_SUCCESS && now) fn(context);
           return code;
         });
     add<PFN_cuLaunchKernel_v4000>(
@@ -435,9 +547,10 @@ class entry_points {
                 if (function == nullptr) return CUDA_ERROR_INVALID_HANDLE;
                 // There is one kernel: the clock's.
                 void* const at = f.host(*static_cast<CUdeviceptr*>(arguments[0]));
-                std::atomic_ref(*static_cast<std::int64_t*>(at))
-                    .store(fake::now(), std::memory_order_release);
-                return CUDA_SUCCESS;
+                return f.put(s, [at] {
+                  std::atomic_ref(*static_cast<std::int64_t*>(at))
+                      .store(fake::now(), std::memory_order_release);
+                });
               });
         });
   }
@@ -456,29 +569,57 @@ class entry_points {
     add<PFN_cuEventRecord_v2000>("cuEventRecord", [](CUevent e, CUstream s) {
       return the_fake().call_on(s, "cuEventRecord", "", [&](fake& f) {
         if (!f.events_.contains(e)) return CUDA_ERROR_INVALID_HANDLE;
-        return e->context == s->context ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+        if (e->context != s->context) return CUDA_ERROR_INVALID_HANDLE;
+        e->last = std::make_shared<mark>();
+        return f.put(s, [m = e->last] { m->passed = true; });
       });
     });
     add<PFN_cuEventQuery_v2000>("cuEventQuery", [](CUevent e) {
       return the_fake().call("cuEventQuery", "", [&](fake& f) {
         if (!f.events_.contains(e)) return CUDA_ERROR_INVALID_HANDLE;
-        return f.options_.busy ? CUDA_ERROR_NOT_READY : CUDA_SUCCESS;
+        const bool busy = f.options_.busy || (e->last != nullptr && !e->last->passed);
+        return busy ? CUDA_ERROR_NOT_READY : CUDA_SUCCESS;
       });
     });
     add<PFN_cuEventSynchronize_v2000>("cuEventSynchronize", [](CUevent e) {
-      return the_fake().call("cuEventSynchronize", "", [&](fake& f) {
-        return f.events_.contains(e) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+      std::shared_ptr<mark> until;
+      const CUresult code = the_fake().call("cuEventSynchronize", "", [&](fake& f) {
+        if (!f.events_.contains(e)) return CUDA_ERROR_INVALID_HANDLE;
+        until = e->last;
+        return CUDA_SUCCESS;
       });
+      if (until == nullptr) return code;
+      while (!until->passed) {
+        if (the_fake().is_broken()) return CUDA_ERROR_ILLEGAL_ADDRESS;
+        std::this_thread::sleep_for(std::chrono::microseconds(20));
+      }
+      return CUDA_SUCCESS;
     });
   }
 
   using kind = fake::activity::kind;
   static CUresult copy(CUstream s, const char* name, kind what, CUdeviceptr to, CUdeviceptr from,
                        std::size_t bytes) {
-    return the_fake().work_on(s, name, "bytes=" + number(bytes), what, bytes, [&](fake& f) {
-      std::memcpy(f.host(to), f.host(from), bytes);
-      return CUDA_SUCCESS;
-    });
+    bool pageable = false;
+    const CUresult code =
+        the_fake().work_on(s, name, "bytes=" + number(bytes), what, bytes, [&](fake& f) {
+          void* const target = f.host(to);
+          const void* const source = f.host(from);
+          const auto known = [&](const void* p) {
+            return fake::inside(f.blocks_, p) || fake::inside(f.pinned_, p);
+          };
+          if (s->thread != nullptr && !known(source)) {  // it is taken before the call returns
+            const auto* const begin = static_cast<const char*>(source);
+            return f.put(s, [target, taken = std::vector<char>(begin, begin + bytes)] {
+              std::memcpy(target, taken.data(), taken.size());
+            });
+          }
+          pageable = s->thread != nullptr && !known(target);
+          return f.put(s, [=] { std::memcpy(target, source, bytes); });
+        });
+    if (!pageable || code != CUDA_SUCCESS) return code;
+    s->thread->wait_until_idle();
+    return the_fake().is_broken() ? CUDA_ERROR_ILLEGAL_ADDRESS : CUDA_SUCCESS;
   }
 
   void copies() {
@@ -502,11 +643,10 @@ class entry_points {
         });
     add<PFN_cuMemsetD8Async_v3020>(
         "cuMemsetD8Async", [](CUdeviceptr at, unsigned char value, std::size_t n, CUstream s) {
-          return the_fake().work_on(s, "cuMemsetD8Async", "bytes=" + number(n), kind::fill, n,
-                                    [&](fake& f) {
-                                      std::memset(f.host(at), value, n);
-                                      return CUDA_SUCCESS;
-                                    });
+          return the_fake().work_on(
+              s, "cuMemsetD8Async", "bytes=" + number(n), kind::fill, n, [&](fake& f) {
+                return f.put(s, [to = f.host(at), value, n] { std::memset(to, value, n); });
+              });
         });
   }
 
@@ -579,12 +719,9 @@ class entry_points {
         });
     add<PFN_cuMemFreeAsync_v11020>("cuMemFreeAsync", [](CUdeviceptr p, CUstream s) {
       return the_fake().call_on(s, "cuMemFreeAsync", "", [&](fake& f) {
-        const auto found = f.blocks_.find(std::bit_cast<char*>(p));
-        if (found == f.blocks_.end()) return CUDA_ERROR_INVALID_VALUE;
-        if (CUmemoryPool pool = f.pool_of_[p]; f.pools_.contains(pool)) pool->used -= found->second;
-        f.pool_of_.erase(p);
-        delete_block(512, found->first);
-        f.blocks_.erase(found);
+        if (!f.blocks_.contains(std::bit_cast<char*>(p))) return CUDA_ERROR_INVALID_VALUE;
+        if (s->thread != nullptr) return f.put(s, [&f, p] { f.give_back_later(p); });
+        f.give_back(p);
         return CUDA_SUCCESS;
       });
     });

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -10,11 +11,14 @@ namespace fronta::test {
 
 /// The far end of a fake CUDA driver: a shared library that FRONTA_CUDA_DRIVER may name. It does
 /// copies, fills and word writes at once, in the calling thread, and insists on the context that a
-/// call needs. What a process finds when it looks for CUDA is steered by environment variables:
+/// call needs; or, asynchronous, each stream has a thread that does them in its order, and calls
+/// are not noted. What a process finds when it looks for CUDA is steered by environment variables:
 ///   FRONTA_FAKE_VERSION  the driver's version (13000)
 ///   FRONTA_FAKE_DEVICES  how many devices there are (2)
 ///   FRONTA_FAKE_INIT     what cuInit returns (0)
 ///   FRONTA_FAKE_LACKS    an entry point that is not there
+///   FRONTA_FAKE_ASYNCHRONOUS  1: streams have threads
+///   FRONTA_FAKE_MEMORY   bytes of each device (1 MiB)
 ///   FRONTA_FAKE_BUSY     1: devices cannot be opened, as when somebody has them alone
 /// The rest by these functions, which any thread may call.
 class fake_driver {
@@ -57,8 +61,12 @@ class fake_driver {
   virtual int current_device() = 0;
   /// As another library would.
   virtual void make_current(int device) = 0;
+  /// What a kernel is to a real stream, a CUstream; asynchronous alone. Where it throws, it breaks
+  /// the devices. Returns an error code.
+  virtual int enqueue(void* stream, std::function<void()> kernel) = 0;
 
-  /// What a stream has done, with the steady clock before and after, in nanoseconds.
+  /// What a stream has done, unless asynchronous, with the steady clock before and after, in
+  /// nanoseconds.
   struct activity {
     enum class kind { kernel, to_device, to_host, on_device, between, fill } what;
     int device;

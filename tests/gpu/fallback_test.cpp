@@ -15,6 +15,7 @@
 
 #include <support/gate.hpp>
 #include <support/host_kernel.hpp>
+#include <support/test_kernels.hpp>
 
 #include <atomic>
 #include <chrono>

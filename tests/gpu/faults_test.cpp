@@ -110,7 +110,13 @@ TEST_P(Breadcrumbs, LeaveOneSuspectForEachBusyStream) {
   executor ex{threads{.workers = 2}, crumbed(2)};
   gate go;
   const auto culprit = breaks(ex, go);
-  const auto beside = enqueue(ex, "beside");
+  static gate& never = *new gate;
+  gate enqueued;
+  const auto beside = ex.submit({.name = "beside"}, [&](stream& s) {
+    run_on(s, [] { never.wait(); });
+    enqueued.open();
+  });
+  enqueued.wait();
   const auto behind_one = enqueue(ex, "behind");
   const auto behind_the_other = enqueue(ex, "behind");
   go.open();

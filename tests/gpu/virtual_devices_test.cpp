@@ -14,6 +14,7 @@
 #include <gmock/gmock.h>
 
 #include <support/host_kernel.hpp>
+#include <support/test_kernels.hpp>
 
 #include <atomic>
 #include <chrono>

@@ -13,6 +13,7 @@
 #include <support/counting_device.hpp>
 #include <support/gate.hpp>
 #include <support/host_kernel.hpp>
+#include <support/test_kernels.hpp>
 #include <support/trace_recorder.hpp>
 
 #include <algorithm>

@@ -31,13 +31,17 @@ void run_on(gpu::stream& s, F f) {
 
 namespace detail {
 
-template <auto Function>
-constexpr auto device_version() {
-  if constexpr (has_device_parts) {
-    return Function;
-  } else {
-    return nullptr;
-  }
+// A kernel of device_parts.hpp, or on the fake driver its host version.
+template <auto Function, class OnHost>
+auto on_device_or_fake(OnHost on_host) {
+  return [on_host](void* native, gpu::extent grid, gpu::extent block, const auto&... args) -> int {
+    if (const auto code = enqueue_on_fake(native, [=] { on_host(args...); })) return *code;
+    if constexpr (has_device_parts) {
+      return Function(native, grid, block, args...);
+    } else {
+      return 98;  // no such function
+    }
+  };
 }
 
 }  // namespace detail
@@ -48,8 +52,8 @@ void set(gpu::stream& s, gpu::view<T> to, std::type_identity_t<T> value) {
   const auto on_host = [](gpu::view<T> t, T v) {
     for (T& x : t) x = v;
   };
-  s.launch(gpu::kernel{detail::device_version<&on_device::set<T>>(), on_host, "set"}, {4}, {256},
-           to, value);
+  s.launch(gpu::kernel{detail::on_device_or_fake<&on_device::set<T>>(on_host), on_host, "set"}, {4},
+           {256}, to, value);
 }
 
 /// to = factor * from + summand.
@@ -59,8 +63,9 @@ void affine(gpu::stream& s, std::type_identity_t<gpu::view<const T>> from,
   const auto on_host = [](gpu::view<const T> in, T f, T c, gpu::view<T> out) {
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<T>(f * in[i] + c);
   };
-  s.launch(gpu::kernel{detail::device_version<&on_device::affine<T>>(), on_host, "affine"}, {4},
-           {256}, from, factor, summand, to);
+  s.launch(
+      gpu::kernel{detail::on_device_or_fake<&on_device::affine<T>>(on_host), on_host, "affine"},
+      {4}, {256}, from, factor, summand, to);
 }
 
 /// to = a + b.
@@ -70,8 +75,8 @@ void add(gpu::stream& s, std::type_identity_t<gpu::view<const T>> a,
   const auto on_host = [](gpu::view<const T> x, gpu::view<const T> y, gpu::view<T> out) {
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<T>(x[i] + y[i]);
   };
-  s.launch(gpu::kernel{detail::device_version<&on_device::add<T>>(), on_host, "add"}, {4}, {256}, a,
-           b, to);
+  s.launch(gpu::kernel{detail::on_device_or_fake<&on_device::add<T>>(on_host), on_host, "add"}, {4},
+           {256}, a, b, to);
 }
 
 }  // namespace fronta::test
