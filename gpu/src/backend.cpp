@@ -356,7 +356,8 @@ class lane final : public detail::stream_order {
   // For the holder, before anything of the next task is enqueued: marks the end of the one before
   // where somebody else will ask for it, who would wait for the next task too otherwise.
   void leave_mark(const node& next, const std::vector<issued_input>& inputs) {
-    if (awaited_ == 0) return;
+    // What has ended, as an input that `next` need not take early any more, nobody has to wait for.
+    if (awaited_ == 0 || unfinished.load(std::memory_order_relaxed) == 0) return;
     const auto before = std::ranges::find_if(
         inputs, [&](const auto& i) { return i.on == this && i.ticket == opened; });
     // Some may be between their two edges, so those that were there when it was closed count too.
