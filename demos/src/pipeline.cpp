@@ -308,9 +308,9 @@ void print_findings(const pipeline& settings, const image_source& source, const 
   print_row("overlap", factor("gpu engines", engines));
   print_row("", factor("all stages", all));
   fmt::print("\nBusy is CPU time on the CPU. On the gpu, {}.\n",
-             found.recorded ? "it is what the devices' own records say of the run"
-                            : "where devices keep no records, it is what an image of mean\n"
-                              "size takes on an engine of gpu:0 alone, times images");
+             found.recorded ? "it is what the devices' own\nrecords say of the run"
+                            : "where devices keep no records,\nit is what an image of mean size "
+                              "takes on an engine of gpu:0 alone, times images");
 }
 
 void print_as_json(const pipeline& settings, const image_source& source, const gpu_places& gpus,
