@@ -28,8 +28,8 @@ enum class event_kind : std::uint8_t {
   worker_park,    ///< the slot is the one that the worker leaves, -1 for none
   worker_unpark,  ///< the slot is the one that it got
   worker_exit,
-  fall_back,  ///< the CPU body runs next; argument: the place of the device that could not
-  choose,     ///< argument: why that body, a `placement::reason`
+  fall_back,     ///< the CPU body runs next; argument: the place of the device that could not
+  choose,        ///< argument: why that body, a `placement::reason`
   lost_records,  ///< of a device, so that spans are missing; argument: place << 32 | how many
 };
 
