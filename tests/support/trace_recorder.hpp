@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -23,6 +24,7 @@ class trace_recorder final : public trace::sink {
     const std::lock_guard lock(mutex_);
     events_.push_back(e);
   }
+  void record(const trace::event& e, std::string_view /*text*/) noexcept override { record(e); }
   void record(const trace::device_span& s) noexcept override {
     const std::lock_guard lock(mutex_);
     spans_.push_back(s);
