@@ -30,7 +30,7 @@ void tell(benchmark::State& state, std::uint64_t count) {
   state.SetItemsProcessed(state.items_processed() + static_cast<std::int64_t>(count));
 }
 
-constexpr std::uint64_t batch = 1 << 16;
+constexpr std::uint64_t batch = 1 << 14;  // half of a ring
 
 void event_off(State& state) {
   for (auto _ : state) tell(state, batch);
@@ -38,7 +38,7 @@ void event_off(State& state) {
 
 // The ring is emptied between the batches, which does not count: so this is the writer's share.
 void event_on(State& state) {
-  fronta::trace::recording trace(file(), {.ring_events = 4 * batch, .flush_every = 0ms});
+  fronta::trace::recording trace(file(), {.flush_every = 0ms});
   for (auto _ : state) {
     tell(state, batch);
     state.PauseTiming();
@@ -50,7 +50,7 @@ void event_on(State& state) {
 
 // CPU time that moving events into the file takes, as seen by the thread that flushes.
 void drain(State& state) {
-  fronta::trace::recording trace(file(), {.ring_events = 4 * batch, .flush_every = 0ms});
+  fronta::trace::recording trace(file(), {.flush_every = 0ms});
   for (auto _ : state) {
     state.PauseTiming();
     tell(state, batch);

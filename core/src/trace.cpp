@@ -60,13 +60,13 @@ both_sinks& sinks() noexcept {
   return *process_wide;
 }
 
-constexpr std::array<std::string_view, 30> names{
+constexpr std::array<std::string_view, 29> names{
     "submit",         "dependency",  "ready",         "enqueue",     "steal",
     "start",          "block",       "unblock",       "finish",      "cancel",
     "retry",          "acquire",     "release",       "route",       "issue",
     "worker_start",   "worker_park", "worker_unpark", "worker_exit", "executor_open",
-    "executor_close", "name",        "place",         "thread",      "lost",
-    "cpu_time",       "zone_begin",  "zone_end",      "counter",     "message"};
+    "executor_close", "place",       "thread",        "lost",        "cpu_time",
+    "zone_begin",     "zone_end",    "counter",       "message"};
 static_assert(names.back() == "message" &&
               names.size() == static_cast<std::size_t>(event_kind::message) + 1);
 
@@ -136,9 +136,12 @@ void tell(event_kind kind, const fronta::detail::node& n, std::uint64_t argument
 
 void tell_submit(const fronta::detail::node& n) noexcept {
   const auto* const c = fronta::detail::this_context;
-  tell(event_kind::submit, n, c != nullptr ? c->path : 0);
+  const event e{event_kind::submit, executor_of(n), this_slot(), n.path,
+                c != nullptr ? c->path : 0};
   if (const auto* const x = n.extra(); x != nullptr && !x->options.name.empty()) {
-    tell({event_kind::name, executor_of(n), this_slot(), n.path, 0}, x->options.name);
+    tell(e, x->options.name);
+  } else {
+    pass_on(e);
   }
 }
 

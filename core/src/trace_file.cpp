@@ -461,7 +461,6 @@ void write_argument(json_line& line, const event& e) {
     case worker_unpark:
     case worker_exit:
     case executor_close:
-    case name:
     case zone_begin:
     case zone_end:
     case message:

@@ -251,24 +251,35 @@ constexpr std::int64_t unzigzag(std::uint64_t v) noexcept {
 
 class byte_writer {
  public:
-  void byte(std::uint8_t b) { out_.push_back(static_cast<std::byte>(b)); }
+  void byte(std::uint8_t b) { *room(1) = static_cast<std::byte>(b), ++size_; }
   void number(std::uint64_t v) {
-    for (; v >= 0x80; v >>= 7) byte(static_cast<std::uint8_t>(v | 0x80));
-    byte(static_cast<std::uint8_t>(v));
+    auto* to = room(10);
+    for (; v >= 0x80; v >>= 7, ++size_) *to++ = static_cast<std::byte>(v | 0x80);
+    *to = static_cast<std::byte>(v);
+    ++size_;
   }
   void signed_number(std::int64_t v) { number(zigzag(v)); }
   void word(std::uint64_t v) { raw(std::as_bytes(std::span(&v, 1))); }
-  void raw(bytes b) { out_.insert(out_.end(), b.begin(), b.end()); }
+  void raw(bytes b) {
+    if (b.empty()) return;
+    std::memcpy(room(b.size()), b.data(), b.size());
+    size_ += b.size();
+  }
   void text(std::string_view t) {
     number(t.size());
     raw(std::as_bytes(std::span(t)));
   }
-  [[nodiscard]] bytes all() const noexcept { return out_; }
-  [[nodiscard]] bool empty() const noexcept { return out_.empty(); }
-  void clear() noexcept { out_.clear(); }
+  [[nodiscard]] bytes all() const noexcept { return bytes(out_).first(size_); }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  void clear() noexcept { size_ = 0; }
 
  private:
-  std::vector<std::byte> out_;
+  std::byte* room(std::size_t more) {
+    if (out_.size() - size_ < more) out_.resize(2 * out_.size() + more);
+    return out_.data() + size_;
+  }
+  std::vector<std::byte> out_;  // of which `size_` are written
+  std::size_t size_ = 0;
 };
 
 // Never reads beyond the end: then, and after a number that is none, it fails for good and gives

@@ -153,18 +153,20 @@ static_assert(sizeof(std::atomic<std::uint64_t>) == sizeof(std::uint64_t) &&
 
 // What a thread writes through. Lies in thread-local storage, so nobody looks for it.
 struct writer {
+  static constexpr std::uint32_t none = 0xFFFF'FFFF;
   // Odd while the thread is at an event: from before it reads the clock until it has published.
   // Its own thread alone writes it.
   std::atomic<std::uint32_t> state{0};
-  std::uint32_t generation = 0;  // the recording that the rest is of
-  std::uint32_t refused = 0;     // the one that had no ring for it
+  std::uint32_t generation = none;  // the recording that the rest is of
+  std::uint32_t refused = 0;        // the one that had no ring for it
   // Own thread only.
   cell* cells = nullptr;
   std::atomic<std::uint64_t>* head = nullptr;
   std::uint64_t written = 0;
-  std::uint64_t taken = 0;  // the tail, as last seen
-  std::uint64_t lost = 0;   // since the last event that found room
-  ring* leased = nullptr;   // guarded by rings_mutex_
+  std::uint64_t end = 0;      // how far there is room, as last seen
+  std::uint64_t wake_at = 0;  // once so much is written, draining is worth it
+  std::uint64_t lost = 0;     // since the last event that found room
+  ring* leased = nullptr;     // guarded by rings_mutex_
   enum class life : std::uint8_t { fresh, known, over } stage = life::fresh;
 };
 
@@ -188,9 +190,12 @@ class recorder final : public sink {
  private:
   template <class Fill>
   void write(std::size_t cells, Fill fill) noexcept;
+  [[gnu::noinline, gnu::cold]] bool make_room(writer& w, std::size_t cells) noexcept;
+  [[gnu::noinline, gnu::cold]] void wake(writer& w) noexcept;
   bool attach(writer& w) noexcept;
   ring* lease();
-  void tell_thread(writer& w) noexcept;
+  void tell_thread() noexcept;
+  [[gnu::noinline, gnu::cold]] void record_cpu_time(const event& e) noexcept;
   [[nodiscard]] std::uint64_t ticks() const noexcept {
     return tsc_ ? read_tsc() : static_cast<std::uint64_t>(steady_now());
   }
@@ -260,44 +265,55 @@ thread_local const thread_end this_thread_end;
 template <class Fill>
 void recorder::write(std::size_t cells, Fill fill) noexcept {
   auto& w = this_writer;
-  for (;;) {
-    const auto even = w.state.load(std::memory_order_relaxed);
-    w.state.store(even + 1, std::memory_order_relaxed);
-    std::atomic_signal_fence(std::memory_order_seq_cst);  // for the compiler, see above
-    if (w.generation == generation_.load(std::memory_order_relaxed) && w.generation != 0)
-        [[likely]] {
-      break;
-    }
-    w.state.store(even + 2, std::memory_order_release);
-    if (!attach(w)) return;
+  w.state.store(w.state.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // for the compiler, see above
+  if (w.generation != generation_.load(std::memory_order_relaxed) || w.written + cells > w.end)
+      [[unlikely]] {
+    if (!make_room(w, cells)) return;
   }
-  const auto published = w.state.load(std::memory_order_relaxed) + 1;
   const auto stamp = ticks();
-  const auto capacity = mask_ + 1;
-  const auto needed = cells + (w.lost != 0 ? 1 : 0);
-  if (w.written + needed - w.taken > capacity) [[unlikely]] {
-    w.taken = w.leased->tail().load(std::memory_order_acquire);
-    if (w.written + needed - w.taken > capacity) {
-      ++w.lost;
-      auto& lost = w.leased->lost();
-      lost.store(lost.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-      w.state.store(published, std::memory_order_release);
-      return;
-    }
-  }
-  if (w.lost != 0) [[unlikely]] {
-    w.cells[w.written++ & mask_] = {stamp, static_cast<std::uint8_t>(event_kind::lost), 0, 0, -1, 0,
-                                    w.lost};
-    w.lost = 0;
-  }
   const auto before = w.written;
   fill(stamp, [&](std::size_t i) -> cell& { return w.cells[(before + i) & mask_]; });
   w.written = before + cells;
   w.head->store(w.written, std::memory_order_release);
-  w.state.store(published, std::memory_order_release);
-  const auto quarter = capacity / 4;
-  if ((before & (quarter - 1)) + cells >= quarter &&
-      wanted_.fetch_or(look, std::memory_order_relaxed) == 0) [[unlikely]] {
+  w.state.store(w.state.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  if (w.written >= w.wake_at) [[unlikely]]
+    wake(w);
+}
+
+// True, and still at an event, when there is room for `cells`. Counts what finds none.
+bool recorder::make_room(writer& w, std::size_t cells) noexcept {
+  const auto leave_event = [&] {
+    w.state.store(w.state.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  };
+  while (w.generation != generation_.load(std::memory_order_relaxed)) {
+    leave_event();
+    if (!attach(w)) return false;
+    w.state.store(w.state.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
+  const auto full = w.leased->tail().load(std::memory_order_acquire) + mask_ + 1;
+  if (w.written + cells + (w.lost != 0 ? 1 : 0) > full) {
+    ++w.lost;
+    auto& lost = w.leased->lost();
+    lost.store(lost.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    w.end = 0;  // so that we come here next time, too
+    leave_event();
+    return false;
+  }
+  w.end = full;
+  if (w.lost != 0) {
+    w.cells[w.written++ & mask_] = {
+        ticks(), static_cast<std::uint8_t>(event_kind::lost), 0, 0, -1, 0, w.lost};
+    w.lost = 0;
+  }
+  return true;
+}
+
+// A quarter of the ring was written since the last time.
+void recorder::wake(writer& w) noexcept {
+  w.wake_at = w.written + (mask_ + 1) / 4;
+  if (wanted_.fetch_or(look, std::memory_order_relaxed) == 0) {
     fronta::detail::futex_wake_one(wanted_);
   }
 }
@@ -306,17 +322,17 @@ void recorder::record(const event& e) noexcept {
   write(1, [&](std::uint64_t stamp, auto at) {
     at(0) = {stamp, static_cast<std::uint8_t>(e.kind), 0, e.executor, e.slot, e.task, e.argument};
   });
-  if (cpu_time_.load(std::memory_order_relaxed)) [[unlikely]] {
-    using enum event_kind;
-    if (e.kind == start || e.kind == block || e.kind == unblock || e.kind == finish) {
-      const auto used = static_cast<std::uint64_t>(nanoseconds_of(CLOCK_THREAD_CPUTIME_ID));
-      write(1, [&](std::uint64_t stamp, auto at) {
-        at(0) = {
-            stamp, static_cast<std::uint8_t>(event_kind::cpu_time), 0, e.executor, e.slot, e.task,
-            used};
-      });
-    }
-  }
+  if (cpu_time_.load(std::memory_order_relaxed)) [[unlikely]]
+    record_cpu_time(e);
+}
+
+void recorder::record_cpu_time(const event& e) noexcept {
+  using enum event_kind;
+  if (e.kind != start && e.kind != block && e.kind != unblock && e.kind != finish) return;
+  const auto used = static_cast<std::uint64_t>(nanoseconds_of(CLOCK_THREAD_CPUTIME_ID));
+  write(1, [&](std::uint64_t stamp, auto at) {
+    at(0) = {stamp, static_cast<std::uint8_t>(cpu_time), 0, e.executor, e.slot, e.task, used};
+  });
 }
 
 void recorder::record(const event& e, std::string_view text) noexcept {
@@ -383,7 +399,8 @@ bool recorder::attach(writer& w) noexcept {
     w.cells = leased->cells();
     w.head = &leased->head();
     w.written = w.head->load(std::memory_order_relaxed);
-    w.taken = leased->tail().load(std::memory_order_acquire);
+    w.end = 0;
+    w.wake_at = w.written + (mask_ + 1) / 4;
     w.lost = 0;
     w.generation = generation;
   } catch (...) {  // no memory, no room on the disk
@@ -392,7 +409,7 @@ bool recorder::attach(writer& w) noexcept {
     return false;
   }
   this_thread_end.arm();
-  tell_thread(w);
+  tell_thread();
   return true;
 }
 
@@ -411,7 +428,7 @@ ring* recorder::lease() {
   return rings_.back().get();
 }
 
-void recorder::tell_thread(writer& /*w*/) noexcept {
+void recorder::tell_thread() noexcept {
   std::array<char, 32> name{};
   ::pthread_getname_np(::pthread_self(), name.data(), name.size());
   const auto* const worker = fronta::detail::this_worker;
@@ -433,7 +450,7 @@ void recorder::leave(writer& w) noexcept {
     free_.push_back(w.leased);
   }
   w.leased = nullptr;
-  w.generation = 0;
+  w.generation = writer::none;
 }
 
 // ---- Draining: the recording's thread, or who flushes.
@@ -713,7 +730,7 @@ std::uint32_t recorder::start(const std::string& file, const recording_options& 
     const std::lock_guard rings_lock(rings_mutex_);
     rings_file_ = std::exchange(beside.fd, -1);
   }
-  if (++last_generation_ == 0) ++last_generation_;
+  last_generation_ = last_generation_ + 1 == writer::none ? 1 : last_generation_ + 1;
   if (every_.count() > 0) {
     // Signals are the program's to take.
     sigset_t all;

@@ -264,7 +264,7 @@ TEST(TraceFile, JsonLinesSayItInWords) {
   trace.texts.emplace_back("a \"name\"\n\xFF\xC3\xB4");
   trace.threads.push_back({});
   trace.events = {{10, 0, 0, {event_kind::enqueue, 1, 3, 0xAB, 1}},
-                  {10, 0, 1, {event_kind::name, 1, -1, 0xAB, 0}},
+                  {10, 0, 1, {event_kind::submit, 1, -1, 0xAB, 0}},
                   {20, 0, 1, {event_kind::counter, 0, -1, 0, std::bit_cast<std::uint64_t>(1.5)}}};
   trace.spans = {{15,
                   0,
@@ -278,7 +278,7 @@ TEST(TraceFile, JsonLinesSayItInWords) {
       "\n"
       R"({"t":10,"thread":0,"event":"enqueue","executor":1,"slot":3,"task":"00000000000000ab","queue":"inbox"})"
       "\n"
-      R"({"t":10,"thread":0,"event":"name","executor":1,"task":"00000000000000ab","text":"a \"name\"\u000a)"
+      R"({"t":10,"thread":0,"event":"submit","executor":1,"task":"00000000000000ab","text":"a \"name\"\u000a)"
       "\xEF\xBF\xBD\xC3\xB4"
       R"("})"
       "\n"

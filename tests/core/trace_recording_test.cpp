@@ -293,7 +293,7 @@ TEST(TraceRecording, AnEnvironmentVariableRecordsAProgramFromItsFirstExecutorToI
   const auto read = read_file(files[0]);
   EXPECT_EQ(files[0], folder.file("t-" + std::to_string(read.process)));
   EXPECT_TRUE(read.ended);
-  EXPECT_EQ(texts_of(read, event_kind::name), std::vector<std::string>(10, "told"));
+  EXPECT_EQ(texts_of(read, event_kind::submit), std::vector<std::string>(10, "told"));
   EXPECT_EQ(count(read, event_kind::executor_open), 1U);
   EXPECT_EQ(count(read, event_kind::executor_close), 1U);
   EXPECT_EQ(count(read, event_kind::worker_start), 2U);
@@ -339,7 +339,7 @@ TEST(TraceRecording, AnExecutorThatRunsAlreadyTellsOfItsPlaces) {
   trace.stop();
   const auto read = read_file(folder.file("t"));
   EXPECT_EQ(texts_of(read, event_kind::place), std::vector<std::string>{"early"});
-  EXPECT_EQ(texts_of(read, event_kind::name), std::vector<std::string>{"later"});
+  EXPECT_EQ(texts_of(read, event_kind::submit), std::vector<std::string>{"later"});
   EXPECT_EQ(count(read, event_kind::executor_open), 1U);
 }
 

@@ -513,7 +513,7 @@ class Trace(Case):
         self.assertEqual((head["fronta_trace"], head["ended"], head["dropped"]), (1, True, 0))
         self.assertEqual([e["t"] for e in events], sorted(e["t"] for e in events))
         ends = [e for e in events if e["event"] == "finish"]
-        names = {e["text"] for e in events if e["event"] == "name"}
+        names = {e["text"] for e in events if e["event"] == "submit"}
         self.assertEqual(len([n for n in names if not n.endswith(", kernel")]), found["tasks"])
         self.assertLess({"load", "is_divisible_by", "chunk 0, divisor 13, kernel"}, names)
         self.assertEqual(len([e for e in events if e["event"] == "retry"]), found["retries"])

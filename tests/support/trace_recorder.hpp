@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
-#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -24,7 +23,7 @@ class trace_recorder final : public trace::sink {
     const std::lock_guard lock(mutex_);
     events_.push_back(e);
   }
-  void record(const trace::event& e, std::string_view /*text*/) noexcept override { record(e); }
+  using trace::sink::record;
   void record(const trace::device_span& s) noexcept override {
     const std::lock_guard lock(mutex_);
     spans_.push_back(s);

@@ -33,16 +33,15 @@ enum class event_kind : std::uint8_t {
   worker_exit = 18,
   executor_open = 19,  ///< argument: the seed
   executor_close = 20,
-  name = 21,      ///< text: the task's; follows its submit
-  place = 22,     ///< text: the name of a place; argument: its number
-  thread = 23,    ///< text: the name of the thread that tells what follows; argument: the system's
+  place = 21,     ///< text: the name of a place; argument: its number
+  thread = 22,    ///< text: the name of the thread that tells what follows; argument: the system's
                   ///< number of it; task: the place whose worker it is. In files only.
-  lost = 24,      ///< argument: how many events of the thread were dropped here. In files only.
-  cpu_time = 25,  ///< argument: the thread's so far, in ns; follows what it was taken for
-  zone_begin = 26,  ///< text: its name
-  zone_end = 27,
-  counter = 28,  ///< text: its name; argument: the bits of a double
-  message = 29,  ///< text
+  lost = 23,      ///< argument: how many events of the thread were dropped here. In files only.
+  cpu_time = 24,  ///< argument: the thread's so far, in ns; follows what it was taken for
+  zone_begin = 25,  ///< text: its name
+  zone_end = 26,
+  counter = 27,  ///< text: its name; argument: the bits of a double
+  message = 28,  ///< text
 };
 
 /// In words as above; empty for a number that is not there.
@@ -101,7 +100,7 @@ class sink {
   virtual ~sink() = default;
   virtual void record(const event& e) noexcept = 0;
   /// Events that have a text. It is valid during the call.
-  virtual void record(const event& /*e*/, std::string_view /*text*/) noexcept {}
+  virtual void record(const event& e, std::string_view /*text*/) noexcept { record(e); }
   virtual void record(const device_span& /*s*/) noexcept {}
 };
 

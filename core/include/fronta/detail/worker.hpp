@@ -255,7 +255,7 @@ bool try_run_inline(worker& w, node& n);
 namespace fronta::trace::detail {
 
 void tell(event_kind kind, const fronta::detail::node& n, std::uint64_t argument) noexcept;
-// The submit of a new task, with its name; not to be called once others know the task.
+// The submit of a new task; not to be called once others know the task.
 void tell_submit(const fronta::detail::node& n) noexcept;
 
 inline void emit(event_kind kind, const fronta::detail::node& n,
