@@ -17,8 +17,8 @@ class both_sinks final : public sink {
   void record(const event& e) noexcept override {
     each([&](sink& to) { to.record(e); });
   }
-  void record(const event& e, std::string_view text) noexcept override {
-    each([&](sink& to) { to.record(e, text); });
+  void record_text(const event& e, std::string_view text) noexcept override {
+    each([&](sink& to) { to.record_text(e, text); });
   }
   void record(const device_span& s) noexcept override {
     each([&](sink& to) { to.record(s); });
@@ -119,7 +119,7 @@ void tell_in(std::int32_t slot, event_kind kind) noexcept {
 }
 
 void tell(const event& e, std::string_view text) noexcept {
-  if (auto* const to = active.load(std::memory_order_acquire)) to->record(e, text);
+  if (auto* const to = active.load(std::memory_order_acquire)) to->record_text(e, text);
 }
 
 void tell_of_this_thread(event_kind kind, std::uint64_t argument, std::string_view text) noexcept {

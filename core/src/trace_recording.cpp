@@ -182,7 +182,7 @@ class recorder final : public sink {
   [[nodiscard]] std::uint64_t dropped() noexcept;
 
   void record(const event& e) noexcept override;
-  void record(const event& e, std::string_view text) noexcept override;
+  void record_text(const event& e, std::string_view text) noexcept override;
   void record(const device_span& s) noexcept override;
 
   void leave(writer& w) noexcept;  // a thread ends
@@ -335,7 +335,7 @@ void recorder::record_cpu_time(const event& e) noexcept {
   });
 }
 
-void recorder::record(const event& e, std::string_view text) noexcept {
+void recorder::record_text(const event& e, std::string_view text) noexcept {
   const auto kept = format::cut(text);
   const auto more = format::cells_of_text(kept.size());
   write(1 + more, [&](std::uint64_t stamp, auto at) {
@@ -433,7 +433,7 @@ void recorder::tell_thread() noexcept {
   ::pthread_getname_np(::pthread_self(), name.data(), name.size());
   const auto* const worker = fronta::detail::this_worker;
   const bool of_pool = worker != nullptr && worker->host != nullptr;
-  record(
+  record_text(
       event{event_kind::thread, of_pool ? worker->host->traced_as : std::uint16_t{0},
             of_pool ? worker->slot() : -1, of_pool ? static_cast<std::uint64_t>(worker->place) : 0,
             static_cast<std::uint64_t>(::syscall(SYS_gettid))},

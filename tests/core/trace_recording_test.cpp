@@ -69,8 +69,8 @@ class by_thread final : public fronta::trace::sink {
   by_thread(const by_thread&) = delete;
   by_thread& operator=(const by_thread&) = delete;
 
-  void record(const event& e) noexcept override { record(e, {}); }
-  void record(const event& e, std::string_view text) noexcept override {
+  void record(const event& e) noexcept override { record_text(e, {}); }
+  void record_text(const event& e, std::string_view text) noexcept override {
     const std::lock_guard lock(mutex_);
     all_[static_cast<std::uint64_t>(::syscall(SYS_gettid))].push_back(told_by(e, text));
   }

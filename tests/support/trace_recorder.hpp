@@ -23,7 +23,6 @@ class trace_recorder final : public trace::sink {
     const std::lock_guard lock(mutex_);
     events_.push_back(e);
   }
-  using trace::sink::record;
   void record(const trace::device_span& s) noexcept override {
     const std::lock_guard lock(mutex_);
     spans_.push_back(s);

@@ -100,7 +100,7 @@ class sink {
   virtual ~sink() = default;
   virtual void record(const event& e) noexcept = 0;
   /// Events that have a text. It is valid during the call.
-  virtual void record(const event& e, std::string_view /*text*/) noexcept { record(e); }
+  virtual void record_text(const event& e, std::string_view /*text*/) noexcept { record(e); }
   virtual void record(const device_span& /*s*/) noexcept {}
 };
 
