@@ -12,14 +12,6 @@
 
 namespace fronta {
 
-trace::sink* trace::set_sink(sink* next) noexcept {
-  return detail::active.exchange(next, std::memory_order_acq_rel);
-}
-
-std::int32_t trace::detail::current_slot() noexcept {
-  return fronta::detail::this_worker != nullptr ? fronta::detail::this_worker->slot() : -1;
-}
-
 namespace detail {
 namespace {
 
@@ -79,7 +71,7 @@ void finish_run(node& n, run_result result) noexcept {
   }
   if (n.extra() != nullptr) host.forget(n);
   if (n.counted) host.no_longer_pending();
-  emit(event_kind::finish, n.path, result == run_result::value ? 0 : 1);
+  emit(event_kind::finish, n, result == run_result::value ? 0 : 1);
   if (!n.has_future && result == run_result::error && !n.done()) {
     host.report(n.stored_error(), posted_failed);
   }
@@ -107,7 +99,7 @@ run_result run_in_context(node& n, gpu::stream* stream = nullptr) {
     timed = x->timed && stream == nullptr;
     n.host->started(n);
   }
-  emit(event_kind::start, n.path, static_cast<std::uint64_t>(context.attempt));
+  emit(event_kind::start, n, static_cast<std::uint64_t>(context.attempt));
   const auto began = timed ? n.host->now() : std::chrono::steady_clock::time_point();
   const context_scope scope(context);
   const auto result = n.run();
@@ -241,7 +233,7 @@ void input_arrived(edge& self, node& source) noexcept {
     if (bad) {
       fail_from(n, source);
     } else if (before == 1) {
-      emit(event_kind::ready, n.path);
+      emit(event_kind::ready, n);
       n.host->make_ready(n, true);
     }
   }
@@ -494,7 +486,7 @@ void finish_dropped(node& n, phase end) noexcept {
     if (n.extra() != nullptr || n.watched) host->forget(n);
     if (n.counted) host->no_longer_pending();
   }
-  emit(end == phase::cancelled ? event_kind::cancel : event_kind::finish, n.path, 1);
+  emit(end == phase::cancelled ? event_kind::cancel : event_kind::finish, n, 1);
   if (host != nullptr && !n.has_future && end == phase::error && !n.done()) {
     host->report(n.stored_error(), posted_failed);
   }
@@ -561,7 +553,7 @@ void input_registration::add(dependency& e, node& source, bool reads_early) noex
   e.kind = edge_kind::dependent;
   e.dependent = &dependent_;
   e.level = dependent_.host->needed_level(dependent_, source, reads_early);
-  emit(event_kind::dependency, dependent_.path, source.path);
+  emit(event_kind::dependency, dependent_, source.path);
   if (source.add_edge(e)) return;
   if (is_early(e, source) && !source.done()) link_end(e, source);
   ++done_;
@@ -591,7 +583,7 @@ void input_registration::end() noexcept {
   if (watched) n.add_keeper();
   if (clear()) {
     if ((now & input_count_mask) == 0) {
-      emit(event_kind::ready, n.path);
+      emit(event_kind::ready, n);
       n.host->make_ready(n, false);
     } else if (watched) {
       n.host->watch(n);
@@ -691,13 +683,12 @@ void blocking_section::refuse_in_host_part() {
 // Told before the share goes: a task that starts in the slot comes later.
 void blocking_section::lend_share(std::uint64_t awaited, bool sleeps) {
   const bool in_task = this_context != nullptr && this_context->task != nullptr;
-  if (in_task) emit(event_kind::block, this_context->task->path, awaited);
+  if (in_task) emit(event_kind::block, *this_context->task, awaited);
   try {
     worker_->begin_block(sleeps);
   } catch (...) {
     if (in_task) {
-      emit(event_kind::unblock, this_context->task->path,
-           static_cast<std::uint64_t>(worker_->slot()));
+      emit(event_kind::unblock, *this_context->task, static_cast<std::uint64_t>(worker_->slot()));
     }
     throw;
   }
@@ -708,8 +699,7 @@ blocking_section::~blocking_section() {
   worker_->end_block();
   if (entry_ != nullptr) leave_wait(static_cast<wait_entry*>(entry_));
   if (this_context != nullptr && this_context->task != nullptr) {
-    emit(event_kind::unblock, this_context->task->path,
-         static_cast<std::uint64_t>(worker_->slot()));
+    emit(event_kind::unblock, *this_context->task, static_cast<std::uint64_t>(worker_->slot()));
   }
 }
 

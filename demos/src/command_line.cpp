@@ -80,6 +80,14 @@ const CLI::Validator known_backend(
     },
     "");
 
+const CLI::Validator exportable(
+    [](const std::string& text) -> std::string {
+      if (text.ends_with(".jsonl")) return "";
+      return fmt::format("the ending names the format; give a file that ends in .jsonl, not \"{}\"",
+                         text);
+    },
+    "");
+
 constexpr auto any_seed = std::numeric_limits<std::uint64_t>::max();
 
 class command_line {
@@ -95,8 +103,9 @@ class command_line {
     add_pipeline();
     add_overlap();
     add_json(*list_);
-    for (auto* app : {&app_, run_, list_, doctor_, divisibility_app_, batch_app_, gridsearch_app_,
-                      pipeline_app_, overlap_app_}) {
+    add_export();
+    for (auto* app : {&app_, run_, list_, doctor_, export_, divisibility_app_, batch_app_,
+                      gridsearch_app_, pipeline_app_, overlap_app_}) {
       app->set_help_flag("-h,--help", "print this text and end");
     }
   }
@@ -112,11 +121,12 @@ class command_line {
     }
     if (*list_) return {list_command{}, json_};
     if (*doctor_) return {doctor_command{}, false};
-    if (*batch_app_) return {batch_, json_};
-    if (*gridsearch_app_) return {gridsearch_, json_};
-    if (*pipeline_app_) return {pipeline_, json_};
-    if (*overlap_app_) return {overlap_, json_};
-    return {divisibility_, json_};
+    if (*export_) return {exported_, false};
+    if (*batch_app_) return {batch_, json_, trace_};
+    if (*gridsearch_app_) return {gridsearch_, json_, trace_};
+    if (*pipeline_app_) return {pipeline_, json_, trace_};
+    if (*overlap_app_) return {overlap_, json_, trace_};
+    return {divisibility_, json_, trace_};
   }
 
  private:
@@ -144,6 +154,7 @@ class command_line {
   }
   void add_common(CLI::App& demo) {
     add(demo, "--backend", backend_, "NAME", "where tasks run", "local").check(known_backend);
+    add(demo, "--trace", trace_, "FILE", "record what happens, for fronta export", "nothing");
     add_json(demo);
   }
 
@@ -248,11 +259,22 @@ class command_line {
     add_common(app);
   }
 
+  void add_export() {
+    export_->add_option("TRACE", exported_.trace, "what --trace or FRONTA_TRACE wrote")
+        ->type_name("")
+        ->required();
+    export_->add_option("-o", exported_.output, "FILE.jsonl: JSON lines")
+        ->type_name("FILE")
+        ->required()
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
+        ->check(exportable);
+  }
+
   // What CLI11 found, in our words.
   [[nodiscard]] std::string sentence(const CLI::ParseError& error) const {
     const auto unknown = app_.remaining(true);
-    if (!app_.got_subcommand(run_) && !*list_ && !*doctor_) {
-      const std::string commands = "run, list or doctor";
+    if (!app_.got_subcommand(run_) && !*list_ && !*doctor_ && !*export_) {
+      const std::string commands = "run, list, export or doctor";
       if (unknown.empty())
         return fmt::format("no command is given; use {}, or see fronta --help.", commands);
       return unknown.front().starts_with('-')
@@ -287,7 +309,7 @@ class command_line {
 
   [[nodiscard]] const CLI::App* current() const {
     for (const auto* app : {divisibility_app_, batch_app_, gridsearch_app_, pipeline_app_,
-                            overlap_app_, list_, doctor_}) {
+                            overlap_app_, list_, export_, doctor_}) {
       if (*app) return app;
     }
     return run_;
@@ -306,6 +328,7 @@ class command_line {
   CLI::App app_{"Fronta: one executor, one future, for everything that can compute", "fronta"};
   CLI::App* run_ = app_.add_subcommand("run", "run a demo");
   CLI::App* list_ = app_.add_subcommand("list", "list the demos");
+  CLI::App* export_ = app_.add_subcommand("export", "turn a trace into another format");
   CLI::App* doctor_ =
       app_.add_subcommand("doctor", "what this machine has, what is missing, the remedy");
   CLI::App* divisibility_app_ = nullptr;
@@ -318,7 +341,9 @@ class command_line {
   gridsearch gridsearch_;
   pipeline pipeline_;
   overlap overlap_;
+  export_command exported_;
   std::string backend_ = "local";
+  std::string trace_;
   bool json_ = false;
 };
 

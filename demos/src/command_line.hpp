@@ -3,12 +3,14 @@
 
 #include "batch.hpp"
 #include "divisibility.hpp"
+#include "export.hpp"
 #include "gridsearch.hpp"
 #include "overlap.hpp"
 #include "pipeline.hpp"
 #include "session.hpp"
 
 #include <stdexcept>
+#include <string>
 #include <variant>
 
 namespace fronta::demos {
@@ -20,9 +22,10 @@ struct answered {};
 
 struct command {
   std::variant<answered, divisibility, batch, gridsearch, pipeline, overlap, list_command,
-               doctor_command>
+               doctor_command, export_command>
       what;
   bool json = false;
+  std::string trace = {};  ///< file to record the demo in; empty for none
 };
 
 /// The text is one sentence that says what to do.

@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "command_line.hpp"
 #include "doctor.hpp"
+#include "export.hpp"
 #include "interrupt.hpp"
 #include "list.hpp"
+#include "output.hpp"
 #include "session.hpp"
+
+#include <fronta/trace_recording.hpp>
 
 #include <fmt/format.h>
 
 #include <cstdio>
 #include <exception>
+#include <optional>
+#include <string>
+#include <system_error>
 
 namespace fronta::demos {
 namespace {
@@ -21,12 +28,32 @@ exit_code execute(const Demo& settings, const session& s) {
   return run(settings, s);
 }
 
+// Told of as a sentence of its own: that the work went well or not stands beside it.
+exit_code run_recorded(const command& given, const session& s) {
+  const auto run_it = [&] {
+    return std::visit([&](const auto& what) { return execute(what, s); }, given.what);
+  };
+  if (given.trace.empty()) return run_it();
+  try {
+    trace::recording recorded(given.trace);
+    const auto code = run_it();
+    recorded.stop();
+    if (recorded.dropped() != 0) {
+      fmt::print(stderr, "fronta: {} events are missing in {}: they found no room\n",
+                 grouped(recorded.dropped()), given.trace);
+    }
+    return code;
+  } catch (const std::system_error& error) {
+    throw demo_error(fmt::format("{}.", error.what()));
+  }
+}
+
 exit_code run_program(int argc, char** argv) {
   try {
     const auto given = read_command_line(argc, argv);
     const interrupt ctrl_c;
     const session s{.interrupted = ctrl_c.token(), .json = given.json};
-    return std::visit([&](const auto& what) { return execute(what, s); }, given.what);
+    return run_recorded(given, s);
   } catch (const usage_error& error) {
     fmt::print(stderr, "fronta: {}\n", error.what());
     return exit_code::wrong_usage;

@@ -5,6 +5,7 @@
 #include <fronta/detail/task_data.hpp>
 #include <fronta/errors.hpp>
 #include <fronta/trace.hpp>
+#include <fronta/trace_recording.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -124,7 +125,27 @@ executor_core::executor_core(executor_control& control, executor_options options
 
 executor_core::~executor_core() = default;
 
+namespace {
+
+void tell_place(std::uint16_t executor, std::int32_t number, const std::string& name) noexcept {
+  if (!trace::on()) return;
+  trace::detail::tell(
+      {trace::event_kind::place, executor, -1, 0, static_cast<std::uint64_t>(number)}, name);
+}
+
+}  // namespace
+
+void executor_core::tell_open() {
+  if (!trace::on()) return;
+  trace::detail::tell({trace::event_kind::executor_open, traced_as, -1, 0, seed_}, {});
+  for (const auto& p : router_.places()) {
+    if (const auto number = router_.find_place(p.name)) tell_place(traced_as, *number, p.name);
+  }
+}
+
 void executor_core::start(std::vector<std::unique_ptr<backend>> backends) {
+  trace::detail::record_as_environment_says();
+  tell_open();
   control_.always_cold.store(false);
   for (auto& b : backends) {
     auto one = std::make_unique<attached>(*this, std::move(b));
@@ -135,6 +156,7 @@ void executor_core::start(std::vector<std::unique_ptr<backend>> backends) {
     added.running = true;
     for (std::size_t i = 0; i < places.size(); ++i) {
       const auto number = router_.add_place(places[i], *added.owned, i);
+      tell_place(traced_as, number, places[i].name);
       const std::lock_guard lock(places_mutex_);
       added.places.push_back(number);
     }
@@ -158,6 +180,9 @@ void executor_core::stop() noexcept {
   }
   timers_.stop();
   for (auto* n : router_.take_waiting()) n->drop_keeper();  // entries of tasks that have ended
+  if (trace::on()) {
+    trace::detail::tell({trace::event_kind::executor_close, traced_as, -1, 0, 0}, {});
+  }
 }
 
 // ---- Submission.
@@ -537,7 +562,7 @@ bool executor_core::retry(node& n) noexcept {
   try {
     if (!wants_retry(x.options, attempt, n.stored_error())) return false;
     x.attempt.store(attempt + 1, std::memory_order_relaxed);
-    trace::detail::emit(trace::event_kind::retry, n.path, static_cast<std::uint64_t>(attempt) + 1);
+    trace::detail::emit(trace::event_kind::retry, n, static_cast<std::uint64_t>(attempt) + 1);
     if (pause.zero()) return requeue(n);
   } catch (...) {
     report(std::current_exception(), "retry: retry_if threw, so the task was not tried again");
@@ -811,6 +836,7 @@ std::size_t executor_core::attached::place_added(place_info place) {
     const std::lock_guard lock(core_.places_mutex_);
     local = places.size();
     places.push_back(core_.router_.add_place(place, *owned, local));
+    tell_place(core_.traced_as, places.back(), place.name);
   }
   core_.places_changed();
   return local;

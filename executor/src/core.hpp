@@ -43,6 +43,8 @@ class executor_core final : public task_host {
 
   // Starts the backends. Throws; then `stop` ends those that were started.
   void start(std::vector<std::unique_ptr<backend>> backends);
+  // Tells a trace of this executor and its places so far.
+  void tell_open();
   // Ends all threads; nothing may be left to do.
   void stop() noexcept;
 

@@ -410,6 +410,15 @@ shutdown_report executor::shutdown_for(time_limit limit, shutdown_options option
   return report;
 }
 
+fronta::trace::recording executor::trace(const std::string& file,
+                                         const fronta::trace::recording_options& options) const {
+  return look_at(checked("trace"), generation_, "trace", [&](detail::executor_core& core) {
+    fronta::trace::recording begun(file, options);
+    core.tell_open();
+    return begun;
+  });
+}
+
 void executor::detach() && {
   auto& c = checked("detach");
   close_admission(c, false);

@@ -543,8 +543,8 @@ class Program(Case):
 
     def test_wrong_usage_is_refused_in_one_sentence(self):
         for arguments, says in [
-            ([], ["run, list or doctor"]),
-            (["dance"], ['"dance"', "run, list or doctor"]),
+            ([], ["run, list, export or doctor"]),
+            (["dance"], ['"dance"', "run, list, export or doctor"]),
             (["--dance"], ["--dance"]),
             (["run"], ["divisibility, batch, gridsearch, pipeline or overlap"]),
             (["run", "dance"], ['"dance"', "divisibility, batch, gridsearch, pipeline or overlap"]),
@@ -553,6 +553,8 @@ class Program(Case):
             (["doctor", "--json"], ["--json"]),
             (["run", "batch", "--window", "0"], ["--window"]),
             (["run", "gridsearch", "--target", "2"], ["--target"]),
+            (["export"], ["TRACE"]),
+            (["export", "t", "-o", "t.xml"], [".jsonl"]),
         ]:
             with self.subTest(arguments=arguments):
                 self.refuses(*arguments, says=says)
@@ -563,6 +565,52 @@ class Program(Case):
                 done = subprocess.run([PROGRAM, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=LIMIT)
                 self.assertEqual(done.returncode, 1, arguments)
                 self.assertIn("could not be written", done.stderr)
+
+
+class Trace(Case):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def lines(self, trace):
+        output = self.folder / "t.jsonl"
+        self.succeed("export", trace, "-o", output)
+        return [json.loads(line) for line in output.read_text().splitlines()]
+
+    def check(self, lines, found):
+        head, *events = lines
+        self.assertEqual((head["fronta_trace"], head["ended"], head["dropped"]), (1, True, 0))
+        self.assertEqual([e["t"] for e in events], sorted(e["t"] for e in events))
+        ends = [e for e in events if e["event"] == "finish"]
+        names = {e["text"] for e in events if e["event"] == "submit"}
+        self.assertEqual(len([n for n in names if not n.endswith(", kernel")]), found["tasks"])
+        self.assertLess({"load", "is_divisible_by", "chunk 0, divisor 13, kernel"}, names)
+        self.assertEqual(len([e for e in events if e["event"] == "retry"]), found["retries"])
+        self.assertEqual({e["task"] for e in ends}, {e["task"] for e in events if e["event"] == "submit"})
+
+    def test_a_recorded_demo_can_be_exported(self):
+        trace = self.folder / "t"
+        found = self.json_of("run", "divisibility", "--speed", "0", "--trace", trace)
+        self.check(self.lines(trace), found)
+
+    def test_the_environment_records_too(self):
+        trace = self.folder / "t"
+        found = self.json_of("run", "divisibility", "--speed", "0", env={**os.environ, "FRONTA_TRACE": str(trace)})
+        self.check(self.lines(trace), found)
+
+    def test_a_demo_that_listens_itself_is_recorded_all_the_same(self):
+        trace = self.folder / "t"
+        self.succeed("run", "overlap", "--chunks", 2, "--rounds", 1, "--streams", 1, "--trace", trace)
+        self.assertTrue(any(e.get("event") == "device_span" for e in self.lines(trace)))
+
+    def test_what_cannot_be_done_is_said(self):
+        missing = self.folder / "no" / "t"
+        self.refuses("run", "gridsearch", "--trace", missing, says=[str(missing), "No such file"], code=1)
+        self.refuses("export", missing, "-o", self.folder / "t.jsonl", says=[str(missing)], code=1)
+        trace = self.folder / "t"
+        trace.write_text("nothing")
+        self.refuses("export", trace, "-o", self.folder / "t.jsonl", says=["no trace"], code=1)
 
 
 class Interrupt(Case):

@@ -2,41 +2,60 @@
 #pragma once
 
 #include <atomic>
+#include <bit>
 #include <cstdint>
+#include <string_view>
 
 /// Hooks through which the executor tells what happens. Off, a hook is one relaxed load and a
-/// branch.
+/// branch. `zone`, `counter` and `message` let a program tell of its own doings.
 namespace fronta::trace {
 
+/// The numbers are those of trace files: see docs/trace-format.md, the list of all.
 enum class event_kind : std::uint8_t {
-  submit,      ///< argument: the submitting task's id, 0 outside tasks
-  dependency,  ///< argument: the id of the input
-  ready,       ///< all inputs are done
-  enqueue,     ///< argument: the queue (see `queue`)
-  steal,       ///< argument: the slot stolen from
-  start,       ///< argument: attempt, from 0
-  block,       ///< argument: the id waited for, 0 for several or none
-  unblock,     ///< argument: the slot in which the task goes on
-  finish,      ///< argument: 0 value, 1 error
-  cancel,
-  retry,    ///< argument: the attempt that follows
-  acquire,  ///< tags were reserved
-  release,  ///< tags were given back
-  route,    ///< argument: the place
-  issue,    ///< a GPU task has enqueued its work; argument: place << 32 | stream
-  worker_start,
-  worker_park,    ///< the slot is the one that the worker leaves, -1 for none
-  worker_unpark,  ///< the slot is the one that it got
-  worker_exit,
-  fall_back,     ///< the CPU body runs next; argument: the place of the device that could not
-  choose,        ///< argument: why that body, a `placement::reason`
-  lost_records,  ///< of a device, so that spans are missing; argument: place << 32 | how many
+  submit = 0,      ///< argument: the submitting task's id, 0 outside tasks
+  dependency = 1,  ///< argument: the id of the input
+  ready = 2,       ///< all inputs are done
+  enqueue = 3,     ///< argument: the queue (see `queue`)
+  steal = 4,       ///< argument: the slot stolen from
+  start = 5,       ///< argument: attempt, from 0
+  block = 6,       ///< argument: the id waited for, 0 for several or none
+  unblock = 7,     ///< argument: the slot in which the task goes on
+  finish = 8,      ///< argument: 0 value, 1 error
+  cancel = 9,
+  retry = 10,    ///< argument: the attempt that follows
+  acquire = 11,  ///< tags were reserved
+  release = 12,  ///< tags were given back
+  route = 13,    ///< argument: the place
+  issue = 14,    ///< a GPU task has enqueued its work; argument: place << 32 | stream
+  worker_start = 15,
+  worker_park = 16,    ///< the slot is the one that the worker leaves, -1 for none
+  worker_unpark = 17,  ///< the slot is the one that it got
+  worker_exit = 18,
+  executor_open = 19,  ///< argument: the seed
+  executor_close = 20,
+  place = 21,     ///< text: the name of a place; argument: its number
+  thread = 22,    ///< text: the name of the thread that tells what follows; argument: the system's
+                  ///< number of it; task: the place whose worker it is. In files only.
+  lost = 23,      ///< argument: how many events of the thread were dropped here. In files only.
+  cpu_time = 24,  ///< argument: the thread's so far, in ns; follows what it was taken for
+  zone_begin = 25,  ///< text: its name
+  zone_end = 26,
+  counter = 27,       ///< text: its name; argument: the bits of a double
+  message = 28,       ///< text
+  fall_back = 29,     ///< the CPU body runs next; argument: the place of the device that could not
+  choose = 30,        ///< argument: why that body, a `placement::reason`
+  lost_records = 31,  ///< of a device, so that spans are missing; argument: place << 32 | how many
 };
+
+/// In words as above; empty for a number that is not there.
+[[nodiscard]] std::string_view name_of(event_kind kind) noexcept;
 
 enum class queue : std::uint8_t { deque, inbox, priority, tags, backoff };
 
 struct event {
   event_kind kind;
+  /// The task's, else the worker's; counted from 1 in the process, 0 for none or not known.
+  std::uint16_t executor;
   /// The worker's slot, or -1 on a thread that is no worker or holds no slot.
   std::int32_t slot;
   /// Identifies the task within its executor's run; 0 where the event is of no task.
@@ -83,43 +102,83 @@ class sink {
  public:
   virtual ~sink() = default;
   virtual void record(const event& e) noexcept = 0;
+  /// Events that have a text. It is valid during the call.
+  virtual void record_text(const event& e, std::string_view /*text*/) noexcept { record(e); }
   virtual void record(const device_span& /*s*/) noexcept {}
 };
 
 /// Installs a sink for the whole process, or none, and returns the one before it. The caller keeps
-/// a sink alive until every executor that ran meanwhile is gone.
+/// a sink alive until every executor that ran meanwhile is gone. A `recording` goes on beside it.
 sink* set_sink(sink* next) noexcept;
 
-/// Whether there is one at present.
+/// Whether anybody receives events at present.
 [[nodiscard]] bool on() noexcept;
+
+/// What happens on this thread while it lives, within the running task if there is one. Zones of a
+/// thread nest.
+class zone {
+ public:
+  explicit zone(std::string_view name) noexcept;
+  ~zone();
+  zone(const zone&) = delete;
+  zone& operator=(const zone&) = delete;
+
+ private:
+  bool began_ = false;
+};
+
+/// A value that changes over time, such as the length of a queue of the program's.
+void counter(std::string_view name, double value) noexcept;
+/// A moment to remember.
+void message(std::string_view text) noexcept;
 
 namespace detail {
 inline std::atomic<sink*> active{nullptr};
-[[nodiscard]] std::int32_t current_slot() noexcept;
+
+// An executor's number in traces, never 0. After 65 535 executors they come again.
+[[nodiscard]] std::uint16_t next_executor() noexcept;
+// Beside the sink, and the one that `set_sink` does not touch.
+void set_recorder(sink* recorder) noexcept;
+
+// Out of line: what is only done when somebody listens.
+void tell(event_kind kind, std::uint64_t task, std::uint64_t argument) noexcept;
+void tell_in(std::int32_t slot, event_kind kind) noexcept;
+void tell(const event& e, std::string_view text) noexcept;
+void tell_of_this_thread(event_kind kind, std::uint64_t argument, std::string_view text) noexcept;
 
 inline void emit(const device_span& s) noexcept {
   if (auto* to = active.load(std::memory_order_acquire)) to->record(s);
 }
 
 // For who has given its slot away, so that it is not its own to read.
-inline void emit_in(std::int32_t slot, event_kind kind, std::uint64_t task) noexcept {
-  if (active.load(std::memory_order_relaxed) != nullptr) [[unlikely]] {
-    if (auto* to = active.load(std::memory_order_acquire)) {
-      to->record({kind, slot, task, 0});
-    }
-  }
+inline void emit_in(std::int32_t slot, event_kind kind) noexcept {
+  // Relaxed suffices to see whether tracing is on; the acquire is paid only then.
+  if (active.load(std::memory_order_relaxed) != nullptr) [[unlikely]]
+    tell_in(slot, kind);
 }
 
+// The executor is the calling worker's; where the task may be another's, see worker.hpp.
 inline void emit(event_kind kind, std::uint64_t task, std::uint64_t argument = 0) noexcept {
-  // Relaxed suffices to see whether tracing is on; the acquire is paid only then.
-  if (active.load(std::memory_order_relaxed) != nullptr) [[unlikely]] {
-    if (auto* to = active.load(std::memory_order_acquire)) {
-      to->record({kind, current_slot(), task, argument});
-    }
-  }
+  if (active.load(std::memory_order_relaxed) != nullptr) [[unlikely]]
+    tell(kind, task, argument);
 }
 }  // namespace detail
 
 inline bool on() noexcept { return detail::active.load(std::memory_order_relaxed) != nullptr; }
+
+inline zone::zone(std::string_view name) noexcept : began_(on()) {
+  if (began_) detail::tell_of_this_thread(event_kind::zone_begin, 0, name);
+}
+inline zone::~zone() {
+  if (began_) detail::tell_of_this_thread(event_kind::zone_end, 0, {});
+}
+inline void counter(std::string_view name, double value) noexcept {
+  if (on()) {
+    detail::tell_of_this_thread(event_kind::counter, std::bit_cast<std::uint64_t>(value), name);
+  }
+}
+inline void message(std::string_view text) noexcept {
+  if (on()) detail::tell_of_this_thread(event_kind::message, 0, text);
+}
 
 }  // namespace fronta::trace

@@ -52,7 +52,7 @@ class manual_tasks::body final : public detail::worker {
   // `first`: others wait for what it holds.
   void add(node& n, bool first) noexcept {
     const auto in = n.priority == 0 ? trace::queue::inbox : trace::queue::priority;
-    trace::detail::emit(trace::event_kind::enqueue, n.path, static_cast<std::uint64_t>(in));
+    trace::detail::emit(trace::event_kind::enqueue, n, static_cast<std::uint64_t>(in));
     try {
       const std::lock_guard lock(mutex_);
       const auto at = first ? std::ranges::find_if(

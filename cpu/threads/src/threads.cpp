@@ -347,7 +347,7 @@ void pool::push_shared(node& n) noexcept {
   if (n.priority != 0) {
     try {
       // Told before it is done, here and below: once queued, it may run and be gone.
-      emit(event_kind::enqueue, n.path, static_cast<std::uint64_t>(trace::queue::priority));
+      emit(event_kind::enqueue, n, static_cast<std::uint64_t>(trace::queue::priority));
       priorities_.push(n);
       work_added();
       return;
@@ -359,13 +359,13 @@ void pool::push_shared(node& n) noexcept {
     push_first(n);
     return;
   }
-  emit(event_kind::enqueue, n.path, static_cast<std::uint64_t>(trace::queue::inbox));
+  emit(event_kind::enqueue, n, static_cast<std::uint64_t>(trace::queue::inbox));
   inbox_.push(n);
   work_added();
 }
 
 void pool::push_first(node& n) noexcept {
-  emit(event_kind::enqueue, n.path, static_cast<std::uint64_t>(trace::queue::priority));
+  emit(event_kind::enqueue, n, static_cast<std::uint64_t>(trace::queue::priority));
   try {
     const std::lock_guard lock(first_mutex_);
     first_.push_back(&n);
@@ -475,7 +475,7 @@ void pool_thread::push(node& n, bool next) noexcept {
     queued = std::exchange(slot_->next, &n);
     if (queued == nullptr) return;
   }
-  emit(event_kind::enqueue, queued->path, static_cast<std::uint64_t>(trace::queue::deque));
+  emit(event_kind::enqueue, *queued, static_cast<std::uint64_t>(trace::queue::deque));
   if (slot_->tasks.push(*queued)) {
     pool_.work_added();
   } else {
@@ -628,7 +628,7 @@ bool pool_thread::sleep() noexcept {
     if (pool_.stopping_ || pool_.sleepers_.size() > pool_.workers_) return false;
     pool_.sleepers_.push_back(this);
     // Under the lock: nobody can take the slot before, and `slot()` is not ours to read after.
-    emit_in(left, event_kind::worker_park, 0);
+    emit_in(left, event_kind::worker_park);
   }
   pool_.tasks_->worker_idle();
   detail::yield_point();
@@ -751,7 +751,7 @@ node* pool_thread::steal() noexcept {
       auto* n = from.tasks.steal(raced);
       if (n == nullptr) n = from.from_outside.steal(raced);
       if (n != nullptr) {
-        emit(event_kind::steal, n->path, static_cast<std::uint64_t>(from.index));
+        emit(event_kind::steal, *n, static_cast<std::uint64_t>(from.index));
         return n;
       }
     }
@@ -837,7 +837,7 @@ void pool_thread::claim_and_execute(node& n) {
 // ---- Amounts of cpu other than 1.
 
 void pool::launch_odd(node& n) noexcept {
-  emit(event_kind::enqueue, n.path, static_cast<std::uint64_t>(trace::queue::tags));
+  emit(event_kind::enqueue, n, static_cast<std::uint64_t>(trace::queue::tags));
   wake_list woken;
   const std::lock_guard lock(mutex_);
   try {

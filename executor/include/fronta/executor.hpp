@@ -7,6 +7,7 @@
 #include <fronta/future.hpp>
 #include <fronta/placement.hpp>
 #include <fronta/task_options.hpp>
+#include <fronta/trace_recording.hpp>
 #include <fronta/wait.hpp>
 
 #include <concepts>
@@ -276,6 +277,10 @@ class executor : public executor_ref {
   void detach() &&;
   /// A handle for coroutines and callbacks; the same as `ref()`.
   [[nodiscard]] executor_ref scheduler() const noexcept { return *this; }
+  /// Begins a `trace::recording`, which is of the whole process, and tells it of this executor and
+  /// its places as they are. Tasks submitted before are in it with what they do from now on.
+  [[nodiscard]] fronta::trace::recording trace(
+      const std::string& file, const fronta::trace::recording_options& options = {}) const;
 
  private:
   executor_ref& as_ref() noexcept { return *this; }
@@ -335,8 +340,7 @@ auto executor_ref::start(const task_options* options, detail::admission::when_fu
     }
   }
   admitted.commit();
-  trace::detail::emit(trace::event_kind::submit, made.node->path,
-                      detail::this_context != nullptr ? detail::this_context->path : 0);
+  trace::detail::emit_submit(*made.node);
   made.release().connect();
   if (extra != nullptr) detail::connect_cold(*detail::future_access::get(result));
   return result;
@@ -355,8 +359,7 @@ void executor_ref::start_post(const task_options* options, F&& fn, Args&&... arg
   made.node->early_value = false;  // nobody can take it
   prepare<Options, F, Args...>(admitted, *made.node, options);
   admitted.commit();
-  trace::detail::emit(trace::event_kind::submit, made.node->path,
-                      detail::this_context != nullptr ? detail::this_context->path : 0);
+  trace::detail::emit_submit(*made.node);
   auto* const extra = made.node->extra();
   if (extra == nullptr) {
     made.release().connect();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fronta/detail/node.hpp>
+#include <fronta/trace.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -89,6 +90,8 @@ class task_host {
   // A worker found nothing to do; called before it sleeps.
   virtual void worker_idle() noexcept = 0;
   [[nodiscard]] virtual std::uint64_t seed() const noexcept = 0;
+
+  const std::uint16_t traced_as = trace::detail::next_executor();
 
  protected:
   ~task_host() = default;
@@ -287,3 +290,21 @@ class blocking_section {
 bool try_run_inline(worker& w, node& n);
 
 }  // namespace fronta::detail
+
+namespace fronta::trace::detail {
+
+void tell(event_kind kind, const fronta::detail::node& n, std::uint64_t argument) noexcept;
+// The submit of a new task; not to be called once others know the task.
+void tell_submit(const fronta::detail::node& n) noexcept;
+
+inline void emit(event_kind kind, const fronta::detail::node& n,
+                 std::uint64_t argument = 0) noexcept {
+  if (active.load(std::memory_order_relaxed) != nullptr) [[unlikely]]
+    tell(kind, n, argument);
+}
+inline void emit_submit(const fronta::detail::node& n) noexcept {
+  if (active.load(std::memory_order_relaxed) != nullptr) [[unlikely]]
+    tell_submit(n);
+}
+
+}  // namespace fronta::trace::detail

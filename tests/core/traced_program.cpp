@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fronta/cpu/threads.hpp>
+#include <fronta/executor.hpp>
+#include <fronta/trace.hpp>
+#include <fronta/trace_recording.hpp>
+
+#include <csignal>
+#include <string>
+#include <string_view>
+
+namespace {
+
+using fronta::executor;
+using fronta::cpu::threads;
+using namespace std::chrono_literals;
+
+void tell(int from, int to) {
+  for (int i = from; i < to; ++i) fronta::trace::counter("step", i);
+}
+
+int be_killed(const std::string& file, bool flush) {
+  fronta::trace::recording trace(file, {.flush_every = 0ms});
+  tell(0, 100);
+  if (flush) trace.flush();
+  tell(100, 200);
+  std::raise(SIGKILL);
+  return 1;
+}
+
+int run_tasks() {
+  executor ex{threads{.workers = 2}};
+  for (int i = 0; i < 10; ++i) ex.submit({.name = "told"}, [] {}).wait();
+  return 0;
+}
+
+}  // namespace
+
+// traced_program tasks | killed FILE | flushed FILE
+int main(int argc, char** argv) {
+  const std::string_view what = argc > 1 ? argv[1] : "";
+  if (what == "tasks") return run_tasks();
+  if (argc > 2 && what == "killed") return be_killed(argv[2], false);
+  if (argc > 2 && what == "flushed") return be_killed(argv[2], true);
+  return 2;
+}
