@@ -13,11 +13,13 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <ostream>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
 #include <unordered_map>
+#include <utility>
 
 namespace fronta::trace {
 namespace {
@@ -37,6 +39,19 @@ T load(bytes from) noexcept {
 
 bool is_known(std::uint8_t kind) noexcept {
   return !name_of(static_cast<event_kind>(kind)).empty();
+}
+
+// Stable. std::stable_sort is deprecated inside, as clang sees libstdc++ 12.
+template <class T>
+void sort_by_time(std::vector<T>& all) {
+  if (std::ranges::is_sorted(all, {}, &T::time)) return;
+  std::vector<std::size_t> order(all.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, {}, [&](std::size_t i) { return std::pair(all[i].time, i); });
+  std::vector<T> sorted;
+  sorted.reserve(all.size());
+  for (const auto i : order) sorted.push_back(all[i]);
+  all = std::move(sorted);
 }
 
 // What is read from one file, and how far each of its rings has come.
@@ -96,8 +111,8 @@ class reading {
 
   file_contents finish() {
     auto& c = contents_;
-    std::ranges::stable_sort(c.events, {}, &recorded_event::time);
-    std::ranges::stable_sort(c.spans, {}, &recorded_span::time);
+    sort_by_time(c.events);
+    sort_by_time(c.spans);
     return std::move(c);
   }
 

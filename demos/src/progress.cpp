@@ -123,7 +123,8 @@ std::string progress::time_left() const {
   const double part = work_done_ / options_.work;
   const double passed = seconds();
   // Before a twentieth is done, or a second has passed, it would be a guess.
-  if (n.done >= n.tasks || part < 0.05 || passed < 1) return "";
+  // Nor where the demo does not say how much there is to do.
+  if (n.done >= n.tasks || !(part >= 0.05) || passed < 1) return "";
   return fmt::format(", ~{:.0f} s left", std::ceil(passed * (1 - part) / part));
 }
 

@@ -693,12 +693,12 @@ void router::reserve(node& n, const choice& chosen) {
   }));
   // What a fallback says of the device is not replaced.
   if (chosen.why != nullptr && !x.fell_back) x.why = chosen.why;
-  trace::detail::emit(trace::event_kind::route, n.path, static_cast<std::uint64_t>(c.host));
+  trace::detail::emit(trace::event_kind::route, n, static_cast<std::uint64_t>(c.host));
   if (x.chooses) {
-    trace::detail::emit(trace::event_kind::choose, n.path,
+    trace::detail::emit(trace::event_kind::choose, n,
                         static_cast<std::uint64_t>(chosen.why->why));
   }
-  trace::detail::emit(trace::event_kind::acquire, n.path);
+  trace::detail::emit(trace::event_kind::acquire, n);
 }
 
 // Has `n` take its turn behind `lender` with up to `wanted` of what that has of the tag; how much.
@@ -742,7 +742,7 @@ void router::give_back(node& n) {
     if (auto* mine = find(tags, t.tag)) mine->used -= freed;
   }
   held.taken.clear();
-  trace::detail::emit(trace::event_kind::release, n.path);
+  trace::detail::emit(trace::event_kind::release, n);
 }
 
 // After a reservation: its canceller may have looked for it before it was made. Then drops both it
@@ -775,7 +775,7 @@ void router::park(node& n) {
     // A waiter ran it meanwhile, and now it runs again: the old entry, with its keeper, serves.
     n.drop_keeper();
   }
-  trace::detail::emit(trace::event_kind::enqueue, n.path,
+  trace::detail::emit(trace::event_kind::enqueue, n,
                       static_cast<std::uint64_t>(trace::queue::tags));
 }
 
@@ -865,7 +865,7 @@ void router::fall_back(node& n, std::string failure) {
   auto& x = *n.extra();
   placement why{.why = placement::reason::fell_back, .failure = std::move(failure)};
   x.why = std::make_shared<const placement>(std::move(why));
-  trace::detail::emit(trace::event_kind::fall_back, n.path,
+  trace::detail::emit(trace::event_kind::fall_back, n,
                       static_cast<std::uint64_t>(x.held.device_place));
   x.on_gpu = x.chooses = false;
   x.fell_back = true;

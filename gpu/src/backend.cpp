@@ -474,7 +474,7 @@ void run::trace_end() noexcept {
   if (!traced_) return;
   auto& d = lane_.of().context().on();
   const auto place = static_cast<std::uint32_t>(lane_.of().number());
-  trace::detail::emit(trace::event_kind::issue, task().path,
+  trace::detail::emit(trace::event_kind::issue, task(),
                       (std::uint64_t{place} << 32) | static_cast<std::uint32_t>(lane_.index()));
   if (mark_ != 0) d.mark_work(0);
   if (stamps_ == nullptr) return;

@@ -457,7 +457,7 @@ TEST(TraceRecording, AFileThatCannotBeMadeIsNamed) {
   }
 }
 
-TEST(TraceRecording, ADiskWithoutRoomEndsItAndStopSaysSo) {
+TEST(TraceRecording, ADiskWithoutRoomIsSaidAtTheStart) {
   // /dev/full is no file to truncate, so the error comes at once; nothing is left behind.
   EXPECT_THROW(const recording trace("/dev/full"), std::system_error);
   EXPECT_FALSE(fronta::trace::on());

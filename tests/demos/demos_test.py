@@ -171,7 +171,6 @@ class Divisibility(Case):
             (["--backend", "ray"], "not built yet"),
             (["--backend", "processes"], "not built yet"),
             (["--backend", "mars"], "there is no backend"),
-            (["--trace", "x"], "--trace"),
             (["--frob"], "--frob"),
             (["more"], '"more"'),
         ]:
