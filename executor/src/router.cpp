@@ -695,8 +695,7 @@ void router::reserve(node& n, const choice& chosen) {
   if (chosen.why != nullptr && !x.fell_back) x.why = chosen.why;
   trace::detail::emit(trace::event_kind::route, n, static_cast<std::uint64_t>(c.host));
   if (x.chooses) {
-    trace::detail::emit(trace::event_kind::choose, n,
-                        static_cast<std::uint64_t>(chosen.why->why));
+    trace::detail::emit(trace::event_kind::choose, n, static_cast<std::uint64_t>(chosen.why->why));
   }
   trace::detail::emit(trace::event_kind::acquire, n);
 }
