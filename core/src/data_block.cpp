@@ -82,7 +82,7 @@ const void* data_block::fetch_to_host() {
   while (being_filled() && !in_host_part) {
     const auto by = filling;
     lock.unlock();
-    lend();
+    if (!lent) lent.emplace();  // throws where nobody else could end it
     by->wait();
     lock.lock();
   }

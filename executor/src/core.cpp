@@ -82,7 +82,8 @@ bool data_is_lost(node& n) {
   return std::ranges::any_of(found.blocks, [](data_block* b) {
     if (b->is_on_host()) return false;
     const std::lock_guard lock(b->mutex);
-    return !b->is_on_host() && !b->copies.empty() &&
+    return !b->is_on_host() && (b->arriving == nullptr || b->arriving->numbers() == nullptr) &&
+           !b->copies.empty() &&
            std::ranges::all_of(b->copies, [](const auto& c) { return c->lost(); });
   });
 }
@@ -470,7 +471,10 @@ input_data executor_core::data_of(node& n) {
   for (auto* b : found.blocks) {
     input_data::numbers a{b->bytes(), b->is_on_host(), {}};
     const std::unique_lock lock(b->mutex, std::try_to_lock);
-    if (!lock.owns_lock()) continue;
+    if (!lock.owns_lock()) {
+      data.other_bytes += b->bytes();
+      continue;
+    }
     for (const auto& c : b->copies) {
       if (!c->lost()) a.memories.push_back(c->memory());
     }

@@ -52,10 +52,17 @@ void cost_model::began(const kind& k, body b) {
   h.last_begun = ++all.begun;
 }
 
-void cost_model::ended(const kind& k, body b) { --known_[k].of[b].under_way; }
+void cost_model::ended(const kind& k, body b) {
+  auto& h = known_[k].of[b];
+  --h.under_way;
+  if (!std::exchange(h.has_run, false)) ++h.without_figure;
+}
 
 void cost_model::ran(const kind& k, body b, nanoseconds took) {
-  known_[k].of[b].runs.add(std::max(0.0, static_cast<double>(took.count())));
+  auto& h = known_[k].of[b];
+  h.runs.add(std::max(0.0, static_cast<double>(took.count())));
+  h.has_run = true;
+  h.without_figure = 0;
 }
 
 void cost_model::moved(std::int32_t place, bool to_host, std::size_t bytes, nanoseconds took) {
@@ -93,28 +100,38 @@ cost_model::verdict cost_model::choose(const kind& k, std::span<candidate> from)
     }
     return best;
   };
+  // A body that only ever failed is left out while there is another one, but tried now and then.
+  const auto fails = [&](const candidate& c) {
+    const auto& h = find(k, c.runs);
+    return h.runs.empty() && h.without_figure >= enough;
+  };
+  const bool all_fail = std::ranges::all_of(from, fails);
+  const auto out = [&](const candidate& c) {
+    return !all_fail && fails(c) &&
+           known_.find(k)->second.begun - find(k, c.runs).last_begun < refresh_after;
+  };
   bool all_known = true;
   for (auto& c : from) {
     const auto& h = find(k, c.runs);
     auto& about = c.about;
     about.samples = h.runs.count();
     if (h.runs.empty()) {
-      all_known = false;
+      all_known = all_known && out(c);
       continue;
     }
     about.run = nanoseconds(std::llround(h.runs.median()));
     about.spread = h.runs.spread();
     about.ahead += *about.run * static_cast<std::int64_t>(c.tasks_ahead);
   }
-  const auto missing = [](const candidate& c) {
-    return std::optional(static_cast<double>(c.about.missing));
+  const auto missing = [&](const candidate& c) {
+    return out(c) ? std::nullopt : std::optional(static_cast<double>(c.about.missing));
   };
 
   // The body with the fewest, then where least has to be copied.
   std::size_t fewest = enough;
   for (const auto& c : from) {
     const auto& h = find(k, c.runs);
-    fewest = std::min(fewest, h.runs.count() + h.under_way);
+    if (!out(c)) fewest = std::min(fewest, h.runs.count() + h.under_way);
   }
   if (fewest < enough) {
     const auto at = least([&](const candidate& c) {
@@ -125,14 +142,14 @@ cost_model::verdict cost_model::choose(const kind& k, std::span<candidate> from)
   }
   if (!all_known) return {*least(missing), reason::no_figures};
 
-  const auto total = [](const candidate& c) {
-    return std::optional(static_cast<double>(c.about.total()->count()));
+  const auto total = [&](const candidate& c) {
+    return out(c) ? std::nullopt : std::optional(static_cast<double>(c.about.total()->count()));
   };
   const auto best = *least(total);
   const auto expected = *total(from[best]);
   const auto begun = known_.find(k)->second.begun;
   const auto old = least([&](const candidate& c) {
-    const bool is_old = begun - find(k, c.runs).last_begun >= refresh_after;
+    const bool is_old = !out(c) && begun - find(k, c.runs).last_begun >= refresh_after;
     return is_old && *total(c) <= refresh_at_most * expected ? total(c) : std::nullopt;
   });
   if (old) return {*old, reason::refreshing};

@@ -66,6 +66,7 @@ class cost_model {
   /// A run is under way, and is so no more; in between it may have `ran`.
   void began(const kind& k, body b);
   void ended(const kind& k, body b);
+  /// Not called for a run that gave no value: a body that gives none is not explored further.
   void ran(const kind& k, body b, std::chrono::nanoseconds took);
 
   /// Between the host and a place.
@@ -92,7 +93,9 @@ class cost_model {
   struct history {
     recent_values runs;  // nanoseconds
     std::size_t under_way = 0;
-    std::uint64_t last_begun = 0;  // as `begun_` was then
+    std::size_t without_figure = 0;  // that ended so since the last one with a figure
+    bool has_run = false;            // of those under way
+    std::uint64_t last_begun = 0;    // as `begun_` was then
   };
   struct histories {
     std::map<body, history> of;

@@ -240,18 +240,26 @@ bool router::avoids(const node& n, candidate c) const {
 }
 
 bool router::of_devices_alone(const std::string& name) const {
-  return std::ranges::any_of(
-      places_, [&](const place& p) { return p.devices && find(p.tags, name) != nullptr; });
+  bool of_device = false;
+  for (const auto& p : places_) {
+    if (p.owner == nullptr || find(p.tags, name) == nullptr) continue;
+    if (!p.devices) return false;
+    of_device = true;
+  }
+  return of_device;
 }
 
 bool router::all_lost(const node& n) const {
   const std::lock_guard lock(mutex_);
-  bool any = false;
+  bool other = false;
+  bool lost = false;
   candidates(n, [&](candidate c) {
     const auto* const p = device_of(c);
-    any = any || ((p == nullptr || !p->lost()) && feasible(n, c));
+    const bool is_lost = p != nullptr && p->lost();
+    lost = lost || is_lost;
+    other = other || (!is_lost && feasible(n, c));
   });
-  return !any;
+  return lost && !other;
 }
 
 bool router::on_device_alone(node& n) const {
@@ -646,7 +654,7 @@ placement router::explain(const node& n, std::int32_t default_place) const {
     }
     host = x.on_gpu ? x.held.device_place : x.held.host_place;
   }
-  if (p.options.empty() && host >= 0) {
+  if (p.options.empty() && host >= 0 && static_cast<std::size_t>(host) < places_.size()) {
     const auto& at = places_[static_cast<std::size_t>(host)];
     p.options.push_back({.place = at.name, .simulated = at.simulated()});
   }

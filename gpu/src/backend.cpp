@@ -90,7 +90,7 @@ class run final : public completion_entry, public detail::task_memory {
   void send_to_host(fronta::detail::data_block& b) noexcept;
 
   // For traces: what is enqueued between the two is the task's.
-  void trace_begin();
+  void trace_begin() noexcept;
   void trace_end() noexcept;
 
  private:
@@ -110,6 +110,7 @@ class run final : public completion_entry, public detail::task_memory {
   std::uint64_t ticket_;
   std::atomic<bool> on_device_{true};
   // While somebody traces.
+  static constexpr std::uint64_t not_stamped = ~std::uint64_t{0};
   bool traced_ = false;
   std::int64_t opened_at_ = 0;                    // by the device's host_now
   std::uint64_t mark_ = 0;                        // in the device's records
@@ -147,7 +148,8 @@ class crumbs {
   line* words_;
 };
 
-// A device's stream for copies to the host that CPU tasks will want: others wait for none of them.
+// A lane's stream for copies to the host that CPU tasks will want: no kernel waits for them, and
+// they wait for none of other lanes.
 class departures {
  public:
   departures(device& d, completion& c) : device_(d), completion_(c), handle_(d.create_stream(0)) {
@@ -195,7 +197,6 @@ class place {
     if (times_ != nullptr) times_->set_place(of_executor);
   }
   [[nodiscard]] std::int32_t number() const noexcept { return number_; }
-  [[nodiscard]] departures& to_host() noexcept { return departures_; }
   // A lane for a host part, held by it, of the priority's class: one that ends with an input, so
   // that nothing has to be waited for; else of those that nobody holds the one with the least
   // unfinished tasks. Null: all are held, and the task was put among those that wait.
@@ -220,7 +221,6 @@ class place {
   completion& completion_;
   std::int32_t number_ = -1;  // the executor's; constant from the backend's start on
   std::unique_ptr<detail::work_times> times_;
-  departures departures_;
   std::vector<std::unique_ptr<lane>> lanes_;
 
   std::mutex lanes_mutex_;
@@ -376,6 +376,11 @@ class lane final : public detail::stream_order {
     if (m == nullptr) m = &make_mark(opened);
     place_.context().on().wait(other, m->event);
   }
+  // For the holder. Made when it is first wanted.
+  [[nodiscard]] departures& to_host() {
+    if (!departures_) departures_.emplace(place_.context().on(), place_.done());
+    return *departures_;
+  }
   // What is enqueued from now on is the task's.
   void begin(std::uint64_t ticket) {
     if (crumbs_) crumbs_->begin(handle_, ticket);
@@ -425,6 +430,7 @@ class lane final : public detail::stream_order {
   int priority_;
   completion::watched_stream& watched_;
   std::optional<crumbs> crumbs_;
+  std::optional<departures> departures_;
   lane_stream shown_;
   std::atomic<std::uint64_t> closed_{0};  // host parts that have enqueued all of their work
   // The holder's: what this lane has waited for, and how many early readers (at most 2) its last
@@ -452,21 +458,30 @@ run::run(lane& on, node& task, std::uint64_t ticket)
   begin_use();
 }
 
-void run::trace_begin() {
+void run::trace_begin() noexcept {
   auto& of = lane_.of();
   auto& d = of.context().on();
   traced_ = true;
   opened_at_ = d.host_now();
   if (of.times() == nullptr) return;
-  if (of.times()->grade() == trace::time_grade::profiled) {
-    mark_ = of.times()->open(task().path, lane_.index());
-    d.mark_work(mark_);
-  } else {
+  try {
+    if (of.times()->grade() == trace::time_grade::profiled) {
+      mark_ = of.times()->open(task().path, lane_.index());
+      d.mark_work(mark_);
+      return;
+    }
     auto* const words = static_cast<std::atomic<std::uint64_t>*>(
         of.context().take_pinned(2 * sizeof(std::atomic<std::uint64_t>)));
-    for (int i = 0; i < 2; ++i) new (words + i) std::atomic<std::uint64_t>(0);
-    stamps_ = words;
-    d.stamp(lane_.handle(), stamps_[0]);
+    for (int i = 0; i < 2; ++i) new (words + i) std::atomic<std::uint64_t>(not_stamped);
+    try {
+      d.stamp(lane_.handle(), words[0]);
+      stamps_ = words;
+    } catch (...) {
+      of.context().give_pinned(words, 2 * sizeof *words);
+      throw;
+    }
+  } catch (const std::exception&) {
+    // Then the trace lacks it; the task is none the worse.
   }
 }
 
@@ -481,7 +496,7 @@ void run::trace_end() noexcept {
   try {
     d.stamp(lane_.handle(), stamps_[1]);
   } catch (const std::exception&) {
-    // Only of a lost device; the word stays 0.
+    // Only of a lost device; the word stays as it was.
   }
 }
 
@@ -501,7 +516,8 @@ void run::trace_ended() noexcept {
   if (stamps_ == nullptr) return;
   const auto begin = stamps_[0].load(std::memory_order_relaxed);
   const auto end = stamps_[1].load(std::memory_order_relaxed);
-  if (begin != 0 && end != 0) of.times()->stamped(task().path, lane_.index(), begin, end);
+  if (begin != not_stamped && end != not_stamped)
+    of.times()->stamped(task().path, lane_.index(), begin, end);
   of.context().give_pinned(stamps_, 2 * sizeof *stamps_);
 }
 
@@ -522,7 +538,7 @@ void run::completed(completion_outcome outcome) noexcept {
 
 place::place(std::shared_ptr<detail::device_context> on, completion& c, int streams, bool crumbs,
              trace::time_grade times)
-    : context_(std::move(on)), completion_(c), departures_(context_->on(), c) {
+    : context_(std::move(on)), completion_(c) {
   if (times != trace::time_grade::observed) {
     times_ = std::make_unique<detail::work_times>(context_->on(), times);
   }
@@ -613,12 +629,12 @@ std::size_t place::unfinished() const noexcept {
 }
 
 void run::send_to_host(fronta::detail::data_block& b) noexcept {
-  auto& to_host = lane_.of().to_host();
   auto& context = lane_.of().context();
   auto& d = context.on();
   // Who has the mutex may be copying it to the host.
   const std::unique_lock lock(b.mutex, std::try_to_lock);
   if (!lock.owns_lock() || b.bytes() == 0 || b.is_on_host() || b.arriving != nullptr) return;
+  if (b.being_filled() && !fills(b)) return;  // by one that this task need not be behind
   const auto at = std::ranges::find(b.copies, static_cast<const void*>(&context),
                                     &fronta::detail::data_copy::memory);
   if (at == b.copies.end()) return;
@@ -635,6 +651,7 @@ void run::send_to_host(fronta::detail::data_block& b) noexcept {
       throw;
     }
     d.make_current();
+    auto& to_host = lane_.to_host();
     lane_.go_before(to_host.handle());
     here.go_behind(d, to_host.handle());
     d.copy(to_host.handle(), memory, here.numbers()->data(), b.bytes(), copy_kind::to_host);
@@ -646,7 +663,7 @@ void run::send_to_host(fronta::detail::data_block& b) noexcept {
     return;
   }
   fronta::detail::begin_late_input(task());
-  to_host.notify(arrival_);
+  lane_.to_host().notify(arrival_);
 }
 
 template <class Visit>
@@ -900,8 +917,8 @@ class device_backend final : public backend, public fronta::detail::device_host 
       d.make_current();
       auto made = std::make_unique<run>(*l, n, l->opened + 1);
       if (x.timed) l->timed.store(true, std::memory_order_relaxed);
-      l->begin(l->opened + 1);
       if (trace::on()) made->trace_begin();
+      l->begin(l->opened + 1);
       l->current = made.get();
       l->shown().begin(*made);
       x.at_device_end = std::move(made);
@@ -911,7 +928,10 @@ class device_backend final : public backend, public fronta::detail::device_host 
       if (hangs_) hangs_->wake();
       return &l->shown();
     } catch (...) {
-      if (l != nullptr) p.let_go(*l);
+      if (l != nullptr) {
+        if (p.times() != nullptr) d.mark_work(0);
+        p.let_go(*l);
+      }
       throw;
     }
   }

@@ -4,6 +4,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #ifndef FRONTA_HAS_CUDA
 #error "FRONTA_HAS_CUDA must be 0 or 1: the build says whether a CUDA toolkit is there"
@@ -631,8 +632,17 @@ class cuda_device final : public device {
     clock_sample sample;
     sample.host_before = steady_now();
     store_clock(kernel, as_stream(clock_stream_), at);
-    check(api_.stream_synchronize(as_stream(clock_stream_)), "cuStreamSynchronize");
+    // Not by a wait in the driver: behind a kernel that hangs that would last for ever, also once
+    // the device was given up.
+    CUresult code = CUDA_ERROR_NOT_READY;
+    while ((code = api_.stream_query(as_stream(clock_stream_))) == CUDA_ERROR_NOT_READY) {
+      if (given_up_.load(std::memory_order_acquire)) prepare("sample_clocks");
+      if (steady_now() - sample.host_before > 1'000'000) {
+        std::this_thread::sleep_for(std::chrono::microseconds(100));  // it is no good any more
+      }
+    }
     sample.host_after = steady_now();
+    check(code, "cuStreamQuery");
     const std::atomic_ref word(*static_cast<std::uint64_t*>(clock_word_));
     sample.device = static_cast<std::int64_t>(word.load(std::memory_order_acquire));
     return sample;

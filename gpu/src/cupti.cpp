@@ -356,7 +356,7 @@ struct recorded_device {
     while (!batches.empty() && (batches.front().ready() || batches.size() > most_batches)) {
       std::vector<clock_sample> there;
       for (const auto& s : batches.front().samples) {
-        if (s.timed && s.recorded) there.push_back(s.read);
+        if (s.timed && s.recorded && s.read.device != 0) there.push_back(s.read);
       }
       batches.pop_front();
       if (!there.empty()) to.compared(there);
@@ -628,8 +628,7 @@ class recording {
       if (b == d.batches.end() || m.value >= b->samples.size()) return 0;
       auto& s = b->samples[m.value];
       s.recorded = true;
-      s.read.device = static_cast<std::int64_t>(p.begin);
-      if (!has_times) s.read.host_after = s.read.host_before - 1;  // no sample, to a map
+      s.read.device = has_times ? static_cast<std::int64_t>(p.begin) : 0;  // 0: no sample
       return 0;
     }
     if (!has_times) return 1;

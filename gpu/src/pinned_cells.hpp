@@ -23,8 +23,14 @@ class pinned_cells {
   pinned_cells& operator=(const pinned_cells&) = delete;
 
   [[nodiscard]] void* take() {
-    const std::lock_guard lock(mutex_);
-    if (free_.empty()) add_slab();
+    std::unique_lock lock(mutex_);
+    while (free_.empty()) {
+      // Not under the lock: it takes long, and who gives one back does not wait.
+      lock.unlock();
+      auto* const slab = device_.allocate_pinned(cells_of_slab * cell_bytes);
+      lock.lock();
+      add_slab(static_cast<std::byte*>(slab));
+    }
     auto* const p = free_.back();
     free_.pop_back();
     return p;
@@ -37,10 +43,14 @@ class pinned_cells {
  private:
   static constexpr std::size_t cells_of_slab = 64;
 
-  void add_slab() {
-    slabs_.reserve(slabs_.size() + 1);
-    free_.reserve((slabs_.size() + 1) * cells_of_slab);
-    auto* const slab = static_cast<std::byte*>(device_.allocate_pinned(cells_of_slab * cell_bytes));
+  void add_slab(std::byte* slab) {
+    try {
+      slabs_.reserve(slabs_.size() + 1);
+      free_.reserve((slabs_.size() + 1) * cells_of_slab);
+    } catch (...) {
+      device_.deallocate_pinned(slab);
+      throw;
+    }
     slabs_.push_back(slab);
     for (std::size_t i = 0; i < cells_of_slab; ++i) free_.push_back(slab + i * cell_bytes);
   }

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <memory>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -134,12 +135,43 @@ TEST_F(Manual, NeedsMoreCpuThanThereIs) {
   EXPECT_THROW(ex.submit({.needs = {{"cpu", 2}}}, [] {}), fronta::unsatisfiable_error);
 }
 
+TEST(ManualConfig, WhatIsLeftOfAnExecutorIsGoneWithIt) {
+  const auto tasks = std::make_shared<manual_tasks>();
+  {
+    executor ex{{.tags = {{"licence", 1}}}, manual{tasks}};
+    EXPECT_TRUE(ex.submit([] {}).cancel());
+    EXPECT_TRUE(ex.submit({.needs = {{"licence", 1}}}, [] {}).cancel());
+    EXPECT_EQ(tasks->size(), 2U);
+  }
+  EXPECT_EQ(tasks->size(), 0U);
+  EXPECT_FALSE(tasks->run_one());
+  executor next{manual{tasks}};
+  EXPECT_FALSE(tasks->run_one());
+}
+
+TEST(ManualConfig, AnExecutorMayEndBesideTheLoopThatRunsItsTasks) {
+  for (int round = 0; round < 200; ++round) {
+    const auto tasks = std::make_shared<manual_tasks>();
+    std::jthread runner;
+    {
+      executor ex{manual{tasks}};
+      ex.post([] {});
+      runner = std::jthread([tasks](const std::stop_token& stop) {
+        while (!stop.stop_requested()) tasks->run_one();
+      });
+    }
+    EXPECT_EQ(tasks->size(), 0U);
+  }
+}
+
 TEST(ManualConfig, NeedsTasksOfItsOwn) {
   EXPECT_THAT([] { executor ex{manual{}}; },
               ThrowsMessage<std::invalid_argument>(HasSubstr("give it a manual_tasks")));
   const auto tasks = std::make_shared<manual_tasks>();
   {
     executor first{manual{tasks}};
+    first.post([] {});
+    EXPECT_TRUE(tasks->run_one());
     EXPECT_THAT([&] { executor second{manual{tasks}}; },
                 ThrowsMessage<std::invalid_argument>(HasSubstr("another executor uses")));
   }

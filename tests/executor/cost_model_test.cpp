@@ -82,6 +82,32 @@ class CostModel : public testing::Test {
   std::vector<cost_model::candidate> places{at("cpu", body::cpu), at("gpu", body::gpu)};
 };
 
+TEST_F(CostModel, ABodyThatOnlyFailsIsLeftOutAndTriedNowAndThen) {
+  places = {at("cpu", body::cpu), at("gpu:0", body::gpu)};
+  ran(body::cpu, 5ms);
+  EXPECT_EQ(choose(), result("gpu:0", reason::exploring));
+  for (std::size_t i = 0; i < cost_model::enough; ++i) {
+    model.began({}, body::gpu);
+    model.ended({}, body::gpu);
+  }
+  EXPECT_EQ(choose(), result("cpu", reason::cost));
+  ran(body::cpu, 5ms, static_cast<int>(cost_model::refresh_after));
+  EXPECT_EQ(choose(), result("gpu:0", reason::exploring));
+  ran(body::gpu, 1ms, 1);
+  EXPECT_EQ(choose(), result("gpu:0", reason::exploring));  // it works after all
+}
+
+TEST_F(CostModel, WhereEveryBodyFailsOneIsChosenAllTheSame) {
+  places = {at("cpu", body::cpu), at("gpu:0", body::gpu)};
+  for (const auto b : {body::cpu, body::gpu}) {
+    for (std::size_t i = 0; i < cost_model::enough; ++i) {
+      model.began({}, b);
+      model.ended({}, b);
+    }
+  }
+  EXPECT_EQ(choose(), result("cpu", reason::exploring));
+}
+
 TEST_F(CostModel, ExploresEachBodyUntilEnoughRunsAreKnown) {
   for (std::size_t i = 0; i < cost_model::enough; ++i) {
     EXPECT_EQ(choose(), result("cpu", reason::exploring));
@@ -107,7 +133,7 @@ TEST_F(CostModel, RunsUnderWayAreNotExploredOnceMore) {
 
 TEST_F(CostModel, RunsThatFailedAreExploredAgain) {
   ran(body::cpu, 1ms);
-  for (std::size_t i = 0; i < cost_model::enough; ++i) {
+  for (std::size_t i = 0; i + 1 < cost_model::enough; ++i) {
     model.began({}, body::gpu);
     model.ended({}, body::gpu);
   }

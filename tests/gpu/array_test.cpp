@@ -208,6 +208,35 @@ TEST(DeviceArray, IsSentAheadUpToALimitAndCopiedByTheFirstLookBeyond) {
   told.get();
 }
 
+TEST(DeviceArray, WhatIsSentAheadDoesNotWaitForWhatAnotherStreamSends) {
+  executor ex{threads{.workers = 2}, simulated_devices()};
+  gate wanted;
+  gate go;
+  const auto slow = ex.submit([&](stream& s) { return filled_when(s, 10, 7, wanted, go); });
+  const auto slow_look = ex.submit([](std::span<const int> v) { return v[0]; }, slow);
+  gate slow_enqueued;
+  const auto told = ex.submit([&](stream&, view<const int>) { slow_enqueued.open(); }, slow);
+  wanted.open();
+  slow_enqueued.wait();
+  gate looked_for;
+  // Its numbers come by a copy, which does not wait for the kernel of `slow`.
+  const auto quick = ex.submit(
+      [&](stream& s, array<int> a) {
+        looked_for.wait();
+        static_cast<void>(s.write(a));
+        return a;
+      },
+      array<int>(10, 3));
+  const auto look = ex.submit([](std::span<const int> v) { return v[0]; }, quick);
+  looked_for.open();
+  EXPECT_EQ(look.get(), 3);
+  EXPECT_TRUE(quick.done());
+  EXPECT_FALSE(slow.done());
+  go.open();
+  EXPECT_EQ(slow_look.get(), 7);
+  told.get();
+}
+
 TEST(DeviceArray, ChangingItDoesNotChangeWhatWasSentToTheHost) {
   executor ex{threads{.workers = 2}, simulated_devices()};
   for (int round = 0; round < 200; ++round) {

@@ -186,10 +186,11 @@ TEST(VirtualDevices, RealAndScaledTimeGiveTheSameResultsAndFailures) {
   }
 }
 
-TEST(VirtualDevices, TimesAreTheModelsToTheNanosecond) {
+void expect_times_of_the_model(std::chrono::nanoseconds offset) {
   for (const auto grade : {time_grade::stamped, time_grade::profiled}) {
-    virtual_devices gpus{
-        {.streams = 1, .model = {.launch = 10us, .clock_offset = 5s}, .options = {.times = grade}}};
+    virtual_devices gpus{{.streams = 1,
+                          .model = {.launch = 10us, .clock_offset = offset},
+                          .options = {.times = grade}}};
     transcript trace(gpus);
     const auto tasks = std::make_shared<manual_tasks>();
     {
@@ -214,6 +215,11 @@ TEST(VirtualDevices, TimesAreTheModelsToTheNanosecond) {
     EXPECT_EQ(found, 3);
     EXPECT_EQ(gpus.now(), 30'000);
   }
+}
+
+TEST(VirtualDevices, TimesAreTheModelsToTheNanosecond) {
+  expect_times_of_the_model(5s);
+  expect_times_of_the_model(0s);  // the first stamp is 0
 }
 
 TEST(VirtualDevices, AFaultReachesItsTasksWithoutAnyClock) {

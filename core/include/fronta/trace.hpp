@@ -86,7 +86,7 @@ enum class device_work : std::uint8_t {
 struct device_span {
   std::uint64_t task;  ///< 0 for a copy that is of no GPU task, such as to a CPU task's host memory
   std::int32_t place;
-  std::int32_t stream;  ///< of the place, -1 for one of its streams for copies
+  std::int32_t stream;  ///< of its task, though copies may go on another one; -1 without a task
   device_work what;
   time_grade grade;
   bool simulated;

@@ -5,11 +5,14 @@
 #include <fronta/trace.hpp>
 
 #include <algorithm>
+#include <atomic>
+#include <cstdint>
 #include <deque>
 #include <mutex>
 #include <new>
 #include <stdexcept>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 namespace fronta::cpu {
@@ -38,16 +41,28 @@ class manual_tasks::body final : public detail::worker {
 
   // ---- As a place.
   void attach(backend_host& h) {
+    keep_runners_out();
+    submitted.store(0, std::memory_order_relaxed);  // an executor before may have counted here
+    finished.store(0, std::memory_order_relaxed);
     attached_ = &h;
     host = &h.tasks();
     host->worker_joined(*this);
+    used_by_.store(use::free, std::memory_order_release);
   }
+  // Not while somebody runs a task: the last one may have ended, but not yet its `run_one`.
   void detach() noexcept {
+    keep_runners_out();
+    std::deque<node*> stale;  // of tasks that have ended without a run
+    {
+      const std::lock_guard lock(mutex_);
+      stale.swap(queue_);
+      cancelling_ = false;
+    }
+    for (auto* const n : stale) n->drop_keeper();
     if (host != nullptr) host->worker_left(*this);
-    const std::lock_guard lock(mutex_);
     host = nullptr;
     attached_ = nullptr;
-    cancelling_ = false;
+    used_by_.store(use::free, std::memory_order_release);
   }
   // `first`: others wait for what it holds.
   void add(node& n, bool first) noexcept {
@@ -85,6 +100,7 @@ class manual_tasks::body final : public detail::worker {
 
   bool run_one() {
     const turn mine(*this);
+    if (!mine.taken() || host == nullptr) return false;
     node* n = nullptr;
     bool cancelling = false;
     {
@@ -96,28 +112,38 @@ class manual_tasks::body final : public detail::worker {
       }
     }
     if (n == nullptr) {
-      if (host != nullptr) host->worker_idle();
+      host->worker_idle();
       return false;
     }
-    auto* const of = host;
     place = attached_->place_number(0);
     if (cancelling) {
       drop(*n);
     } else {
       run(*n);
     }
-    of->worker_idle();  // it may have been the last one that somebody waits for
+    host->worker_idle();  // it may have been the last one that somebody waits for
     return true;
   }
 
  private:
   static constexpr unsigned most_nested = 1'000;
 
-  // The calling thread is the worker.
+  void keep_runners_out() noexcept {
+    auto found = use::free;
+    while (!used_by_.compare_exchange_weak(found, use::changing, std::memory_order_acquire)) {
+      found = use::free;
+      std::this_thread::yield();
+    }
+  }
+
+  // The calling thread is the worker; unless an executor is just coming or leaving.
   class turn {
    public:
     explicit turn(body& b) : of_(b), before_(detail::this_worker) {
-      if (detail::this_worker == &b || b.taken_.exchange(true, std::memory_order_acquire)) {
+      auto found = use::free;
+      taken_ = b.used_by_.compare_exchange_strong(found, use::running, std::memory_order_acquire);
+      if (!taken_) {
+        if (found == use::changing) return;
         throw std::logic_error(
             "manual_tasks::run_one: called inside a task, or by two threads at once; let one loop "
             "outside of tasks call it");
@@ -125,15 +151,18 @@ class manual_tasks::body final : public detail::worker {
       detail::this_worker = &b;
     }
     ~turn() {
+      if (!taken_) return;
       detail::this_worker = before_;
-      of_.taken_.store(false, std::memory_order_release);
+      of_.used_by_.store(use::free, std::memory_order_release);
     }
     turn(const turn&) = delete;
     turn& operator=(const turn&) = delete;
+    [[nodiscard]] bool taken() const noexcept { return taken_; }
 
    private:
     body& of_;
     detail::worker* before_;
+    bool taken_ = false;
   };
 
   void run(node& n) const {
@@ -167,8 +196,9 @@ class manual_tasks::body final : public detail::worker {
     n.drop_keeper();
   }
 
-  backend_host* attached_ = nullptr;
-  std::atomic<bool> taken_{false};
+  enum class use : std::uint8_t { free, running, changing };
+  std::atomic<use> used_by_{use::free};
+  backend_host* attached_ = nullptr;  // as `host`, of who made it not free
   mutable std::mutex mutex_;
   // Guarded by mutex_. By priority, then by age; each with its entry's keeper.
   std::deque<node*> queue_;

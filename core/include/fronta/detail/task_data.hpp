@@ -61,13 +61,14 @@ template <class T>
 void visit_input(const future<T>& f, data_visitor& to) {
   if constexpr (std::is_object_v<T>) {
     const auto& s = *future_access::get(f);
-    if (s.current() == phase::value && !s.taken() && !s.remote.load(std::memory_order_acquire)) {
+    if ((s.current() == phase::value || s.readable_early()) && !s.taken() &&
+        !s.remote.load(std::memory_order_acquire)) {
       visit_value(s.value(), to);
     }
   }
 }
 
-// Of one argument. Its futures are done.
+// Of one argument. Its futures have their values.
 template <class A>
 void visit_argument(const plain_argument<A>& a, data_visitor& to) {
   visit_value(a.value, to);

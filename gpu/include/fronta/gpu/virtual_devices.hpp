@@ -14,7 +14,8 @@ struct virtual_places;
 /// Simulated devices in virtual time as places of one executor: nothing happens on them but in
 /// `step`, and no clock but theirs is read. With `cpu::manual` and a seed, a run and its trace are
 /// the same each time. Options that go by the host's clock (`hang_timeout`, `blocking_sync`) are
-/// refused; retries without `backoff` need none. Not thread-safe.
+/// refused; retries without `backoff` need none. What `select_by::cost` chooses is measured, and so
+/// may differ. Not thread-safe.
 /// ```
 /// fronta::gpu::virtual_devices gpus{{.devices = 2, .seed = 7}};
 /// fronta::executor ex{{.seed = 7}, fronta::cpu::manual{tasks}, gpus.places()};
