@@ -213,7 +213,8 @@ class recorder final : public sink {
   std::atomic<std::uint32_t> generation_{0};  // 0: off
   bool tsc_ = false;
   std::atomic<bool> cpu_time_{false};
-  std::uint64_t mask_ = 0;
+  // Atomic: who has just told an event of the recording before looks at it for the next wake.
+  std::atomic<std::uint64_t> mask_ = 0;
   // Not 0: the drainer is to look at once, since a ring filled by a quarter, or to end.
   std::atomic<std::uint32_t> wanted_{0};
   static constexpr std::uint32_t look = 1;

@@ -254,25 +254,28 @@ TEST(WorkTimes, NothingIsToldOfATaskWhoseDeviceBroke) {
 
 TEST(WorkTimes, NothingIsStampedUnlessSomebodyTraces) {
   const auto device = std::make_shared<fronta::test::counting_device>(skewed(time_grade::stamped));
-  executor ex{threads{.workers = 1},
-              fronta::test::counted{.device = device, .options = {.times = time_grade::stamped}}};
-  ex.submit([](stream& s) { run_on(s, [] {}); }).wait();
+  const auto run_one = [&] {
+    executor ex{threads{.workers = 1},
+                fronta::test::counted{.device = device, .options = {.times = time_grade::stamped}}};
+    ex.submit([](stream& s) { run_on(s, [] {}); }).wait();
+  };
+  run_one();
   EXPECT_EQ(device->stamps, 0);
   const trace_recorder trace;
-  ex.submit([](stream& s) { run_on(s, [] {}); }).wait();
+  run_one();
   EXPECT_EQ(device->stamps, 2);
 }
 
 TEST(WorkTimes, TracingMayBeginAndEndWhileTasksAreOnTheDevice) {
+  trace_recorder trace;
+  fronta::trace::set_sink(nullptr);
   executor ex{threads{.workers = 1}, skewed(time_grade::stamped)};
   gate go;
   const auto early = ex.submit([&](stream& s) { run_on(s, [&] { go.wait(); }); });
-  fronta::future<void> late;
-  {
-    trace_recorder trace;
-    late = ex.submit([](stream& s) { run_on(s, [] {}); });
-    trace.wait_for(event_kind::issue, 1);
-  }
+  fronta::trace::set_sink(&trace);
+  const auto late = ex.submit([](stream& s) { run_on(s, [] {}); });
+  trace.wait_for(event_kind::issue, 1);
+  fronta::trace::set_sink(nullptr);
   go.open();
   early.get();
   late.get();
