@@ -263,16 +263,20 @@ TEST(DeviceArray, ChangingItDoesNotChangeWhatWasSentToTheHost) {
 
 TEST(DeviceArray, WhatWasSentFailsWithItsDevice) {
   auto config = simulated_devices();
-  config.faults.break_at_kernel = 1;
+  config.faults.break_at_kernel = 2;
   executor ex{threads{.workers = 2}, config};
   gate wanted;
   gate go;
-  go.open();
+  gate enqueued;
   const auto made = ex.submit([&](stream& s) { return filled_when(s, 10, 7, wanted, go); });
   const auto look = ex.submit([](std::span<const int> v) { return v[0]; }, made);
+  const auto behind = ex.submit([&](stream&, view<const int>) { enqueued.open(); }, made);
   wanted.open();
+  enqueued.wait();  // one that is still enqueueing would be told otherwise
+  go.open();
   EXPECT_THROW(made.get(), fronta::device_fault);
   EXPECT_THROW(look.get(), fronta::device_fault);
+  EXPECT_ANY_THROW(behind.get());
 }
 
 TEST_P(DeviceArray, LargeOnesGoInManyPieces) {
