@@ -175,7 +175,13 @@ void* open_library(found_cupti& found, int driver_version) {
   const char* named = std::getenv(library_variable);
   const bool is_named = named != nullptr && *named != '\0';
   std::string why = "no reason given";
-  for (const auto& path : is_named ? std::vector<std::string>{named} : candidates(driver_version)) {
+  std::vector<std::string> paths;
+  if (is_named) {
+    paths.emplace_back(named);
+  } else {
+    paths = candidates(driver_version);
+  }
+  for (const auto& path : paths) {
     if (void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) {
       found.status.library = path;
       return library;
