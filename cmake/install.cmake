@@ -3,7 +3,7 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-install(TARGETS fronta_core fronta_threads fronta_gpu fronta_executor fronta_local EXPORT frontaTargets
+install(TARGETS fronta_core fronta_threads fronta_gpu fronta_executor fronta_local fronta_viz EXPORT frontaTargets
   FILE_SET HEADERS FILE_SET thrust)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/fronta)
