@@ -158,10 +158,12 @@ void work_times::tell(which those) noexcept {
     lost = std::exchange(lost_, 0);
     if (!map_.empty()) told.swap(waiting_);
     if (those == which::placed) {
-      const auto later = std::ranges::stable_partition(
-          told, [&](const waiting& w) { return map_.batches() > 1 && w.work.end <= map_.last(); });
-      for (const auto& w : later) add(w);
-      told.erase(later.begin(), later.end());
+      // In order. std::stable_partition is deprecated inside, as clang sees libstdc++ 12.
+      std::erase_if(told, [&](const waiting& w) {
+        if (map_.batches() > 1 && w.work.end <= map_.last()) return false;
+        add(w);
+        return true;
+      });
     }
   }
   if (lost != 0) {
