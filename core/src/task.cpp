@@ -10,9 +10,7 @@
 #include <cassert>
 #include <thread>
 
-namespace fronta {
-
-namespace detail {
+namespace fronta::detail {
 namespace {
 
 using trace::event_kind;
@@ -703,5 +701,4 @@ blocking_section::~blocking_section() {
   }
 }
 
-}  // namespace detail
-}  // namespace fronta
+}  // namespace fronta::detail
