@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <fronta/trace.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace fronta::trace {
+struct file_contents;
+}
+
+/// The model: what a trace says of any moment. Times are in nanoseconds since the beginning of the
+/// recording.
+namespace fronta::viz {
+
+/// A task's place in the order of first mention, which is that of submission; from 0. People see it
+/// counted from 1.
+using task_number = std::uint32_t;
+inline constexpr task_number no_task = std::numeric_limits<task_number>::max();
+inline constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
+inline constexpr std::int64_t forever = std::numeric_limits<std::int64_t>::max();
+
+/// At any moment a submitted task is in exactly one of these.
+enum class task_state : std::uint8_t {
+  waiting_inputs,
+  waiting_tags,
+  queued,  ///< in a queue, or on a device behind what its stream does first
+  retry_wait,
+  copying,  ///< a device moves its data
+  running,  ///< between start and finish, not necessarily on a core
+  suspended,
+  done,
+  failed,
+  cancelled,
+  unknown,  ///< the trace does not say
+};
+inline constexpr std::size_t task_states = static_cast<std::size_t>(task_state::unknown) + 1;
+[[nodiscard]] std::string_view name_of(task_state s) noexcept;
+[[nodiscard]] constexpr bool is_final(task_state s) noexcept {
+  return s == task_state::done || s == task_state::failed || s == task_state::cancelled;
+}
+
+/// Where tasks are at work: a slot of a place, a stream of a device, or what a task reserves.
+struct lane {
+  enum class kind : std::uint8_t { slot, stream, copies, reserved, thread };
+  kind what = kind::slot;
+  std::uint16_t executor = 0;
+  std::int32_t place = -1;
+  std::int32_t number = 0;  ///< of the slot or stream in its place, or of the thread
+  std::string name;         ///< such as "cpu 2" or "gpu:0 stream 1"
+};
+
+struct queue {
+  enum class kind : std::uint8_t { router, deque, inbox, priority, tags, backoff, stream };
+  kind what = kind::inbox;
+  std::uint16_t executor = 0;
+  std::int32_t place = -1;   ///< -1: of the executor
+  std::int32_t number = -1;  ///< of the slot or stream that it belongs to
+  std::string name;
+};
+
+/// An event of the file, as the model keeps it.
+struct event {
+  std::int64_t time;
+  std::uint64_t argument;
+  task_number task;  ///< no_task where it is of none
+  std::uint32_t thread;
+  std::uint32_t text : 24;  ///< index in `texts()`
+  std::uint32_t kind : 8;   ///< a `trace::event_kind`, or of `device_event`
+  std::int16_t slot;
+  std::uint16_t executor;
+
+  [[nodiscard]] trace::event_kind what() const noexcept {
+    return static_cast<trace::event_kind>(kind);
+  }
+};
+static_assert(sizeof(event) == 32);
+
+/// Where a device began and ended to work for a task: events of the model, made from spans. The
+/// argument is the span's number.
+inline constexpr std::uint8_t device_began = 250;
+inline constexpr std::uint8_t device_ended = 251;
+
+/// What a task is doing from an event on.
+struct change {
+  std::uint32_t event;
+  std::uint32_t previous;  ///< of the same task, `none` for its first
+  std::uint16_t where;     ///< the lane or queue, as the state says; `nowhere` for none
+  task_state state;
+  std::uint8_t attempt;  ///< from 0; 255 stands for all beyond
+};
+inline constexpr std::uint16_t nowhere = std::numeric_limits<std::uint16_t>::max();
+
+/// Something between two moments on a lane.
+struct bar {
+  enum class kind : std::uint8_t { run, suspended, device, copy, reserved };
+  std::int64_t begin = 0;
+  std::int64_t end = forever;  ///< `forever` if the trace does not know it
+  task_number task = no_task;
+  std::uint32_t span = none;  ///< of device and copy bars: what is known of their times
+  kind what = kind::run;
+  std::uint8_t depth = 0;  ///< in how many bars of other tasks it lies
+  std::uint8_t attempt = 0;
+  bool came_over = false;  ///< it begins here because the task went on from another lane
+  bool goes_on = false;    ///< it ends here because the task goes on in another lane
+  bool failed = false;     ///< it ended with an error
+  bool lost = false;       ///< it ended at the latest here; when is not known
+};
+
+struct task {
+  std::uint64_t id = 0;  ///< as in the trace
+  task_number parent = no_task;
+  std::uint32_t text = 0;  ///< its name's, 0 for none
+  std::uint32_t last_change = none;
+  std::uint16_t executor = 0;
+};
+
+struct edge {
+  task_number from = no_task;  ///< the input
+  task_number to = no_task;
+};
+
+/// A zone, or a program's message (begin and end the same).
+struct note {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+  std::uint32_t text = 0;
+  std::uint32_t lane = none;
+  std::uint8_t depth = 0;  ///< among the zones of its thread
+  task_number task = no_task;
+};
+
+struct counter_series {
+  std::string name;
+  std::vector<std::pair<std::int64_t, double>> values;  ///< by time; each holds until the next
+};
+
+/// Immutable once made; any number of threads may read it.
+class index {
+ public:
+  /// Takes time and memory linear in the number of events. Never fails on odd traces: what makes
+  /// no sense becomes `unknown`.
+  explicit index(trace::file_contents from);
+
+  // What the file says as a whole.
+  [[nodiscard]] const std::string& host() const noexcept { return host_; }
+  [[nodiscard]] std::int64_t origin_unix() const noexcept { return origin_unix_; }
+  [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
+  [[nodiscard]] bool ended() const noexcept { return ended_; }
+  /// Whether any device in it was a simulated one.
+  [[nodiscard]] bool simulated() const noexcept { return simulated_; }
+  [[nodiscard]] std::int64_t begin() const noexcept { return begin_; }  ///< the first event
+  [[nodiscard]] std::int64_t end() const noexcept { return end_; }  ///< the last that is known of
+
+  [[nodiscard]] std::span<const event> events() const noexcept { return events_; }
+  /// By time, all tasks together.
+  [[nodiscard]] std::span<const change> changes() const noexcept { return changes_; }
+  [[nodiscard]] std::span<const task> tasks() const noexcept { return tasks_; }
+  [[nodiscard]] std::span<const lane> lanes() const noexcept { return lanes_; }
+  [[nodiscard]] std::span<const queue> queues() const noexcept { return queues_; }
+  [[nodiscard]] std::span<const edge> edges() const noexcept { return edges_; }
+  [[nodiscard]] std::span<const note> notes() const noexcept { return notes_; }
+  [[nodiscard]] std::span<const counter_series> counters() const noexcept { return counters_; }
+  [[nodiscard]] std::span<const trace::device_span> spans() const noexcept { return spans_; }
+  [[nodiscard]] std::string_view text(std::uint32_t number) const noexcept {
+    return texts_[number];
+  }
+  /// Its own name, else "task".
+  [[nodiscard]] std::string_view name_of(task_number t) const noexcept;
+  /// Name of a place of an executor; empty if the trace does not tell.
+  [[nodiscard]] std::string_view place_name(std::uint16_t executor, std::int32_t place) const;
+  /// Reads all tasks.
+  [[nodiscard]] std::optional<task_number> find(std::uint16_t executor, std::uint64_t id) const;
+
+  /// How many bars a lane has. They are in the order of their begin; a bar lies wholly within
+  /// each of less depth that it meets.
+  [[nodiscard]] std::size_t bars_of(std::uint32_t lane) const noexcept;
+  [[nodiscard]] bar bar_at(std::uint32_t lane, std::size_t nth) const noexcept;
+  /// The first one that ends after `t`; `bars_of` if none does.
+  [[nodiscard]] std::size_t first_bar_after(std::uint32_t lane, std::int64_t t) const noexcept;
+  /// The first one that begins at or after `t`; `bars_of` if none does.
+  [[nodiscard]] std::size_t first_bar_from(std::uint32_t lane, std::int64_t t) const noexcept;
+  /// When a lane's worker slept for want of work: begin and end, by time.
+  [[nodiscard]] std::span<const std::pair<std::int64_t, std::int64_t>> parked(
+      std::uint32_t lane) const noexcept;
+  /// Tasks in the order in which they ended, whichever way.
+  [[nodiscard]] std::span<const std::uint32_t> completions() const noexcept {
+    return completions_;  // changes
+  }
+  /// The event that is the last at or before `t`; `none` before the first.
+  [[nodiscard]] std::uint32_t last_event(std::int64_t t) const noexcept;
+  [[nodiscard]] std::int64_t time_of(const change& c) const noexcept {
+    return events_[c.event].time;
+  }
+  /// Half the interval in which a device's bar is known to have begun, and to have ended; 0 for
+  /// what the host did.
+  [[nodiscard]] std::pair<std::int64_t, std::int64_t> uncertainty(const bar& b) const noexcept;
+
+  // ---- At a moment. What happens at t itself has happened.
+
+  /// The last change of the task up to `t`; null before its submission. Takes as many steps as the
+  /// task has changes.
+  [[nodiscard]] const change* state_of(task_number task, std::int64_t t) const noexcept;
+  /// How many tasks are in each state.
+  [[nodiscard]] std::vector<std::uint32_t> counts_at(std::int64_t t) const;
+  [[nodiscard]] std::uint32_t length_at(std::uint32_t queue, std::int64_t t) const;
+  /// Up to `most` of the tasks in a queue, the longest waiting first, or the newest first.
+  enum class first : std::uint8_t { oldest, newest };
+  [[nodiscard]] std::vector<task_number> queued_at(std::uint32_t queue, std::int64_t t,
+                                                   std::size_t most, first order) const;
+  /// The bars of a lane that are open at `t`, the outermost first.
+  [[nodiscard]] std::vector<bar> open_at(std::uint32_t lane, std::int64_t t) const;
+  /// How many tasks had ended by `t`.
+  [[nodiscard]] std::size_t completed_at(std::int64_t t) const noexcept;
+
+  /// Why nothing is drawn on a lane at `t`, in a few words.
+  [[nodiscard]] std::string why_blank(std::uint32_t lane, std::int64_t t) const;
+
+ private:
+  friend class index_builder;
+
+  // By begin. Those that are open end with `none`.
+  struct interval {
+    std::uint32_t begin;  // a change
+    std::uint32_t end;
+  };
+  struct stored_bar {
+    enum : std::uint8_t { came_over = 1, goes_on = 2, failed = 4, lost = 8 };
+    std::uint32_t begin;  // an event
+    std::uint32_t end;
+    task_number task;
+    bar::kind what;
+    std::uint8_t depth;
+    std::uint8_t attempt;
+    std::uint8_t flags;
+  };
+  struct queue_row {
+    std::vector<interval> intervals;
+    std::vector<std::uint32_t> latest_end;  // of each 64
+  };
+  struct lane_row {
+    std::vector<stored_bar> bars;
+    std::vector<std::int64_t> latest_end;  // of each 64
+    std::vector<std::pair<std::int64_t, std::int64_t>> parked;
+  };
+
+  std::string host_;
+  std::int64_t origin_unix_ = 0;
+  std::int64_t begin_ = 0;
+  std::int64_t end_ = 0;
+  std::uint64_t dropped_ = 0;
+  bool ended_ = false;
+  bool simulated_ = false;
+  std::vector<std::string> texts_;
+  std::vector<event> events_;
+  std::vector<change> changes_;
+  std::vector<task> tasks_;
+  std::vector<lane> lanes_;
+  std::vector<queue> queues_;
+  std::vector<edge> edges_;
+  std::vector<note> notes_;
+  std::vector<counter_series> counters_;
+  std::vector<trace::device_span> spans_;
+  std::vector<std::uint32_t> completions_;
+  std::vector<lane_row> lane_rows_;
+  std::vector<queue_row> queue_rows_;
+  struct named_place {
+    std::uint16_t executor;
+    std::int32_t number;
+    std::string name;
+  };
+  std::vector<named_place> places_;
+  // Before every 1 024th change: tasks in each state, then in each queue known by then.
+  static constexpr std::size_t changes_a_checkpoint = 1024;
+  std::vector<std::vector<std::uint32_t>> checkpoints_;
+
+  static bool is_in_queue(const change& c) noexcept {
+    return c.where != nowhere &&
+           (c.state == task_state::queued || c.state == task_state::waiting_tags ||
+            c.state == task_state::retry_wait);
+  }
+  [[nodiscard]] std::size_t changes_until(std::int64_t t) const noexcept;  // t's included
+  [[nodiscard]] std::uint32_t tally(std::size_t until, std::size_t slot) const noexcept;
+};
+
+}  // namespace fronta::viz
