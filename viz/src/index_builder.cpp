@@ -716,10 +716,26 @@ class index_builder {
   void finish() {
     for (auto& row : to_.lane_rows_) {
       for (std::size_t i = 0; i < row.bars.size(); ++i) {
-        if (i % block == 0) row.latest_end.push_back(std::numeric_limits<std::int64_t>::min());
-        const auto end = row.bars[i].end;
-        row.latest_end.back() =
-            std::max(row.latest_end.back(), end == none ? forever : to_.events_[end].time);
+        if (i % block == 0) {
+          row.blocks.push_back({std::numeric_limits<std::int64_t>::min(), 0, 0, false});
+        }
+        const auto& stored = row.bars[i];
+        auto& of = row.blocks.back();
+        row.rows = std::max<std::size_t>(row.rows, stored.depth + std::size_t{1});
+        of.failed = of.failed || (stored.flags & failed_bar) != 0;
+        if (stored.end == none) {
+          of.latest_end = of.longest = forever;
+          continue;
+        }
+        const auto end = to_.events_[stored.end].time;
+        const auto length = end - to_.events_[stored.begin].time;
+        of.latest_end = std::max(of.latest_end, end);
+        of.longest = std::max(of.longest, length);
+        if (stored.what == bar::kind::suspended) {
+          of.busy -= length;
+        } else if (stored.depth == 0) {
+          of.busy += length;
+        }
       }
     }
     if (to_.changes_.size() % index::changes_a_checkpoint == 0) to_.checkpoints_.push_back(counts_);

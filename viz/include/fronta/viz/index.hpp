@@ -188,6 +188,18 @@ class index {
   [[nodiscard]] std::size_t first_bar_after(std::uint32_t lane, std::int64_t t) const noexcept;
   /// The first one that begins at or after `t`; `bars_of` if none does.
   [[nodiscard]] std::size_t first_bar_from(std::uint32_t lane, std::int64_t t) const noexcept;
+  /// In how many rows its bars lie at most: one more than their greatest depth; 0 without bars.
+  [[nodiscard]] std::size_t rows_of(std::uint32_t lane) const noexcept;
+  /// Bars too short to be seen one by one: from `first` on, all that begin before `until`, up to
+  /// the first one that lasts `least` or longer. Whole blocks at a time.
+  struct cluster {
+    std::size_t next = 0;   ///< the first bar that is not in it
+    std::int64_t busy = 0;  ///< time that is covered, less what was waited
+    std::int64_t end = 0;   ///< of the last one
+    bool failed = false;    ///< one of them did
+  };
+  [[nodiscard]] cluster cluster_from(std::uint32_t lane, std::size_t first, std::int64_t until,
+                                     std::int64_t least) const noexcept;
   /// When a lane's worker slept for want of work: begin and end, by time.
   [[nodiscard]] std::span<const std::pair<std::int64_t, std::int64_t>> parked(
       std::uint32_t lane) const noexcept;
@@ -248,7 +260,14 @@ class index {
   };
   struct lane_row {
     std::vector<stored_bar> bars;
-    std::vector<std::int64_t> latest_end;  // of each 64
+    struct block {
+      std::int64_t latest_end;
+      std::int64_t longest;
+      std::int64_t busy;
+      bool failed;
+    };
+    std::vector<block> blocks;  // of 64 bars each
+    std::size_t rows = 0;
     std::vector<std::pair<std::int64_t, std::int64_t>> parked;
   };
 
@@ -278,8 +297,8 @@ class index {
     std::string name;
   };
   std::vector<named_place> places_;
-  // Before every 1 024th change: tasks in each state, then in each queue known by then.
-  static constexpr std::size_t changes_a_checkpoint = 1024;
+  // Before every 256th change: tasks in each state, then in each queue known by then.
+  static constexpr std::size_t changes_a_checkpoint = 256;
   std::vector<std::vector<std::uint32_t>> checkpoints_;
 
   static bool is_in_queue(const change& c) noexcept {
