@@ -80,6 +80,12 @@ def add_pause(font):
             table.cmap[PAUSE] = name
 
 
+def write_licence(font):
+    """DejaVuSans.ttf has the longest, which names all whose glyphs are in it."""
+    lines = font["name"].getDebugName(LICENCE).strip().split("\n")
+    (OUT / "LICENSE").write_text("".join(line.rstrip() + "\n" for line in lines))
+
+
 def main():
     parser = argparse.ArgumentParser(description="Makes the fonts of assets/fonts.")
     parser.add_argument("folder", type=pathlib.Path, help="where DejaVuSans.ttf lies")
@@ -88,10 +94,10 @@ def main():
     for face in FACES:
         font = subset(folder / f"{face}.ttf")
         add_pause(font)
+        if face == FACES[0]:
+            write_licence(font)
         file = OUT / f"{face}.ttf"
         font.save(file)
-        licence = font["name"].getDebugName(LICENCE)
-        (OUT / "LICENSE").write_text("\n".join(line.rstrip() for line in licence.strip().split("\n")) + "\n")
         size = file.stat().st_size
         total += size
         print(f"{file.name}: {len(font.getBestCmap())} characters, {size} bytes")
