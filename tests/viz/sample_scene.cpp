@@ -154,6 +154,7 @@ void add_lines(page& p) {
     const float side = 20 + static_cast<float>(i) * 12;
     const float left = 60 + static_cast<float>(i) * 70;
     p.add(item_id::part::mark, box{.at = {left, 590, side, side},
+                                   .fill = {},
                                    .stroke = black,
                                    .stroke_width = 1 + static_cast<float>(i),
                                    .radius = static_cast<float>(i) * 6,
