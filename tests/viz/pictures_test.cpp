@@ -265,11 +265,19 @@ TEST(Pictures, CapitalsStandOnTheirBaseline) {
 
 TEST(Pictures, GlyphsStandWhereTheUnroundedAdvancesPutThem) {
   const font f;
-  const float before = f.width(typeface::sans, "iiiiiiiiii", 13);  // 36.1, and not 10 x 4
-  const auto alone = ink_of(drawn(word("|", typeface::sans, 13, {10, 40})));
-  const auto last = ink_of(drawn(word("          |", typeface::sans, 13, {10, 40})));
-  EXPECT_NEAR(last.left - alone.left, f.width(typeface::sans, "          ", 13), 1);
-  EXPECT_NEAR(before, 36.1F, 0.1F);
+  const std::string before(18, 'i');  // 65.0 wide at 13, where rounded ones would take 72
+  const auto alone = drawn(word("|", typeface::sans, 13, {10, 40}));
+  const auto last = drawn(word(before + '|', typeface::sans, 13, {10, 40}));
+  const auto moved = ink_of(last).right - ink_of(alone).right;
+  EXPECT_NEAR(moved, f.width(typeface::sans, before, 13), 1);
+}
+
+TEST(Pictures, GlyphsNeedNotBeginOnWholePixels) {
+  // "|" stands behind 3.6 pixels, so its edges are not as grey as those of one behind none.
+  const auto alone = drawn(word("|", typeface::sans, 13, {10, 40}));
+  const auto second = drawn(word("i|", typeface::sans, 13, {10, 40}));
+  const auto right_edge = [](const image& i) { return i.at(ink_of(i).right - 1, 38); };
+  EXPECT_NE(right_edge(alone), right_edge(second));
 }
 
 TEST(Pictures, WhatAFaceLacksAnotherLends) {
