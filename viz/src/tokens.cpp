@@ -34,9 +34,16 @@ float token_width(const painter& p, const index& of) {
   return p.width_of(digits, p.units(reads_well), typeface::bold) + p.units(1.6F);
 }
 
+std::string plus(std::uint64_t number, std::string_view what) {
+  std::string text = "+";
+  text += grouped(number);
+  text += what;
+  return text;
+}
+
 void more(painter& p, std::uint32_t number, const rect& at, std::uint64_t hidden) {
-  p.write({kind::queue, part::more, number, 0}, at, "+" + grouped(hidden) + " more",
-          p.units(reads_well), p.colors().text);
+  p.write({kind::queue, part::more, number, 0}, at, plus(hidden, " more"), p.units(reads_well),
+          p.colors().text);
 }
 
 }  // namespace
@@ -183,7 +190,7 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
     if (q != of.queues().end() && which.what == lane::kind::slot) {
       const auto number = static_cast<std::uint32_t>(q - of.queues().begin());
       if (const auto length = of.length_at(number, m.at); length != 0) {
-        const auto text = "+" + grouped(length) + " in its deque";
+        const auto text = plus(length, " in its deque");
         const auto w = std::min(p.width_of(text, name_size), inner.width / 2);
         p.write({kind::queue, part::value, number, 0},
                 {inner.right() - w, inner.y, w, inner.height}, text, name_size, p.colors().text,

@@ -73,8 +73,11 @@ std::string duration(std::int64_t nanoseconds) {
   const auto value = size / u.nanoseconds;
   const bool whole = u.nanoseconds == 1;
   const int decimals = whole || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
-  auto text = (nanoseconds < 0 ? "-" : "") + fixed(value, decimals);
-  return text + ' ' + std::string(u.name);
+  std::string text = nanoseconds < 0 ? "-" : "";
+  text += fixed(value, decimals);
+  text += ' ';
+  text += u.name;
+  return text;
 }
 
 std::string moment(std::int64_t nanoseconds, std::int64_t step) {
@@ -90,8 +93,12 @@ std::string moment(std::int64_t nanoseconds, std::int64_t step) {
 }
 
 std::string grouped(std::uint64_t number) {
-  auto text = std::to_string(number);
-  for (auto at = text.size(); at > 3; at -= 3) text.insert(at - 3, " ");
+  const auto digits = std::to_string(number);
+  std::string text;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i != 0 && (digits.size() - i) % 3 == 0) text += ' ';
+    text += digits[i];
+  }
   return text;
 }
 
