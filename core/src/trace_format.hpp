@@ -82,7 +82,7 @@ static_assert(sizeof(cell) == 32);
 inline constexpr std::size_t longest_text = 247;
 inline constexpr std::size_t most_cells = 9;
 
-// A device_span behind its event, whose task is its own.
+// A device_span behind its event, whose task and executor are its own.
 struct span_cells {
   std::int32_t place;
   std::int32_t stream;
@@ -195,7 +195,8 @@ inline std::optional<entry> read_cells(std::span<const cell> from, std::size_t& 
                          s.begin_latest,
                          s.end_earliest,
                          s.end_latest,
-                         s.bytes};
+                         s.bytes,
+                         first.executor};
   } else if (first.more != 0) {
     const auto length = std::to_integer<std::size_t>(rest.front());
     if (cells_of_text(length) != first.more) return std::nullopt;

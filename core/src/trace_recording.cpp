@@ -371,7 +371,7 @@ void recorder::record(const device_span& s) noexcept {
                                 s.bytes,
                                 0};
   write(3, [&](std::uint64_t stamp, auto at) {
-    at(0) = {stamp, format::device_span_kind, 2, 0, -1, s.task, 0};
+    at(0) = {stamp, format::device_span_kind, 2, s.executor, -1, s.task, 0};
     std::memcpy(static_cast<void*>(&at(1)), &rest, sizeof(cell));
     std::memcpy(static_cast<void*>(&at(2)),
                 reinterpret_cast<const std::byte*>(&rest) + sizeof(cell), sizeof(cell));
