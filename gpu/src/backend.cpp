@@ -659,7 +659,7 @@ void run::send_to_host(fronta::detail::data_block& b) noexcept {
     here.go_behind(d, to_host.handle());
     d.copy(to_host.handle(), memory, here.numbers()->data(), b.bytes(), copy_kind::to_host);
     sent(b, here.numbers());
-    context.tell(trace::event_kind::moved, b.bytes());
+    context.tell(trace::event_kind::moved, b.bytes(), &task());
     arrival_.of = &task();
     arrival_.what = sending.get();
     b.arriving = std::move(sending);

@@ -21,12 +21,13 @@ void device_context::require_alive(const std::string& what) const {
 }
 
 // The task is named if the place is of its executor.
-void device_context::tell_now(trace::event_kind kind, std::size_t bytes) const noexcept {
+void device_context::tell_now(trace::event_kind kind, std::size_t bytes,
+                              const fronta::detail::node* task) const noexcept {
   const auto* const c = fronta::detail::this_context;
   const auto* const w = fronta::detail::this_worker;
-  const auto* const task = c != nullptr ? c->task : nullptr;
+  if (task == nullptr && c != nullptr) task = c->task;
   const bool own = task != nullptr && task->host != nullptr && task->host->traced_as == executor_;
-  trace::detail::tell({kind, executor_, w != nullptr ? w->slot() : -1, own ? c->path : 0,
+  trace::detail::tell({kind, executor_, w != nullptr ? w->slot() : -1, own ? task->path : 0,
                        trace::place_bytes{number_, bytes}.argument()},
                       {});
 }

@@ -93,10 +93,11 @@ class device_context {
     executor_ = executor;
     number_ = place;
   }
-  /// To a trace, of an array: `placed`, `moved` or `freed`.
-  void tell(trace::event_kind kind, std::size_t bytes) const noexcept {
+  /// To a trace, of an array: `placed`, `moved` or `freed`. Without a task by the one that runs.
+  void tell(trace::event_kind kind, std::size_t bytes,
+            const fronta::detail::node* task = nullptr) const noexcept {
     if (trace::on()) [[unlikely]]
-      tell_now(kind, bytes);
+      tell_now(kind, bytes, task);
   }
   /// device_lost_error after a fault: "gpu:0: the device was lost (…) before " and `what`.
   void require_alive(const std::string& what) const;
@@ -191,7 +192,8 @@ class device_context {
   // Constant from the backend's start on.
   std::uint16_t executor_ = 0;
   std::int32_t number_ = -1;
-  void tell_now(trace::event_kind kind, std::size_t bytes) const noexcept;
+  void tell_now(trace::event_kind kind, std::size_t bytes,
+                const fronta::detail::node* task) const noexcept;
   struct own_stream {
     explicit own_stream(device& d) : of(d), handle(d.create_stream(0)) {}
     ~own_stream() { of.destroy_stream(handle); }
