@@ -71,6 +71,7 @@ class reading {
     c.host.assign(header.host.begin(), std::ranges::find(header.host, '\0'));
     c.process = header.process;
     c.tsc = header.clock == format::clock_kind::tsc;
+    c.given_clock = header.clock == format::clock_kind::given;
     c.origin_steady = header.origin_steady;
     c.origin_unix = header.origin_unix;
     left_ = left_.subspan(sizeof header);
@@ -589,7 +590,9 @@ void write_json_lines(const file_contents& trace, std::ostream& to) {
   first.add("fronta_trace", format::version)
       .add("host", std::string_view(trace.host))
       .add("process", trace.process)
-      .add("clock", trace.tsc ? "tsc" : "steady")
+      .add("clock", trace.tsc           ? "tsc"
+                    : trace.given_clock ? "given"
+                                        : "steady")
       .add("origin_steady", trace.origin_steady)
       .add("origin_unix", trace.origin_unix)
       .add("known_until", trace.known_until)

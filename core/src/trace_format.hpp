@@ -28,7 +28,7 @@ inline constexpr std::array<char, 8> file_magic{'F', 'R', 'O', 'N', 'T', 'A', 'T
 inline constexpr std::array<char, 8> rings_magic{'F', 'R', 'O', 'N', 'T', 'A', 'R', 'G'};
 inline constexpr std::string_view rings_suffix = ".rings";
 
-enum class clock_kind : std::uint8_t { steady, tsc };
+enum class clock_kind : std::uint8_t { steady, tsc, given };
 
 struct file_header {
   std::array<char, 8> magic = file_magic;
@@ -126,7 +126,10 @@ class timeline {
       : from_(from),
         rate_(to.ticks > from.ticks ? static_cast<double>(to.steady - from.steady) /
                                           static_cast<double>(to.ticks - from.ticks)
-                                    : 0) {}
+                                    : 0) {
+    // Ticks that are nanoseconds: also while a clock that was given stands still.
+    if (rate_ == 0 && from.ticks == static_cast<std::uint64_t>(from.steady)) rate_ = 1;
+  }
   [[nodiscard]] std::int64_t steady(std::uint64_t stamp) const noexcept {
     const auto past = static_cast<double>(static_cast<std::int64_t>(stamp - from_.ticks)) * rate_;
     // Damaged rings may hold any numbers.

@@ -197,9 +197,10 @@ class recorder final : public sink {
   void tell_thread() noexcept;
   [[gnu::noinline, gnu::cold]] void record_cpu_time(const event& e) noexcept;
   [[nodiscard]] std::uint64_t ticks() const noexcept {
-    return tsc_ ? read_tsc() : static_cast<std::uint64_t>(steady_now());
+    return tsc_ ? read_tsc() : static_cast<std::uint64_t>(slow_now());
   }
   [[nodiscard]] moment now() const noexcept;
+  [[nodiscard]] std::int64_t slow_now() const noexcept { return clock_ ? clock_() : steady_now(); }
 
   void drain_all(bool at_end) noexcept;
   void drain_rings(bool at_end);
@@ -212,6 +213,7 @@ class recorder final : public sink {
   // Written while nobody records; read by writers that have seen the generation.
   std::atomic<std::uint32_t> generation_{0};  // 0: off
   bool tsc_ = false;
+  std::function<std::int64_t()> clock_;  // empty: the host's
   std::atomic<bool> cpu_time_{false};
   // Atomic: who has just told an event of the recording before looks at it for the next wake.
   std::atomic<std::uint64_t> mask_ = 0;
@@ -459,7 +461,7 @@ void recorder::leave(writer& w) noexcept {
 // The tightest of a few pairs.
 moment recorder::now() const noexcept {
   if (!tsc_) {
-    const auto t = steady_now();
+    const auto t = slow_now();
     return {static_cast<std::uint64_t>(t), t};
   }
   moment best;
@@ -686,7 +688,8 @@ std::uint32_t recorder::start(const std::string& file, const recording_options& 
   }
   if (::ftruncate(main.fd, 0) != 0) throw_errno("trace::recording: cannot write \"" + file + "\"");
 
-  tsc_ = invariant_tsc();
+  clock_ = options.clock;
+  tsc_ = !clock_ && invariant_tsc();
   const auto* const cpu = std::getenv("FRONTA_TRACE_CPU");
   cpu_time_ = options.cpu_time || (cpu != nullptr && std::string_view(cpu) == "1");
   mask_ = cells - 1;
@@ -701,12 +704,13 @@ std::uint32_t recorder::start(const std::string& file, const recording_options& 
   origin_ = first.steady;
   // A process that is killed soon leaves no later pair behind.
   do last_ = now();
-  while (last_.steady - first.steady < 100'000);
+  while (tsc_ && last_.steady - first.steady < 100'000);
   name_ = file;
   every_ = options.flush_every;
 
   format::file_header header;
   header.clock = tsc_ ? format::clock_kind::tsc : format::clock_kind::steady;
+  if (clock_) header.clock = format::clock_kind::given;
   header.process = static_cast<std::uint32_t>(::getpid());
   std::random_device random;
   header.recording = (std::uint64_t{random()} << 32) | random();
