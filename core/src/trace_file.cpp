@@ -586,13 +586,13 @@ file_contents read_file(const std::string& file) {
 }
 
 void write_json_lines(const file_contents& trace, std::ostream& to) {
+  std::string_view clock = trace.tsc ? "tsc" : "steady";
+  if (trace.given_clock) clock = "given";
   json_line first;
   first.add("fronta_trace", format::version)
       .add("host", std::string_view(trace.host))
       .add("process", trace.process)
-      .add("clock", trace.tsc           ? "tsc"
-                    : trace.given_clock ? "given"
-                                        : "steady")
+      .add("clock", clock)
       .add("origin_steady", trace.origin_steady)
       .add("origin_unix", trace.origin_unix)
       .add("known_until", trace.known_until)

@@ -175,7 +175,7 @@ constinit thread_local writer this_writer;
 // Threads of the process; never destroyed, as they may tell until the very end.
 class recorder final : public sink {
  public:
-  std::uint32_t start(const std::string& file, const recording_options& options);
+  std::uint32_t start(const std::string& file, recording_options options);
   // Gives the number of dropped events.
   std::uint64_t stop(std::uint32_t generation);
   void flush(std::uint32_t generation);
@@ -655,7 +655,7 @@ int open_new(const std::string& file, int flags) {
   return fd;
 }
 
-std::uint32_t recorder::start(const std::string& file, const recording_options& options) {
+std::uint32_t recorder::start(const std::string& file, recording_options options) {
   const std::lock_guard lock(drain_mutex_);
   if (generation_.load(std::memory_order_relaxed) != 0) {
     throw invalid_state_error("trace::recording: this process is being recorded in \"" + name_ +
@@ -688,7 +688,7 @@ std::uint32_t recorder::start(const std::string& file, const recording_options& 
   }
   if (::ftruncate(main.fd, 0) != 0) throw_errno("trace::recording: cannot write \"" + file + "\"");
 
-  clock_ = options.clock;
+  clock_ = std::move(options.clock);
   tsc_ = !clock_ && invariant_tsc();
   const auto* const cpu = std::getenv("FRONTA_TRACE_CPU");
   cpu_time_ = options.cpu_time || (cpu != nullptr && std::string_view(cpu) == "1");
@@ -828,7 +828,7 @@ std::uint64_t recorder::stop(std::uint32_t generation) {
 }  // namespace
 
 recording::recording(const std::string& file, recording_options options)
-    : file_(file), generation_(the_recorder().start(file, options)) {}
+    : file_(file), generation_(the_recorder().start(file, std::move(options))) {}
 
 recording::recording(recording&& other) noexcept
     : file_(std::move(other.file_)),
