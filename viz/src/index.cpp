@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 namespace fronta::viz {
 namespace {
@@ -111,17 +112,18 @@ std::size_t index::changes_until(std::int64_t t) const noexcept {
   return static_cast<std::size_t>(after - changes_.begin());
 }
 
-std::uint32_t index::tally(std::size_t until, std::size_t slot) const noexcept {
-  const auto& from = checkpoints_[until / changes_a_checkpoint];
-  return slot < from.size() ? from[slot] : 0;
+const index::checkpoint* index::checkpoint_before(std::size_t changes) const noexcept {
+  const auto after = std::ranges::upper_bound(checkpoints_, changes, {}, &checkpoint::changes);
+  return after == checkpoints_.begin() ? nullptr : &*std::prev(after);
 }
 
 std::vector<std::uint32_t> index::counts_at(std::int64_t t) const {
   const auto until = changes_until(t);
   std::vector<std::uint32_t> counts(task_states);
-  if (checkpoints_.empty()) return counts;
-  for (std::size_t s = 0; s < task_states; ++s) counts[s] = tally(until, s);
-  for (auto c = until - until % changes_a_checkpoint; c < until; ++c) {
+  const auto* from = checkpoint_before(until);
+  if (from == nullptr) return counts;
+  std::ranges::copy_n(from->counts.begin(), task_states, counts.begin());
+  for (auto c = from->changes; c < until; ++c) {
     ++counts[static_cast<std::size_t>(changes_[c].state)];
     if (const auto before = changes_[c].previous; before != none)
       --counts[static_cast<std::size_t>(changes_[before].state)];
@@ -131,9 +133,11 @@ std::vector<std::uint32_t> index::counts_at(std::int64_t t) const {
 
 std::uint32_t index::length_at(std::uint32_t queue, std::int64_t t) const {
   const auto until = changes_until(t);
-  if (checkpoints_.empty()) return 0;
-  auto length = tally(until, task_states + queue);
-  for (auto c = until - until % changes_a_checkpoint; c < until; ++c) {
+  const auto* from = checkpoint_before(until);
+  if (from == nullptr) return 0;
+  const auto slot = task_states + queue;
+  auto length = slot < from->counts.size() ? from->counts[slot] : 0;
+  for (auto c = from->changes; c < until; ++c) {
     if (is_in_queue(changes_[c]) && changes_[c].where == queue) ++length;
     const auto before = changes_[c].previous;
     if (before != none && is_in_queue(changes_[before]) && changes_[before].where == queue)
