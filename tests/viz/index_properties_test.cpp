@@ -22,6 +22,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -155,7 +156,7 @@ void check_lane_at(const index& of, std::uint32_t on, const std::vector<bar>& ba
   for (const auto& b : bars) {
     if (b.begin <= t && b.end > t) open.push_back(b);
   }
-  std::ranges::stable_sort(open, {}, [](const bar& b) { return std::pair(b.depth, b.begin); });
+  std::ranges::sort(open, {}, [](const bar& b) { return std::tuple(b.depth, b.begin, b.what); });
   ASSERT_TRUE(std::ranges::equal(of.open_at(on, t), open, same)) << "at " << t;
   const auto after = std::ranges::find_if(bars, [t](const bar& b) { return b.end > t; });
   ASSERT_EQ(of.first_bar_after(on, t), static_cast<std::size_t>(after - bars.begin()));

@@ -366,10 +366,10 @@ TEST(Index, WhatOverlapsOnAStreamLiesInRows) {
 TEST(Index, WhatTakesNoTimeOnAStreamNeedsNoRow) {
   story s;
   s.main().at(10).submit(1).submit(2).submit(3).at(90).finish(1).finish(2).finish(3);
-  s.span(3, 0, 60, 80).span(2, 0, 60, 60).span(1, 0, 30, 60);
+  s.span(1, 0, 60, 80).span(2, 0, 60, 60).span(3, 0, 30, 60);
   const index index(s.told());
   EXPECT_THAT(bars_on(index, "gpu:0 stream 0"),
-              ElementsAre("1 device 30-60", "2 device 60-60", "3 device 60-80"));
+              ElementsAre("3 device 30-60", "2 device 60-60", "1 device 60-80"));
 }
 
 TEST(Index, ACopyOfNoTaskIsDrawnToo) {

@@ -96,8 +96,11 @@ class story {
 
     teller& tell(trace::event_kind kind, std::uint64_t task, std::uint64_t argument = 0,
                  std::string_view text = {}) {
-      of_->contents_.events.push_back(
-          {of_->now_, thread_, of_->text(text), {kind, executor_, slot_, task, argument}});
+      auto& events = of_->contents_.events;
+      const auto after =
+          std::ranges::upper_bound(events, of_->now_, {}, &trace::recorded_event::time);
+      events.insert(
+          after, {of_->now_, thread_, of_->text(text), {kind, executor_, slot_, task, argument}});
       return *this;
     }
 
@@ -140,7 +143,6 @@ class story {
   [[nodiscard]] trace::file_contents told() const {
     auto result = contents_;
     result.origin_steady = origin;
-    std::ranges::stable_sort(result.events, {}, &trace::recorded_event::time);
     if (!result.events.empty()) result.known_until = result.events.back().time;
     return result;
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <tuple>
 
 namespace fronta::viz {
 namespace {
@@ -31,9 +32,9 @@ std::string_view index::name_of(task_number t) const noexcept {
   return text == 0 ? std::string_view("task") : std::string_view(texts_[text]);
 }
 
-std::string_view index::place_name(std::uint16_t executor, std::int32_t number) const {
+std::string_view index::place_name(std::uint16_t executor, std::int32_t place) const {
   const auto found = std::ranges::find_if(
-      places_, [&](const auto& p) { return p.executor == executor && p.number == number; });
+      places_, [&](const auto& p) { return p.executor == executor && p.number == place; });
   return found == places_.end() ? std::string_view() : std::string_view(found->name);
 }
 
@@ -151,12 +152,12 @@ std::vector<task_number> index::queued_at(std::uint32_t queue, std::int64_t t, s
   std::vector<task_number> found;
   const auto& row = queue_rows_[queue];
   const auto until = changes_until(t);  // those have happened
-  const auto last = std::ranges::partition_point(
-      row.intervals, [&](const interval& i) { return i.begin < until; });
-  const auto size = static_cast<std::size_t>(last - row.intervals.begin());
+  const auto last = std::ranges::lower_bound(row.entries, until);
+  const auto size = static_cast<std::size_t>(last - row.entries.begin());
   const auto take = [&](std::size_t nth) {
-    const auto& i = row.intervals[nth];
-    if (i.end >= until) found.push_back(events_[changes_[i.begin].event].task);
+    const auto& c = changes_[row.entries[nth]];
+    const auto task = events_[c.event].task;
+    if (state_of(task, t) == &c) found.push_back(task);
     return found.size() < most;
   };
   if (most == 0) return found;
@@ -187,7 +188,7 @@ std::vector<bar> index::open_at(std::uint32_t lane, std::int64_t t) const {
       nth = next * block - 1;
     }
   }
-  std::ranges::sort(open, {}, [](const bar& b) { return std::pair(b.depth, b.begin); });
+  std::ranges::sort(open, {}, [](const bar& b) { return std::tuple(b.depth, b.begin, b.what); });
   return open;
 }
 
@@ -223,7 +224,7 @@ std::string index::why_blank(std::uint32_t lane, std::int64_t t) const {
                   : std::to_string(n) + (n == 1 ? " task waits for " : " tasks wait for ") +
                         std::string(what);
   };
-  for (auto words :
+  for (const auto& words :
        {say(task_state::waiting_tags, "tags"), say(task_state::waiting_inputs, "inputs"),
         say(task_state::retry_wait, "a retry")}) {
     if (!words.empty()) return "asleep: " + words;

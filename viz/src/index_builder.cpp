@@ -80,7 +80,7 @@ class index_builder {
     bool parked = false;
   };
   struct task_state_now {
-    std::uint32_t interval = none;     // open in its queue
+    std::uint32_t entry = none;        // in its queue
     std::uint32_t thread = none;       // on whose stack it is
     std::int32_t place = -1;           // of its last route
     std::uint32_t device_lane = none;  // where it was last
@@ -153,7 +153,7 @@ class index_builder {
     all.reserve(from_.spans.size());
     for (const auto& r : from_.spans) {
       to_.simulated_ = to_.simulated_ || r.what.simulated;
-      timed_span s{r.what, no_task, r.thread, 0, 0};
+      timed_span s{r.what, no_task, r.thread, all.size()};
       if (s.what.task != 0) s.task = by_id.number_if_known(0, s.what.task);
       if (set_times(s)) all.push_back(s);
     }
@@ -182,17 +182,22 @@ class index_builder {
       return std::tuple(a.second.time, a.first, a.second.argument, a.second.kind);
     });
     auto& events = to_.events_;
-    const auto middle = static_cast<std::ptrdiff_t>(events.size());
-    for (const auto& a : added) events.push_back(a.second);
-    std::ranges::inplace_merge(events, events.begin() + middle, {}, &event::time);
+    auto from = events.size();
+    events.resize(from + added.size());  // there is room
+    // From the back. What the host told comes first at one time.
+    for (auto to = events.size(), next = added.size(); next != 0;) {
+      const bool told = from != 0 && events[from - 1].time > added[next - 1].second.time;
+      events[--to] = told ? events[--from] : added[--next].second;
+    }
   }
 
   struct timed_span {
     trace::device_span what;
     task_number task;
     std::uint32_t thread;
-    std::int64_t begin;
-    std::int64_t end;
+    std::size_t told;
+    std::int64_t begin = 0;
+    std::int64_t end = 0;
   };
 
   // From the steady clock's to those of the trace. False for another clock's: virtual time.
@@ -224,8 +229,8 @@ class index_builder {
     const auto rank = [](const timed_span& s) {
       return s.what.what != trace::device_work::task ? 3 : static_cast<int>(s.what.grade);
     };
-    std::ranges::stable_sort(all, {},
-                             [](const timed_span& s) { return std::pair(s.task, s.begin); });
+    std::ranges::sort(all, {},
+                      [](const timed_span& x) { return std::tuple(x.task, x.begin, x.told); });
     std::vector<timed_span> kept;
     kept.reserve(all.size());
     for (std::size_t first = 0; first < all.size();) {
@@ -320,14 +325,13 @@ class index_builder {
       to_.checkpoints_.push_back({changes.size(), counts_});
     const auto number = static_cast<std::uint32_t>(changes.size());
     const auto previous = std::exchange(to_.tasks_[t].last_change, number);
-    auto& open = now_[t].interval;
+    auto& open = now_[t].entry;
     if (previous != none) {
       const auto& before = changes[previous];
       --count(static_cast<std::size_t>(before.state));
       if (index::is_in_queue(before)) {
         --count(task_states + before.where);
         auto& row = to_.queue_rows_[before.where];
-        row.intervals[open].end = number;
         // `none` while one is open; this is the latest end.
         if (--row_open(before.where)[open / block] == 0) row.latest_end[open / block] = number;
         open = none;
@@ -338,8 +342,8 @@ class index_builder {
     if (!index::is_in_queue(changes.back())) return;
     ++count(task_states + where);
     auto& row = to_.queue_rows_[where];
-    open = static_cast<std::uint32_t>(row.intervals.size());
-    row.intervals.push_back({number, none});
+    open = static_cast<std::uint32_t>(row.entries.size());
+    row.entries.push_back(number);
     if (open % block == 0) row.latest_end.push_back(none);
     row.latest_end.back() = none;
     auto& opened = row_open(where);
@@ -460,23 +464,31 @@ class index_builder {
 
   void read(std::uint32_t number) {
     const auto& e = to_.events_[number];
-    if (e.kind == device_began || e.kind == device_ended) return read_device(number);
+    if (e.kind == device_began || e.kind == device_ended) {
+      read_device(number);
+      return;
+    }
     switch (e.what()) {
       case event_kind::place:
         places_.insert_or_assign({e.executor, static_cast<std::int32_t>(e.argument)}, e.text);
         return;
       case event_kind::worker_park:
-        return park(e);
+        park(e);
+        return;
       case event_kind::worker_unpark:
-        return unpark(e);
+        unpark(e);
+        return;
       case event_kind::lost:
-        return lost(number);
+        lost(number);
+        return;
       case event_kind::zone_begin:
       case event_kind::zone_end:
       case event_kind::message:
-        return read_note(e);
+        read_note(e);
+        return;
       case event_kind::counter:
-        return read_counter(e);
+        read_counter(e);
+        return;
       default:
         if (e.task != no_task) read_task(number);
     }
@@ -513,11 +525,14 @@ class index_builder {
         }
         return;
       case event_kind::start:
-        return start(number);
+        start(number);
+        return;
       case event_kind::block:
-        return block_run(number);
+        block_run(number);
+        return;
       case event_kind::unblock:
-        return unblock(number);
+        unblock(number);
+        return;
       case event_kind::issue:
         end_run(t, number, 0);
         if (ended(t)) return;
@@ -545,12 +560,15 @@ class index_builder {
         return;
       }
       case event_kind::acquire:
-        return acquire(number);
+        acquire(number);
+        return;
       case event_kind::release:
-        return release(t, number, plain_bar);
+        release(t, number, plain_bar);
+        return;
       case event_kind::finish:
       case event_kind::cancel:
-        return end(number);
+        end(number);
+        return;
       default:
         return;
     }
@@ -572,20 +590,22 @@ class index_builder {
     const auto routed = now_[t].place >= 0 ? now_[t].place : default_place(e.executor);
     switch (static_cast<trace::queue>(e.argument)) {
       case trace::queue::deque:
-        return keep(t, number, task_state::queued,
-                    queue_of(queue::kind::deque, e.executor, place_of_thread(e), e.slot));
+        keep(t, number, task_state::queued,
+             queue_of(queue::kind::deque, e.executor, place_of_thread(e), e.slot));
+        return;
       case trace::queue::inbox:
-        return keep(t, number, task_state::queued,
-                    queue_of(queue::kind::inbox, e.executor, routed, -1));
+        keep(t, number, task_state::queued, queue_of(queue::kind::inbox, e.executor, routed, -1));
+        return;
       case trace::queue::priority:
-        return keep(t, number, task_state::queued,
-                    queue_of(queue::kind::priority, e.executor, routed, -1));
+        keep(t, number, task_state::queued,
+             queue_of(queue::kind::priority, e.executor, routed, -1));
+        return;
       case trace::queue::tags:
-        return keep(t, number, task_state::waiting_tags,
-                    queue_of(queue::kind::tags, e.executor, -1, -1));
+        keep(t, number, task_state::waiting_tags, queue_of(queue::kind::tags, e.executor, -1, -1));
+        return;
       case trace::queue::backoff:
-        return keep(t, number, task_state::retry_wait,
-                    queue_of(queue::kind::backoff, e.executor, -1, -1));
+        keep(t, number, task_state::retry_wait, queue_of(queue::kind::backoff, e.executor, -1, -1));
+        return;
     }
   }
 
@@ -778,8 +798,13 @@ class index_builder {
       to_.places_.push_back({at.first, at.second, to_.texts_[text]});
     for (auto& l : to_.lanes_) l.name = name_of(l);
     for (auto& q : to_.queues_) q.name = name_of(q);
+    for (auto& row : to_.lane_rows_) row.bars.shrink_to_fit();
+    for (auto& row : to_.queue_rows_) row.entries.shrink_to_fit();
     to_.changes_.shrink_to_fit();
     to_.tasks_.shrink_to_fit();
+    to_.edges_.shrink_to_fit();
+    to_.notes_.shrink_to_fit();
+    to_.completions_.shrink_to_fit();
   }
 
   [[nodiscard]] std::string place_name(std::uint16_t executor, std::int32_t place) const {

@@ -229,11 +229,6 @@ class index {
  private:
   friend class index_builder;
 
-  // By begin. Those that are open end with `none`.
-  struct interval {
-    std::uint32_t begin;  // a change
-    std::uint32_t end;
-  };
   struct stored_bar {
     enum : std::uint8_t { came_over = 1, goes_on = 2, failed = 4, lost = 8 };
     std::uint32_t begin;  // an event
@@ -245,8 +240,9 @@ class index {
     std::uint8_t flags;
   };
   struct queue_row {
-    std::vector<interval> intervals;
-    std::vector<std::uint32_t> latest_end;  // of each 64
+    std::vector<std::uint32_t> entries;  // changes that put a task there
+    std::vector<std::uint32_t>
+        latest_end;  // of each 64: the change that took the last away, or none
   };
   struct lane_row {
     std::vector<stored_bar> bars;
