@@ -84,9 +84,13 @@ const CLI::Validator known_backend(
 
 const CLI::Validator exportable(
     [](const std::string& text) -> std::string {
-      if (text.ends_with(".jsonl")) return "";
-      return fmt::format("the ending names the format; give a file that ends in .jsonl, not \"{}\"",
-                         text);
+      for (const auto* const ending : {".jsonl", ".json", ".perfetto"}) {
+        if (text.ends_with(ending)) return "";
+      }
+      return fmt::format(
+          "the ending names the format; give a file that ends in .jsonl, .json or .perfetto, not "
+          "\"{}\"",
+          text);
     },
     "");
 
@@ -305,7 +309,9 @@ class command_line {
     export_->add_option("TRACE", exported_.trace, "what --trace or FRONTA_TRACE wrote")
         ->type_name("")
         ->required();
-    export_->add_option("-o", exported_.output, "FILE.jsonl: JSON lines")
+    export_
+        ->add_option("-o", exported_.output,
+                     "FILE.jsonl: every event as JSON; .json: for Chrome; .perfetto")
         ->type_name("FILE")
         ->required()
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)

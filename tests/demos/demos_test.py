@@ -553,7 +553,7 @@ class Program(Case):
             (["run", "batch", "--window", "0"], ["--window"]),
             (["run", "gridsearch", "--target", "2"], ["--target"]),
             (["export"], ["TRACE"]),
-            (["export", "t", "-o", "t.xml"], [".jsonl"]),
+            (["export", "t", "-o", "t.xml"], [".jsonl, .json or .perfetto"]),
         ]:
             with self.subTest(arguments=arguments):
                 self.refuses(*arguments, says=says)
@@ -592,6 +592,20 @@ class Trace(Case):
         trace = self.folder / "t"
         found = self.json_of("run", "divisibility", "--speed", "0", "--trace", trace)
         self.check(self.lines(trace), found)
+
+    def test_other_viewers_get_what_they_read(self):
+        trace = self.folder / "t"
+        self.succeed("run", "divisibility", "--speed", "0", "--trace", trace)
+        self.succeed("export", trace, "-o", self.folder / "t.json")
+        chrome = json.loads((self.folder / "t.json").read_text())
+        names = [e["name"] for e in chrome["traceEvents"] if e["ph"] == "X"]
+        self.assertLess({"load", "is_divisible_by"}, set(names))
+        self.assertEqual(len([e for e in chrome["traceEvents"] if e["ph"] == "s"]),
+                         len([e for e in chrome["traceEvents"] if e["ph"] == "f"]))
+        self.succeed("export", trace, "-o", self.folder / "t.perfetto")
+        packets = (self.folder / "t.perfetto").read_bytes()
+        self.assertEqual(packets[0], 0x0A)  # field 1, with a length: a packet of a trace
+        self.assertEqual(packets.count(b"is_divisible_by"), names.count("is_divisible_by"))
 
     def test_the_environment_records_too(self):
         trace = self.folder / "t"
