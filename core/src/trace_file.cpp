@@ -32,7 +32,7 @@ constexpr auto most_index = std::numeric_limits<std::uint32_t>::max();
 
 template <class T>
 T load(bytes from) noexcept {
-  T value;
+  T value{};
   std::memcpy(static_cast<void*>(&value), from.data(), sizeof value);
   return value;
 }
@@ -79,17 +79,24 @@ class reading {
 
   void read_chunks() {
     while (!left_.empty()) {
-      if (left_.size() < sizeof(format::chunk_header)) return damaged("is cut off");
-      const auto header = load<format::chunk_header>(left_);
-      const auto behind = left_.subspan(sizeof header);
-      if (header.length > behind.size()) return damaged("is cut off");
-      const auto payload = behind.first(header.length);
-      if (format::checksum(header.kind, payload) != header.checksum) {
-        return damaged("is damaged");
+      if (const auto* const why = read_next_chunk()) {
+        damaged(why);
+        return;
       }
-      if (!read_chunk(header.kind, payload)) return damaged("makes no sense");
-      left_ = behind.subspan(header.length);
     }
+  }
+
+  // What is wrong with it, or null.
+  const char* read_next_chunk() {
+    if (left_.size() < sizeof(format::chunk_header)) return "is cut off";
+    const auto header = load<format::chunk_header>(left_);
+    const auto behind = left_.subspan(sizeof header);
+    if (header.length > behind.size()) return "is cut off";
+    const auto payload = behind.first(header.length);
+    if (format::checksum(header.kind, payload) != header.checksum) return "is damaged";
+    if (!read_chunk(header.kind, payload)) return "makes no sense";
+    left_ = behind.subspan(header.length);
+    return nullptr;
   }
 
   // What was published and is in no chunk.
@@ -304,14 +311,12 @@ std::vector<std::byte> read_all(const std::string& file) {
   if (open == nullptr) fail(errno);
   std::vector<std::byte> all;
   std::size_t size = 0;
-  for (;;) {
+  while (std::feof(open.get()) == 0) {
     all.resize(size + (std::size_t{1} << 20));
     errno = 0;
-    const auto got = std::fread(all.data() + size, 1, all.size() - size, open.get());
-    size += got;
-    if (got == 0) break;
+    size += std::fread(all.data() + size, 1, all.size() - size, open.get());
+    if (std::ferror(open.get()) != 0) fail(errno);
   }
-  if (std::ferror(open.get()) != 0) fail(errno);
   all.resize(size);
   return all;
 }
@@ -323,7 +328,8 @@ std::size_t sequence(std::string_view text) noexcept {
   const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const auto first = at(0);
   if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  const std::size_t several = first >= 0xE0 ? 3 : 2;
+  const std::size_t length = first >= 0xF0 ? 4 : several;
   if (first < 0xC2 || first > 0xF4 || length > text.size()) return 0;
   for (std::size_t i = 1; i < length; ++i) {
     if ((at(i) & 0xC0U) != 0x80U) return 0;

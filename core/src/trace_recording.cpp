@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
+#include <time.h>  // NOLINT(modernize-deprecated-headers): POSIX clocks
 #include <unistd.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -250,6 +250,8 @@ class recorder final : public sink {
 };
 
 recorder& the_recorder() noexcept {
+  // Out of memory here, it terminates.
+  // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new)
   static auto* const process_wide = new recorder;
   return *process_wide;
 }
@@ -854,6 +856,7 @@ recording::~recording() {
   }
 }
 
+// NOLINTNEXTLINE(readability-make-member-function-const): it changes what is in the file
 void recording::flush() {
   if (generation_ != 0) the_recorder().flush(generation_);
 }

@@ -246,7 +246,7 @@ class task_memory : public fronta::detail::device_end {
       : on_(std::move(on)), task_(task), backend_(backend), stream_(stream), number_(number) {
     here_.task = this;
   }
-  ~task_memory() override { release(); }
+  ~task_memory() override { task_memory::release(); }
   task_memory(const task_memory&) = delete;
   task_memory& operator=(const task_memory&) = delete;
 

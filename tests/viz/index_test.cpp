@@ -411,9 +411,9 @@ TEST(Index, APlaceThatATaskElsewhereReservesShowsWhoHasIt) {
   s.worker(0).at(20).route(1, 0).acquire(1, "gpu", 1, 1).start(1);
   s.worker(1).at(22).route(2, 0).acquire(2, "gpu", 1, 1).start(2);
   s.worker(2).at(23).route(3, 0).acquire(3, "licence", 0xFFFF'FFFF, 1).start(3);
-  s.worker(0).at(30).release(1).finish(1);
-  s.worker(1).at(40).release(2).finish(2);
-  s.worker(2).at(40).release(3).finish(3);
+  s.worker(0).at(30).release(1, "gpu", 1, 1).finish(1);
+  s.worker(1).at(40).release(2, "gpu", 1, 1).finish(2);
+  s.worker(2).at(40).release(3, "licence", 0xFFFF'FFFF, 1).finish(3);
   const index index(s.told());
   EXPECT_THAT(bars_on(index, "gpu:0"), ElementsAre("1 reserved 20-30", "  2 reserved 22-40"));
   EXPECT_EQ(index.lanes()[lane_named(index, "gpu:0")].what, fronta::viz::lane::kind::reserved);
