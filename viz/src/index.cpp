@@ -258,9 +258,9 @@ std::string index::why_blank(std::uint32_t lane, std::int64_t t) const {
   for (const auto& words :
        {say(task_state::waiting_tags, "tags"), say(task_state::waiting_inputs, "inputs"),
         say(task_state::retry_wait, "a retry")}) {
-    if (!words.empty()) return "asleep: " + words;
+    if (!words.empty()) return "sleeps: " + words;
   }
-  return "asleep: no task is ready";
+  return "sleeps: nothing to do";
 }
 
 std::size_t index::completed_at(std::int64_t t) const noexcept {
