@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -17,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 namespace fronta::demos {
 namespace {
@@ -92,6 +94,44 @@ const CLI::Validator exportable(
     },
     "");
 
+const CLI::Validator drawable(
+    [](const std::string& text) -> std::string {
+      for (const auto* ending : {".png", ".svg", ".pdf", ".mp4", ".gif", ".txt"}) {
+        if (text.ends_with(ending)) return "";
+      }
+      return fmt::format(
+          "the ending names the format; give a file that ends in .png, .svg, .pdf, .mp4, .gif or "
+          ".txt, not \"{}\"",
+          text);
+    },
+    "");
+
+const CLI::Validator picture_size(
+    [](const std::string& text) -> std::string {
+      std::size_t width = 0;
+      std::size_t height = 0;
+      if (read_size(text, width, height) && width >= 640 && height >= 400 && width <= 16'384 &&
+          height <= 16'384) {
+        return "";
+      }
+      return fmt::format(
+          "give width and height as in 1280x720, from 640x400 to 16384x16384, not \"{}\"", text);
+    },
+    "");
+
+// One of a few words.
+CLI::Validator one_of(std::vector<std::string> words) {
+  return {[words = std::move(words)](const std::string& text) -> std::string {
+            std::string all;
+            for (std::size_t i = 0; i < words.size(); ++i) {
+              if (words[i] == text) return "";
+              all += (i == 0 ? "" : i + 1 == words.size() ? " or " : ", ") + words[i];
+            }
+            return fmt::format("give {}, not \"{}\"", all, text);
+          },
+          ""};
+}
+
 constexpr auto any_seed = std::numeric_limits<std::uint64_t>::max();
 
 class command_line {
@@ -108,7 +148,8 @@ class command_line {
     add_overlap();
     add_json(*list_);
     add_export();
-    for (auto* app : {&app_, run_, list_, doctor_, export_, divisibility_app_, batch_app_,
+    add_render();
+    for (auto* app : {&app_, run_, list_, doctor_, export_, render_, divisibility_app_, batch_app_,
                       gridsearch_app_, pipeline_app_, overlap_app_}) {
       app->set_help_flag("-h,--help", "print this text and end");
     }
@@ -126,6 +167,7 @@ class command_line {
     if (*list_) return {list_command{}, json_};
     if (*doctor_) return {doctor_command{}, false};
     if (*export_) return {exported_, false};
+    if (*render_) return {rendered_, false};
     if (*batch_app_) return {batch_, json_, trace_};
     if (*gridsearch_app_) return {gridsearch_, json_, trace_};
     if (*pipeline_app_) return {pipeline_, json_, trace_};
@@ -276,11 +318,63 @@ class command_line {
         ->check(exportable);
   }
 
+  void add_render() {
+    auto& r = rendered_;
+    render_->add_option("TRACE", r.trace, "what --trace or FRONTA_TRACE wrote")
+        ->type_name("")
+        ->required();
+    render_->add_option("-o", r.output, "FILE.png, .svg, .pdf, .mp4, .gif, or .txt: in words")
+        ->type_name("FILE")
+        ->required()
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
+        ->check(drawable);
+    constexpr std::array presets{viz::preset::stage, viz::preset::timeline};
+    std::vector<std::string> names;
+    for (const auto p : presets) names.emplace_back(name_of(p));
+    render_
+        ->add_option_function<std::string>(
+            "--preset",
+            [&r, presets](const std::string& text) {
+              for (const auto p : presets) {
+                if (name_of(p) == text) r.preset = p;
+              }
+            },
+            "stage: for a room; timeline: all lanes [timeline]")
+        ->type_name("NAME")
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
+        ->check(one_of(names));
+    add(*render_, "--theme", r.theme, "NAME", "light or dark", r.theme)
+        .check(one_of({"light", "dark"}));
+    render_
+        ->add_option_function<std::string>(
+            "--size",
+            [&r](const std::string& text) {
+              std::size_t width = 0;
+              std::size_t height = 0;
+              read_size(text, width, height);
+              r.width = static_cast<int>(width);
+              r.height = static_cast<int>(height);
+            },
+            fmt::format("of the picture [{}x{}]", r.width, r.height))
+        ->type_name("WxH")
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
+        ->check(picture_size);
+    add(*render_, "--at", r.at, "MS", "the moment, in ms since the first event", "the end")
+        .check(real(0, 1e12));
+    add(*render_, "--from", r.from, "MS", "begin of the time axis", "the first event")
+        .check(real(0, 1e12));
+    add(*render_, "--to", r.to, "MS", "end of the time axis", "the last event")
+        .check(real(0, 1e12));
+    add(*render_, "--seconds", r.seconds, "S", "how long a film lasts",
+        fmt::format("{:g}", r.seconds))
+        .check(real(0.1, 3'600));
+  }
+
   // What CLI11 found, in our words.
   [[nodiscard]] std::string sentence(const CLI::ParseError& error) const {
     const auto unknown = app_.remaining(true);
-    if (!app_.got_subcommand(run_) && !*list_ && !*doctor_ && !*export_) {
-      const std::string commands = "run, list, export or doctor";
+    if (!app_.got_subcommand(run_) && !*list_ && !*doctor_ && !*export_ && !*render_) {
+      const std::string commands = "run, list, render, export or doctor";
       if (unknown.empty())
         return fmt::format("no command is given; use {}, or see fronta --help.", commands);
       return unknown.front().starts_with('-')
@@ -315,7 +409,7 @@ class command_line {
 
   [[nodiscard]] const CLI::App* current() const {
     for (const auto* app : {divisibility_app_, batch_app_, gridsearch_app_, pipeline_app_,
-                            overlap_app_, list_, export_, doctor_}) {
+                            overlap_app_, list_, export_, render_, doctor_}) {
       if (*app) return app;
     }
     return run_;
@@ -335,6 +429,7 @@ class command_line {
   CLI::App* run_ = app_.add_subcommand("run", "run a demo");
   CLI::App* list_ = app_.add_subcommand("list", "list the demos");
   CLI::App* export_ = app_.add_subcommand("export", "turn a trace into another format");
+  CLI::App* render_ = app_.add_subcommand("render", "draw a trace, without a display");
   CLI::App* doctor_ =
       app_.add_subcommand("doctor", "what this machine has, what is missing, the remedy");
   CLI::App* divisibility_app_ = nullptr;
@@ -348,6 +443,7 @@ class command_line {
   pipeline pipeline_;
   overlap overlap_;
   export_command exported_;
+  render_command rendered_;
   std::string backend_ = "local";
   std::string trace_;
   bool json_ = false;

@@ -7,6 +7,7 @@
 #include "gridsearch.hpp"
 #include "overlap.hpp"
 #include "pipeline.hpp"
+#include "render.hpp"
 #include "session.hpp"
 
 #include <stdexcept>
@@ -22,7 +23,7 @@ struct answered {};
 
 struct command {
   std::variant<answered, divisibility, batch, gridsearch, pipeline, overlap, list_command,
-               doctor_command, export_command>
+               doctor_command, export_command, render_command>
       what;
   bool json = false;
   std::string trace = {};  ///< file to record the demo in; empty for none

@@ -5,6 +5,7 @@
 #include "interrupt.hpp"
 #include "list.hpp"
 #include "output.hpp"
+#include "render.hpp"
 #include "session.hpp"
 
 #include <fronta/trace_recording.hpp>

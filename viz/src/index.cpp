@@ -70,8 +70,8 @@ bar index::bar_at(std::uint32_t lane, std::size_t nth) const noexcept {
 std::size_t index::first_bar_after(std::uint32_t lane, std::int64_t t) const noexcept {
   const auto& row = lane_rows_[lane];
   // Blocks before hold only bars that have ended.
-  const auto at = std::ranges::find_if(row.latest_end, [t](std::int64_t end) { return end > t; });
-  auto nth = static_cast<std::size_t>(at - row.latest_end.begin()) * block;
+  const auto at = std::ranges::find_if(row.blocks, [t](const auto& b) { return b.latest_end > t; });
+  auto nth = static_cast<std::size_t>(at - row.blocks.begin()) * block;
   nth = std::min(nth, row.bars.size());
   while (nth < row.bars.size() && bar_at(lane, nth).end <= t) ++nth;
   return nth;
@@ -82,6 +82,37 @@ std::size_t index::first_bar_from(std::uint32_t lane, std::int64_t t) const noex
   const auto at = std::ranges::partition_point(
       bars, [&](const stored_bar& b) { return events_[b.begin].time < t; });
   return static_cast<std::size_t>(at - bars.begin());
+}
+
+std::size_t index::rows_of(std::uint32_t lane) const noexcept { return lane_rows_[lane].rows; }
+
+index::cluster index::cluster_from(std::uint32_t lane, std::size_t first_bar, std::int64_t until,
+                                   std::int64_t least) const noexcept {
+  const auto& row = lane_rows_[lane];
+  cluster c;
+  c.next = first_bar;
+  c.end = std::numeric_limits<std::int64_t>::min();
+  const auto stop = first_bar_from(lane, until);
+  while (c.next < stop) {
+    if (c.next % block == 0 && c.next + block <= stop) {
+      const auto& whole = row.blocks[c.next / block];
+      if (whole.longest < least) {
+        c.busy += whole.busy;
+        c.end = std::max(c.end, whole.latest_end);
+        c.failed = c.failed || whole.failed;
+        c.next += block;
+        continue;
+      }
+    }
+    const auto b = bar_at(lane, c.next);
+    const auto length = b.end == forever ? forever : b.end - b.begin;
+    if (length >= least) break;
+    c.busy += b.what == bar::kind::suspended ? -length : b.depth == 0 ? length : 0;
+    c.end = std::max(c.end, b.end);
+    c.failed = c.failed || b.failed;
+    ++c.next;
+  }
+  return c;
 }
 
 std::span<const std::pair<std::int64_t, std::int64_t>> index::parked(
@@ -183,8 +214,8 @@ std::vector<bar> index::open_at(std::uint32_t lane, std::int64_t t) const {
     // Short bars inside a long one: leave out the blocks that have ended.
     if ((nth + 1) % block == 0) {
       auto next = (nth + 1) / block;
-      const auto& ends = lane_rows_[lane].latest_end;
-      while (next < ends.size() && ends[next] <= t) ++next;
+      const auto& blocks = lane_rows_[lane].blocks;
+      while (next < blocks.size() && blocks[next].latest_end <= t) ++next;
       nth = next * block - 1;
     }
   }

@@ -86,6 +86,7 @@ class index_builder {
     std::uint32_t device_lane = none;  // where it was last
     std::uint32_t kernels = 0;         // at work now
     std::uint32_t reserved_lane = none;
+    std::int32_t reserved_place = -1;
     std::uint32_t reserved_bar = none;
     bool issues = false;
   };
@@ -104,6 +105,16 @@ class index_builder {
       default:
         return e.task != 0;
     }
+  }
+
+  // Who takes a value outside all executors does not know whose it was.
+  task_number task_of(const trace::event& e) {
+    if (!names_a_task(e)) return no_task;
+    if (e.executor != 0) return number_of(e.executor, e.task);
+    for (const auto x : executors_) {
+      if (const auto t = table_.number_if_known(x, e.task); t != task_table::empty) return t;
+    }
+    return e.kind == event_kind::consume ? no_task : number_of(0, e.task);
   }
 
   task_number number_of(std::uint16_t executor, std::uint64_t id) {
@@ -127,7 +138,7 @@ class index_builder {
       event e{};
       e.time = r.time;
       e.argument = r.what.argument;
-      e.task = names_a_task(r.what) ? number_of(r.what.executor, r.what.task) : no_task;
+      e.task = task_of(r.what);
       e.thread = std::min(r.thread, static_cast<std::uint32_t>(threads_.size()));
       e.text =
           r.text < std::min<std::size_t>(to_.texts_.size(), 1U << 24U) ? r.text & 0xFFFFFFU : 0U;
@@ -141,7 +152,7 @@ class index_builder {
     from_.events = {};
   }
 
-  // A device does not know whose its tasks are; ids differ between executors.
+  // Old traces do not tell whose a device's tasks are; then ids decide.
   void take_spans() {
     if (from_.spans.empty()) return;
     task_table by_id;
@@ -154,7 +165,10 @@ class index_builder {
     for (const auto& r : from_.spans) {
       to_.simulated_ = to_.simulated_ || r.what.simulated;
       timed_span s{r.what, no_task, r.thread, all.size()};
-      if (s.what.task != 0) s.task = by_id.number_if_known(0, s.what.task);
+      if (const auto& w = s.what; w.task != 0) {
+        s.task = w.executor != 0 ? table_.number_if_known(w.executor, w.task)
+                                 : by_id.number_if_known(0, w.task);
+      }
       if (set_times(s)) all.push_back(s);
     }
     from_.spans = {};
@@ -167,7 +181,8 @@ class index_builder {
       e.task = s.task;
       e.thread = std::min(s.thread, static_cast<std::uint32_t>(from_.threads.size()));
       e.slot = -1;
-      e.executor = s.task != no_task ? to_.tasks_[s.task].executor : only_executor;
+      e.executor = s.what.executor != 0 ? s.what.executor : only_executor;
+      if (s.task != no_task) e.executor = to_.tasks_[s.task].executor;
       // At one time: what ends, what takes no time, what begins.
       const bool takes_time = s.begin != s.end;
       e.time = s.begin;
@@ -513,7 +528,7 @@ class index_builder {
           keep(t, number, task_state::queued, queue_of(queue::kind::router, e.executor, -1, -1));
         return;
       case event_kind::route:
-        now_[t].place = static_cast<std::int32_t>(e.argument & 0xFFFF'FFFF);
+        now_[t].place = trace::route_choice::from(e.argument).place;
         return;
       case event_kind::enqueue:
         if (!at_work(t) && !ended(t)) enqueue(number);
@@ -563,7 +578,8 @@ class index_builder {
         acquire(number);
         return;
       case event_kind::release:
-        release(t, number, plain_bar);
+        if (now_[t].reserved_place == trace::tag_amount::from(e.argument).place)
+          release(t, number, plain_bar);
         return;
       case event_kind::finish:
       case event_kind::cancel:
@@ -605,6 +621,10 @@ class index_builder {
         return;
       case trace::queue::backoff:
         keep(t, number, task_state::retry_wait, queue_of(queue::kind::backoff, e.executor, -1, -1));
+        return;
+      case trace::queue::stream:
+        keep(t, number, task_state::waiting_tags,
+             queue_of(queue::kind::streams, e.executor, -1, -1));
         return;
     }
   }
@@ -667,12 +687,11 @@ class index_builder {
   void acquire(std::uint32_t number) {
     const auto& e = to_.events_[number];
     auto& n = now_[e.task];
-    const auto place = static_cast<std::uint32_t>(e.argument >> 32U);
-    if (e.text == 0 || place == 0xFFFF'FFFF || n.issues || n.reserved_lane != none) return;
-    if (ended(e.task)) return;
-    if (static_cast<std::int32_t>(place) == n.place) return;
-    n.reserved_lane =
-        lane_of(lane::kind::reserved, e.executor, static_cast<std::int32_t>(place), 0);
+    const auto place = trace::tag_amount::from(e.argument).place;
+    if (e.text == 0 || place < 0 || n.issues || n.reserved_lane != none) return;
+    if (ended(e.task) || place == n.place) return;
+    n.reserved_place = place;
+    n.reserved_lane = lane_of(lane::kind::reserved, e.executor, place, 0);
     n.reserved_bar = open_in_row(n.reserved_lane, number, e.task, bar::kind::reserved);
   }
   void release(task_number t, std::uint32_t number, std::uint8_t flags) {
@@ -788,10 +807,26 @@ class index_builder {
   void finish() {
     for (auto& row : to_.lane_rows_) {
       for (std::size_t i = 0; i < row.bars.size(); ++i) {
-        if (i % block == 0) row.latest_end.push_back(std::numeric_limits<std::int64_t>::min());
-        const auto end = row.bars[i].end;
-        row.latest_end.back() =
-            std::max(row.latest_end.back(), end == none ? forever : to_.events_[end].time);
+        if (i % block == 0) {
+          row.blocks.push_back({std::numeric_limits<std::int64_t>::min(), 0, 0, false});
+        }
+        const auto& stored = row.bars[i];
+        auto& of = row.blocks.back();
+        row.rows = std::max<std::size_t>(row.rows, stored.depth + std::size_t{1});
+        of.failed = of.failed || (stored.flags & failed_bar) != 0;
+        if (stored.end == none) {
+          of.latest_end = of.longest = forever;
+          continue;
+        }
+        const auto end = to_.events_[stored.end].time;
+        const auto length = end - to_.events_[stored.begin].time;
+        of.latest_end = std::max(of.latest_end, end);
+        of.longest = std::max(of.longest, length);
+        if (stored.what == bar::kind::suspended) {
+          of.busy -= length;
+        } else if (stored.depth == 0) {
+          of.busy += length;
+        }
       }
     }
     for (const auto& [at, text] : places_)
@@ -843,6 +878,8 @@ class index_builder {
         return place_name(q.executor, q.place) + " by priority";
       case queue::kind::tags:
         return "waiting for tags";
+      case queue::kind::streams:
+        return "waiting for a stream";
       case queue::kind::backoff:
         return "waiting to retry";
       case queue::kind::stream:

@@ -59,7 +59,7 @@ struct lane {
 };
 
 struct queue {
-  enum class kind : std::uint8_t { router, deque, inbox, priority, tags, backoff, stream };
+  enum class kind : std::uint8_t { router, deque, inbox, priority, tags, streams, backoff, stream };
   kind what = kind::inbox;
   std::uint16_t executor = 0;
   std::int32_t place = -1;   ///< -1: of the executor
@@ -190,6 +190,18 @@ class index {
   [[nodiscard]] std::size_t first_bar_after(std::uint32_t lane, std::int64_t t) const noexcept;
   /// The first one that begins at or after `t`; `bars_of` if none does.
   [[nodiscard]] std::size_t first_bar_from(std::uint32_t lane, std::int64_t t) const noexcept;
+  /// In how many rows its bars lie at most: one more than their greatest depth; 0 without bars.
+  [[nodiscard]] std::size_t rows_of(std::uint32_t lane) const noexcept;
+  /// Bars too short to be seen one by one: from `first` on, all that begin before `until`, up to
+  /// the first one that lasts `least` or longer. Whole blocks at a time.
+  struct cluster {
+    std::size_t next = 0;   ///< the first bar that is not in it
+    std::int64_t busy = 0;  ///< time that is covered, less what was waited
+    std::int64_t end = 0;   ///< of the last one
+    bool failed = false;    ///< one of them did
+  };
+  [[nodiscard]] cluster cluster_from(std::uint32_t lane, std::size_t first, std::int64_t until,
+                                     std::int64_t least) const noexcept;
   /// When a lane's worker slept for want of work: begin and end, by time.
   [[nodiscard]] std::span<const std::pair<std::int64_t, std::int64_t>> parked(
       std::uint32_t lane) const noexcept;
@@ -246,7 +258,14 @@ class index {
   };
   struct lane_row {
     std::vector<stored_bar> bars;
-    std::vector<std::int64_t> latest_end;  // of each 64
+    struct block {
+      std::int64_t latest_end;
+      std::int64_t longest;
+      std::int64_t busy;
+      bool failed;
+    };
+    std::vector<block> blocks;  // of 64 bars each
+    std::size_t rows = 0;
     std::vector<std::pair<std::int64_t, std::int64_t>> parked;
   };
 

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "render.hpp"
+
+#include "output.hpp"
+
+#include <fronta/trace_file.hpp>
+#include <fronta/viz/font.hpp>
+#include <fronta/viz/pictures.hpp>
+#include <fronta/viz/video.hpp>
+#include <fronta/viz/words.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+
+namespace fronta::demos {
+namespace {
+
+constexpr int frames_per_second = 50;
+
+trace::file_contents read(const std::string& file) {
+  try {
+    return trace::read_file(file);
+  } catch (const std::exception& error) {
+    throw demo_error(fmt::format("\"{}\" cannot be drawn: {}.", file, error.what()));
+  }
+}
+
+std::int64_t since_begin(const viz::index& of, double milliseconds) {
+  return of.begin() + static_cast<std::int64_t>(std::llround(milliseconds * 1e6));
+}
+
+class pictures {
+ public:
+  pictures(const render_command& what, const viz::index& of)
+      : what_(what), of_(of), theme_(*viz::find_theme(what.theme)) {
+    view_.what = what.preset;
+    view_.title = std::filesystem::path(what.trace).filename().string();
+    if (what.at) view_.at = since_begin(of, *what.at);
+    if (what.from || what.to) {
+      view_.from = what.from ? since_begin(of, *what.from) : of.begin();
+      view_.to = what.to ? since_begin(of, *what.to) : of.end();
+      if (view_.to <= view_.from) {
+        throw demo_error(fmt::format(
+            "nothing lies between --from and --to; the trace lasts {}, give a --from before --to.",
+            viz::duration(of.end() - of.begin())));
+      }
+    }
+  }
+
+  void write() {
+    const auto ending = std::filesystem::path(what_.output).extension();
+    if (ending == ".png") {
+      write_png(scene(), what_.output);
+    } else if (ending == ".svg") {
+      write_svg(scene(), what_.output);
+    } else if (ending == ".pdf") {
+      const std::array pages{scene()};
+      write_pdf(pages, what_.output);
+    } else if (ending == ".txt") {
+      write_text();
+    } else {
+      write_film();
+    }
+  }
+
+ private:
+  [[nodiscard]] viz::scene scene() const {
+    return draw(of_, view_, static_cast<float>(what_.width), static_cast<float>(what_.height),
+                font_, theme_);
+  }
+
+  void write_text() const {
+    std::ofstream to(what_.output, std::ios::binary | std::ios::trunc);
+    to << viz::narrate(of_);
+    to.close();
+    if (!to) {
+      throw demo_error(fmt::format(
+          "\"{}\" could not be written; name a file in a folder that exists and has room.",
+          what_.output));
+    }
+  }
+
+  // Frame k shows what was true at exactly its moment.
+  void write_film() {
+    viz::video film(what_.output, {.width = static_cast<float>(what_.width),
+                                   .height = static_cast<float>(what_.height),
+                                   .frames_per_second = frames_per_second});
+    const auto from = view_.to > view_.from ? view_.from : of_.begin();
+    const auto to = view_.to > view_.from ? view_.to : of_.end();
+    const auto frames = std::max(1.0, std::round(what_.seconds * frames_per_second));
+    view_.dilation = static_cast<double>(to - from) / what_.seconds;
+    for (double k = 0; k <= frames; ++k) {
+      view_.at = from + static_cast<std::int64_t>(k / frames * static_cast<double>(to - from));
+      film.add(scene());
+    }
+    film.finish();
+  }
+
+  const render_command& what_;
+  const viz::index& of_;
+  viz::font font_;
+  const viz::theme& theme_;
+  viz::view view_;
+};
+
+}  // namespace
+
+exit_code execute(const render_command& what, const session& /*s*/) {
+  auto contents = read(what.trace);
+  const auto damage = contents.damage;
+  const viz::index of(std::move(contents));
+  try {
+    pictures(what, of).write();
+  } catch (const demo_error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw demo_error(fmt::format("{}.", error.what()));
+  }
+  fmt::print("{} of {} tasks in {}\n",
+             what.output.ends_with(".txt") ? "narration" : name_of(what.preset),
+             grouped(of.tasks().size()), what.output);
+  if (!damage.empty()) fmt::print(stderr, "fronta: {}: {}\n", what.trace, damage);
+  flush_output();
+  return exit_code::success;
+}
+
+}  // namespace fronta::demos

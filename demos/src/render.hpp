@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "session.hpp"
+
+#include <fronta/viz/view.hpp>
+
+#include <optional>
+#include <string>
+
+namespace fronta::demos {
+
+struct render_command {
+  std::string trace;
+  std::string output;  ///< its ending names the format: .png, .svg, .pdf, .mp4, .gif, .txt
+  viz::preset preset = viz::preset::timeline;
+  std::string theme = "light";
+  int width = 1920;
+  int height = 1080;
+  std::optional<double> at;  ///< milliseconds since the first event, as the two below
+  std::optional<double> from;
+  std::optional<double> to;
+  double seconds = 10;  ///< of a film
+};
+
+/// `fronta render`. Throws `demo_error`.
+exit_code execute(const render_command& what, const session& s);
+
+}  // namespace fronta::demos

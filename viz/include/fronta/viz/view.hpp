@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <fronta/viz/index.hpp>
+#include <fronta/viz/scene.hpp>
+#include <fronta/viz/theme.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace fronta::viz {
+
+enum class preset : std::uint8_t {
+  stage,       ///< for a room: what just happened, queues, workers, completion order, time
+  timeline,    ///< lanes of all workers and streams, and the length of the queues
+  completion,  ///< order of submission and of completion, and what consumers would have seen
+  graph,       ///< tasks and what they need
+};
+
+/// Where the picture comes from: part of every picture, and of every export.
+enum class source : std::uint8_t { recorded, live, simulated, paced };
+
+/// What is looked at, and how. Together with an index and a size it makes a scene; nothing else
+/// does, so that the same moment always looks the same, however it was reached.
+struct view {
+  preset what = preset::timeline;
+  std::int64_t at = forever;  ///< the moment; later than the end means the end
+  std::int64_t from = 0;      ///< of the time axis
+  std::int64_t to = 0;        ///< not after `from`: the whole trace
+  task_number selected = no_task;
+  source shown = source::recorded;
+  /// Nanoseconds of the trace in a second on the screen while it plays; 0: a still.
+  double dilation = 0;
+  bool steps = false;  ///< one event after the other: the axis is not to scale
+  std::string title;   ///< such as the trace's file
+};
+
+/// The presets' names, as on a command line.
+[[nodiscard]] std::string_view name_of(preset p) noexcept;
+
+/// Draws `what` of `of` in `width` × `height` pixels, from 640 × 400 on. Pure: the same arguments
+/// give the same scene. Takes time by pixels and visible things, not by the length of the trace.
+[[nodiscard]] scene draw(const index& of, const view& what, float width, float height,
+                         const font_metrics& font, const theme& colors);
+
+}  // namespace fronta::viz

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "panels.hpp"
+
+#include <fronta/viz/words.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace fronta::viz {
+namespace {
+
+constexpr std::array<std::string_view, 4> names{"stage", "timeline", "completion", "graph"};
+
+void draw_timeline(painter& p, const moment_in_view& m, const rect& body) {
+  const lanes_options o;
+  const auto lengths = p.units(12);
+  const auto gap = p.units(1);
+  draw_lanes(p, m, {body.x, body.y, body.width, body.height - lengths - gap}, o);
+  draw_lengths(p, m, {body.x, body.bottom() - lengths, body.width, lengths}, o);
+}
+
+void draw_stage(painter& p, const moment_in_view& m, const rect& body) {
+  const auto top = body.height * 0.58F;
+  const auto gap = p.units(1);
+  const rect upper{body.x, body.y, body.width, top};
+  const auto column = [&](float from, float to) {
+    return rect{upper.x + upper.width * from, upper.y, upper.width * (to - from) - gap,
+                upper.height};
+  };
+  draw_narration(p, m, column(0, 0.25F));
+  draw_queues(p, m, column(0.25F, 0.43F));
+  draw_workers(p, m, column(0.43F, 0.78F));
+  draw_completed(p, m, column(0.78F, 1));
+  draw_lanes(p, m, {body.x, body.y + top + gap, body.width, body.height - top - gap}, {});
+}
+
+std::string describe(const moment_in_view& m) {
+  const auto counts = m.of.counts_at(m.at);
+  std::string text = std::string(name_of(m.what.what)) + " of " +
+                     (m.what.title.empty() ? std::string("a trace") : m.what.title) + " at " +
+                     duration(m.at - m.of.begin()) + ": ";
+  bool first = true;
+  for (std::size_t s = 0; s < counts.size(); ++s) {
+    if (counts[s] == 0) continue;
+    if (!first) text += ", ";
+    first = false;
+    text += grouped(counts[s]) + " " + std::string(name_of(static_cast<task_state>(s)));
+  }
+  if (first) text += "no task yet";
+  if (const auto e = m.of.last_event(m.at); e != none) {
+    if (const auto sentence = narrate(m.of, e); !sentence.empty()) text += "; " + sentence;
+  }
+  return text + ".";
+}
+
+}  // namespace
+
+std::string_view name_of(preset p) noexcept { return names[static_cast<std::size_t>(p)]; }
+
+scene draw(const index& of, const view& what, float width, float height, const font_metrics& font,
+           const theme& colors) {
+  scene s;
+  s.width = width;
+  s.height = height;
+  s.background = colors.page;
+  moment_in_view m{of, what};
+  m.at = std::clamp(what.at, of.begin(), of.end());
+  m.from = what.to > what.from ? what.from : of.begin();
+  m.to = what.to > what.from ? what.to : of.end();
+  if (m.to <= m.from) m.to = m.from + 1;
+  s.title = what.title;
+  s.description = describe(m);
+  painter p(s, font, colors);
+  const auto header = p.units(9.5F);
+  const auto margin = p.units(1.5F);
+  draw_header(p, m, {0, 0, width, header});
+  const auto legend_text = p.units(what.what == preset::stage ? 3.7F : 2.4F);
+  const auto legend = legend_height(p, m, width, legend_text);
+  const rect body{margin, header, width - 2 * margin, height - header - legend - margin};
+  switch (what.what) {
+    case preset::stage:
+      draw_stage(p, m, body);
+      break;
+    case preset::timeline:
+    case preset::completion:
+    case preset::graph:
+      draw_timeline(p, m, body);
+      break;
+  }
+  draw_legend(p, m, {0, height - legend, width, legend}, legend_text);
+  return s;
+}
+
+}  // namespace fronta::viz

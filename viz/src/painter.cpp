@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "painter.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace fronta::viz {
+namespace {
+
+// The first byte of the character that ends before `at`.
+std::size_t character_before(std::string_view utf8, std::size_t at) noexcept {
+  while (at > 0 && (static_cast<unsigned char>(utf8[--at]) & 0xC0U) == 0x80U) {
+  }
+  return at;
+}
+
+}  // namespace
+
+painter::painter(scene& to, const font_metrics& font, const theme& colors)
+    : to_(to),
+      font_(font),
+      colors_(colors),
+      unit_(to.height / 100),
+      stroke_(std::max(1.0F, std::round(to.height / 540))) {}
+
+void painter::begin_pane(std::string name, const rect& at) {
+  pane_ = static_cast<std::uint16_t>(to_.panes.size());
+  to_.panes.push_back({std::move(name), at});
+}
+
+void painter::add(const item_id& id, shape s) {
+  to_.primitives.push_back({id, pane_, std::move(s)});
+}
+
+void painter::fill(const item_id& id, const rect& at, color c, float radius) {
+  if (at.width > 0 && at.height > 0) add(id, box{at, c, std::nullopt, 0, radius, dash::solid});
+}
+
+void painter::outline(const item_id& id, const rect& at, color c, float width, dash pattern,
+                      float radius) {
+  if (at.width > 0 && at.height > 0) add(id, box{at, std::nullopt, c, width, radius, pattern});
+}
+
+void painter::draw_line(const item_id& id, point from, point to, color c, float width,
+                        dash pattern) {
+  add(id, line{from, to, c, width, pattern});
+}
+
+void painter::draw_polygon(const item_id& id, std::vector<point> corners, color c) {
+  add(id, polygon{std::move(corners), c});
+}
+
+void painter::draw_curve(const item_id& id, const curve& c) { add(id, c); }
+
+void painter::hatch(const item_id& id, const rect& at, color c, float spacing, float width) {
+  // Line k goes through x + y = k * spacing, so that neighbours' hatches meet.
+  if (at.width < 1 || at.height < 1) return;
+  const auto first = std::ceil((at.x + at.y) / spacing);
+  const auto last = std::floor((at.right() + at.bottom()) / spacing);
+  auto part_id = id;
+  for (auto k = first; k <= last; ++k) {
+    const auto sum = k * spacing;
+    const auto left = std::max(at.x, sum - at.bottom());
+    const auto right = std::min(at.right(), sum - at.y);
+    if (right - left < 0.5F) continue;
+    draw_line(part_id, {left, sum - left}, {right, sum - right}, c, width);
+    ++part_id.nth;
+  }
+}
+
+void painter::state_box(const item_id& id, const rect& at, look l, float radius) {
+  const auto& s = colors_.of(l);
+  fill(id, at, s.fill, radius);
+  if (s.hatched && at.width >= 4) {
+    auto lines = id;
+    lines.which = part::hatch;
+    const auto inset = radius / 2;
+    hatch(lines, {at.x + inset, at.y + inset, at.width - 2 * inset, at.height - 2 * inset},
+          colors_.of(look::retry_wait).fill, units(1), stroke_ * 0.6F);
+  }
+  if (at.width >= 3 * stroke_) outline(id, at, colors_.outline, stroke_, s.outline, radius);
+}
+
+float painter::width_of(std::string_view text, float size, typeface face) const {
+  return font_.width(face, text, size);
+}
+
+std::string painter::fit(std::string_view text, float size, float most, typeface face) const {
+  if (width_of(text, size, face) <= most) return std::string(text);
+  constexpr std::string_view ellipsis = "…";
+  const auto room = most - width_of(ellipsis, size, face);
+  // Widths only grow with length: the most characters that fit.
+  std::size_t low = 0;
+  auto high = text.size();
+  while (low < high) {
+    auto middle = low + (high - low + 1) / 2;
+    while (middle < text.size() && (static_cast<unsigned char>(text[middle]) & 0xC0U) == 0x80U)
+      ++middle;
+    if (middle > high) middle = high;
+    if (width_of(text.substr(0, middle), size, face) <= room) {
+      low = middle;
+    } else {
+      high = character_before(text, middle);
+    }
+  }
+  while (low > 0 && text[low - 1] == ' ') --low;
+  if (low == 0) return "";
+  return std::string(text.substr(0, low)) + std::string(ellipsis);
+}
+
+float painter::line_height(float size) const {
+  return font_.ascent(typeface::sans, size) + font_.descent(typeface::sans, size);
+}
+
+std::string painter::write(const item_id& id, const rect& in, std::string_view text, float size,
+                           color c, align where, typeface face) {
+  auto fitting = fit(text, size, in.width, face);
+  if (fitting.empty()) return fitting;
+  const auto width = width_of(fitting, size, face);
+  const auto slack = in.width - width;
+  const auto x = in.x + (where == align::left ? 0 : where == align::center ? slack / 2 : slack);
+  const auto ascent = font_.ascent(face, size);
+  const auto descent = font_.descent(face, size);
+  const auto y = in.y + (in.height + ascent - descent) / 2;
+  // Whole pixels, but never out of the box to the right.
+  const auto left = where == align::right ? std::floor(x) : std::min(std::round(x), x + slack);
+  add(id, label{{left, std::round(y)}, size, width, face, c, fitting});
+  return fitting;
+}
+
+float painter::write_lines(const item_id& id, const rect& in, std::string_view text, float size,
+                           color c, typeface face) {
+  const auto height = line_height(size);
+  auto top = in.y;
+  auto part_id = id;
+  while (!text.empty() && top + height <= in.bottom() + 0.01F) {
+    auto end = text.size();
+    if (width_of(text, size, face) > in.width) {
+      end = 0;
+      for (auto space = text.find(' '); space != std::string_view::npos;
+           space = text.find(' ', space + 1)) {
+        if (width_of(text.substr(0, space), size, face) > in.width) break;
+        end = space;
+      }
+      // One word that is too long, or the last line that there is room for.
+      if (end == 0 || top + 2 * height > in.bottom() + 0.01F) end = text.size();
+    }
+    write(part_id, {in.x, top, in.width, height}, text.substr(0, end), size, c, align::left, face);
+    top += height;
+    ++part_id.nth;
+    text.remove_prefix(std::min(text.size(), end + 1));
+  }
+  return top - in.y;
+}
+
+void painter::meet(const item_id& id, const rect& at, std::string tip) {
+  to_.hits.push_back({id, at, std::move(tip)});
+}
+
+void painter::arrow_head(const item_id& id, const rect& in, bool to_right, color c) {
+  const auto middle = in.y + in.height / 2;
+  if (to_right) {
+    draw_polygon(id, {{in.x, in.y}, {in.right(), middle}, {in.x, in.bottom()}}, c);
+  } else {
+    draw_polygon(id, {{in.right(), in.y}, {in.right(), in.bottom()}, {in.x, middle}}, c);
+  }
+}
+
+}  // namespace fronta::viz

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <fronta/viz/scene.hpp>
+#include <fronta/viz/theme.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace fronta::viz {
+
+enum class align : std::uint8_t { left, center, right };
+
+/// Adds primitives to a scene, in a pane at a time. What is said of sizes is in hundredths of the
+/// picture's height, so that all of it grows with the picture.
+class painter {
+ public:
+  using kind = item_id::kind;
+  using part = item_id::part;
+
+  painter(scene& to, const font_metrics& font, const theme& colors);
+
+  [[nodiscard]] const theme& colors() const noexcept { return colors_; }
+  /// So many hundredths of the height, in pixels.
+  [[nodiscard]] float units(float hundredths) const noexcept { return unit_ * hundredths; }
+  [[nodiscard]] float stroke() const noexcept { return stroke_; }  ///< of outlines
+
+  void begin_pane(std::string name, const rect& at);
+
+  void fill(const item_id& id, const rect& at, color c, float radius = 0);
+  void outline(const item_id& id, const rect& at, color c, float width, dash pattern = dash::solid,
+               float radius = 0);
+  void draw_line(const item_id& id, point from, point to, color c, float width,
+                 dash pattern = dash::solid);
+  void draw_polygon(const item_id& id, std::vector<point> corners, color c);
+  void draw_curve(const item_id& id, const curve& c);
+  /// Parallel lines from lower left to upper right, cut at the edges.
+  void hatch(const item_id& id, const rect& at, color c, float spacing, float width);
+  /// A box in the look of a state: fill, hatch and outline.
+  void state_box(const item_id& id, const rect& at, look l, float radius);
+
+  [[nodiscard]] float width_of(std::string_view text, float size,
+                               typeface face = typeface::sans) const;
+  /// As much of it as fits, with an ellipsis; empty if nothing would.
+  [[nodiscard]] std::string fit(std::string_view text, float size, float most,
+                                typeface face = typeface::sans) const;
+  /// One line in a box: centred vertically, cut to what fits. What was written of it.
+  std::string write(const item_id& id, const rect& in, std::string_view text, float size, color c,
+                    align where = align::left, typeface face = typeface::sans);
+  /// Broken between words, from the top, as many lines as fit. The height that they take.
+  float write_lines(const item_id& id, const rect& in, std::string_view text, float size, color c,
+                    typeface face = typeface::sans);
+  [[nodiscard]] float line_height(float size) const;
+
+  void meet(const item_id& id, const rect& at, std::string tip);
+
+  /// A triangle in a box, pointing to a side.
+  void arrow_head(const item_id& id, const rect& in, bool to_right, color c);
+
+ private:
+  void add(const item_id& id, shape s);
+
+  scene& to_;
+  const font_metrics& font_;
+  const theme& colors_;
+  float unit_;
+  float stroke_;
+  std::uint16_t pane_ = 0;
+};
+
+}  // namespace fronta::viz

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "painter.hpp"
+
+#include <fronta/viz/view.hpp>
+
+#include <cstdint>
+#include <vector>
+
+/// The parts that the presets are put together from. Each draws into its own panes.
+namespace fronta::viz {
+
+/// A view whose moments are within the trace.
+struct moment_in_view {
+  const index& of;
+  const view& what;
+  std::int64_t at = 0;
+  std::int64_t from = 0;
+  std::int64_t to = 1;
+};
+
+/// Title, clock, and the badge that says what the picture is of.
+void draw_header(painter& p, const moment_in_view& m, const rect& at);
+
+/// The states that the trace has, by sign and word; `size` is of the text. The height that it
+/// takes, for a width.
+float legend_height(const painter& p, const moment_in_view& m, float width, float size);
+void draw_legend(painter& p, const moment_in_view& m, const rect& at, float size);
+
+/// One lane for each worker and stream, with a time axis below.
+struct lanes_options {
+  float text = 2.2F;      ///< size of names, in hundredths of the height
+  float names = 0.12F;    ///< part of the width for the lanes' names
+  float most_height = 8;  ///< of a lane, in hundredths
+};
+void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes_options& o);
+
+/// How many tasks wait in queues, over time, below lanes drawn with the same options.
+void draw_lengths(painter& p, const moment_in_view& m, const rect& at, const lanes_options& o);
+
+/// Tasks as tokens.
+void draw_queues(painter& p, const moment_in_view& m, const rect& at);
+void draw_workers(painter& p, const moment_in_view& m, const rect& at);
+void draw_completed(painter& p, const moment_in_view& m, const rect& at);
+void draw_narration(painter& p, const moment_in_view& m, const rect& at);
+
+/// A task's number in a box of its state, its name beside where there is room.
+void draw_token(painter& p, const moment_in_view& m, const rect& at, task_number t, look l,
+                float size);
+
+/// The lanes worth a row, in the order of the picture: workers, then devices, then other threads.
+[[nodiscard]] std::vector<std::uint32_t> lanes_in_order(const index& of);
+
+}  // namespace fronta::viz

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "panels.hpp"
+
+#include <fronta/viz/words.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <ranges>
+#include <tuple>
+
+namespace fronta::viz {
+namespace {
+
+using kind = painter::kind;
+using part = painter::part;
+
+constexpr float reads_well = 3.7F;  // hundredths of the height, from the last row
+
+// A headline, and the room below it.
+rect below_headline(painter& p, const rect& at, std::string_view text, std::uint32_t number) {
+  const auto size = p.units(2.6F);
+  const auto height = p.line_height(size) * 1.2F;
+  const auto pad = p.units(1);
+  p.write({kind::page, part::name, number, 0}, {at.x + pad, at.y, at.width - 2 * pad, height}, text,
+          size, p.colors().text, align::left, typeface::bold);
+  return {at.x + pad, at.y + height, at.width - 2 * pad, at.height - height - pad};
+}
+
+float token_height(const painter& p) { return p.line_height(p.units(reads_well)) * 1.15F; }
+
+// Wide enough for the greatest number.
+float token_width(const painter& p, const index& of) {
+  const auto digits = std::to_string(of.tasks().size());
+  return p.width_of(digits, p.units(reads_well), typeface::bold) + p.units(1.6F);
+}
+
+std::string plus(std::uint64_t number, std::string_view what) {
+  std::string text = "+";
+  text += grouped(number);
+  text += what;
+  return text;
+}
+
+void more(painter& p, std::uint32_t number, const rect& at, std::uint64_t hidden) {
+  p.write({kind::queue, part::more, number, 0}, at, plus(hidden, " more"), p.units(reads_well),
+          p.colors().text);
+}
+
+}  // namespace
+
+void draw_token(painter& p, const moment_in_view& m, const rect& at, task_number t, look l,
+                float size) {
+  const auto& s = p.colors().of(l);
+  const auto radius = at.height * 0.2F;
+  p.state_box({kind::task, part::token, t, 0}, at, l, radius);
+  const auto number = std::to_string(std::uint64_t{t} + 1);
+  if (s.hatched) {
+    const auto w = p.width_of(number, size, typeface::bold) + p.units(0.6F);
+    p.fill({kind::task, part::mark, t, 0},
+           {at.x + (at.width - w) / 2, at.y + at.height * 0.12F, w, at.height * 0.76F}, s.fill);
+  }
+  p.write({kind::task, part::number, t, 0}, at, number, size, s.ink, align::center, typeface::bold);
+  p.meet({kind::task, part::token, t, 0}, at,
+         called(t) + " " + std::string(m.of.name_of(t)) + ": " + std::string(s.word));
+}
+
+void draw_queues(painter& p, const moment_in_view& m, const rect& at) {
+  p.begin_pane("queues", at);
+  const auto room = below_headline(p, at, "QUEUES", 1);
+  const auto& of = m.of;
+  struct shown {
+    std::uint32_t number;
+    std::uint32_t length;
+  };
+  std::vector<shown> queues;
+  for (std::uint32_t q = 0; q < of.queues().size(); ++q) {
+    // The workers' own are drawn with them.
+    if (of.queues()[q].what == queue::kind::deque) continue;
+    if (const auto length = of.length_at(q, m.at); length != 0) queues.push_back({q, length});
+  }
+  const auto size = p.units(reads_well);
+  const auto name_size = p.units(2.4F);
+  if (queues.empty()) {
+    p.write_lines(
+        {kind::queue, part::reason, 0, 0}, room,
+        of.tasks().empty() ? "No task has been submitted yet." : "Empty: nothing waits here.",
+        name_size, p.colors().text);
+    return;
+  }
+  // Each gets what it needs, the long ones what is left.
+  const auto height = token_height(p);
+  const auto width = token_width(p, of);
+  const auto gap = p.units(0.6F);
+  const auto columns = std::max(1, static_cast<int>((room.width + gap) / (width + gap)));
+  const auto name = p.line_height(name_size);
+  auto y = room.y;
+  for (std::size_t i = 0; i < queues.size(); ++i) {
+    const auto [q, length] = queues[i];
+    const auto left = static_cast<float>(queues.size() - i);
+    const auto share = (room.bottom() - y) / left;
+    const auto rows_fitting = static_cast<int>((share - name - gap) / (height + gap));
+    if (rows_fitting < 1) {
+      more(p, q, {room.x, y, room.width, p.line_height(size)}, queues.size() - i);
+      break;
+    }
+    p.write({kind::queue, part::name, q, 0}, {room.x, y, room.width, name},
+            of.queues()[q].name + " · " + grouped(length), name_size, p.colors().text);
+    y += name + gap / 2;
+    auto cells = static_cast<std::size_t>(rows_fitting * columns);
+    const bool cut = cells < length;
+    if (cut) cells -= std::min<std::size_t>(cells - 1, static_cast<std::size_t>(columns));
+    const auto tasks =
+        of.queued_at(q, m.at, std::min<std::size_t>(cells, length), index::first::oldest);
+    std::size_t nth = 0;
+    for (const auto t : tasks) {
+      const auto column = static_cast<int>(nth) % columns;
+      const auto row = static_cast<int>(nth) / columns;
+      const auto* c = of.state_of(t, m.at);
+      draw_token(p, m,
+                 {room.x + static_cast<float>(column) * (width + gap),
+                  y + static_cast<float>(row) * (height + gap), width, height},
+                 t, c != nullptr ? look_of(of, *c) : look::unknown, size);
+      ++nth;
+    }
+    y += std::ceil(static_cast<float>(nth) / static_cast<float>(columns)) * (height + gap);
+    if (cut) {
+      more(p, q, {room.x, y, room.width, p.line_height(size)}, length - nth);
+      y += p.line_height(size);
+    }
+    y += gap;
+  }
+}
+
+void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
+  p.begin_pane("workers", at);
+  const auto room = below_headline(p, at, "WORKERS AND STREAMS", 2);
+  const auto& of = m.of;
+  std::vector<std::uint32_t> lanes;
+  for (const auto l : lanes_in_order(of)) {
+    const auto what = of.lanes()[l].what;
+    if (what == lane::kind::slot || what == lane::kind::stream || what == lane::kind::reserved)
+      lanes.push_back(l);
+  }
+  const auto size = p.units(reads_well);
+  const auto name_size = p.units(2.4F);
+  if (lanes.empty()) {
+    p.write_lines({kind::lane, part::reason, 0, 0}, room, "No worker has told of anything yet.",
+                  name_size, p.colors().text);
+    return;
+  }
+  const auto gap = p.units(0.8F);
+  // One below the other, in two columns if there are many.
+  const auto least = token_height(p) + p.units(0.8F);
+  const auto a_column = std::max(1, static_cast<int>((room.height + gap) / (least + gap)));
+  const int columns = static_cast<int>(lanes.size()) > a_column ? 2 : 1;
+  const auto rows = std::min(a_column, (static_cast<int>(lanes.size()) + columns - 1) / columns);
+  const auto width =
+      (room.width - gap * static_cast<float>(columns - 1)) / static_cast<float>(columns);
+  const auto height = std::min(
+      (room.height - gap * static_cast<float>(rows - 1)) / static_cast<float>(rows), p.units(9));
+  auto fitting = static_cast<std::size_t>(rows * columns);
+  const bool cut = fitting < lanes.size();
+  if (cut) --fitting;
+  const auto cell = [&](std::size_t i) {
+    const auto column = static_cast<int>(i) / rows;
+    const auto row = static_cast<int>(i) % rows;
+    return rect{room.x + static_cast<float>(column) * (width + gap),
+                room.y + static_cast<float>(row) * (height + gap), width, height};
+  };
+  const auto token = token_width(p, of);
+  for (std::size_t i = 0; i < std::min(fitting, lanes.size()); ++i) {
+    const auto l = lanes[i];
+    const auto& which = of.lanes()[l];
+    const auto box = cell(i);
+    p.fill({kind::lane, part::frame, l, 0}, box, p.colors().panel, p.units(0.6F));
+    p.outline({kind::lane, part::frame, l, 1}, box, p.colors().grid, p.stroke(), dash::solid,
+              p.units(0.6F));
+    const auto pad = p.units(0.8F);
+    const auto name_width = std::min(p.width_of("gpu:0 stream 0", name_size), width * 0.3F);
+    p.write({kind::lane, part::name, l, 0}, {box.x + pad, box.y, name_width, box.height},
+            which.name, name_size, p.colors().text);
+    rect inner{box.x + pad * 2 + name_width, box.y + (box.height - token_height(p)) / 2,
+               box.width - name_width - 3 * pad, token_height(p)};
+    // What waits in its own queue, at the right: the owner takes from the near end.
+    const auto q = std::ranges::find_if(of.queues(), [&](const queue& x) {
+      const auto own = which.what == lane::kind::stream ? queue::kind::stream : queue::kind::deque;
+      return x.what == own && x.executor == which.executor && x.place == which.place &&
+             x.number == which.number;
+    });
+    if (q != of.queues().end() && which.what == lane::kind::slot) {
+      const auto number = static_cast<std::uint32_t>(q - of.queues().begin());
+      if (const auto length = of.length_at(number, m.at); length != 0) {
+        const auto text = plus(length, " in its deque");
+        const auto w = std::min(p.width_of(text, name_size), inner.width / 2);
+        p.write({kind::queue, part::value, number, 0},
+                {inner.right() - w, inner.y, w, inner.height}, text, name_size, p.colors().text,
+                align::right);
+        inner.width -= w + pad;
+      }
+    }
+    const auto open = of.open_at(l, m.at);
+    const bar* shown = nullptr;
+    for (const auto& b : open) {
+      if (b.what != bar::kind::suspended && b.task != no_task) shown = &b;
+    }
+    if (shown == nullptr) {
+      const auto why = of.why_blank(l, m.at);
+      p.write({kind::lane, part::reason, l, 0}, inner, why, name_size, p.colors().text);
+      continue;
+    }
+    const auto* c = of.state_of(shown->task, m.at);
+    auto state = c != nullptr ? look_of(of, *c) : look::unknown;
+    if (shown->what == bar::kind::device) state = look::on_device;
+    if (shown->what == bar::kind::reserved) {
+      p.hatch({kind::lane, part::hatch, l, 0}, inner, p.colors().grid, p.units(1.2F), p.stroke());
+      const auto text = "reserved by " + called(shown->task);
+      const auto w = std::min(inner.width, p.width_of(text, size) + p.units(1));
+      p.fill({kind::lane, part::mark, l, 0}, {inner.x, inner.y, w, inner.height}, p.colors().panel);
+      p.write({kind::lane, part::value, l, 0}, {inner.x, inner.y, w, inner.height}, text, size,
+              p.colors().text);
+      continue;
+    }
+    const auto number = static_cast<std::uint32_t>(shown->task);
+    draw_token(p, m, {inner.x, inner.y, std::min(token, inner.width), inner.height}, number, state,
+               size);
+    auto words = std::string(p.colors().of(state).sign) + " " + std::string(of.name_of(number));
+    if (open.size() > 1 && shown->depth > 0) words += " (inside " + called(open.front().task) + ")";
+    p.write({kind::task, part::name, number, 0},
+            {inner.x + token + pad, inner.y, inner.width - token - pad, inner.height}, words, size,
+            p.colors().text);
+  }
+  if (cut) {
+    more(p, 1'000'000, cell(fitting), lanes.size() - fitting);
+  }
+}
+
+void draw_completed(painter& p, const moment_in_view& m, const rect& at) {
+  p.begin_pane("completed", at);
+  const auto done = m.of.completed_at(m.at);
+  const auto room = below_headline(p, at, "COMPLETED · " + grouped(done), 3);
+  const auto size = p.units(reads_well);
+  if (done == 0) {
+    p.write_lines({kind::completion, part::reason, 0, 0}, room, "No task has ended yet.",
+                  p.units(2.4F), p.colors().text);
+    return;
+  }
+  // The newest on top.
+  const auto height = token_height(p);
+  const auto gap = p.units(0.6F);
+  const auto rows = static_cast<std::size_t>(std::max(1.0F, (room.height + gap) / (height + gap)));
+  const auto token = token_width(p, m.of);
+  for (std::size_t i = 0; i < std::min(rows, done); ++i) {
+    const auto& c = m.of.changes()[m.of.completions()[done - 1 - i]];
+    const auto t = m.of.events()[c.event].task;
+    const auto y = room.y + static_cast<float>(i) * (height + gap);
+    const auto l = look_of(m.of, c);
+    draw_token(p, m, {room.x, y, std::min(token, room.width), height}, t, l, size);
+    const auto words = std::string(p.colors().of(l).sign) + " " + std::string(m.of.name_of(t));
+    p.write({kind::completion, part::name, t, 0},
+            {room.x + token + p.units(0.8F), y, room.width - token - p.units(0.8F), height}, words,
+            size, p.colors().text);
+  }
+}
+
+void draw_narration(painter& p, const moment_in_view& m, const rect& at) {
+  p.begin_pane("narration", at);
+  const auto room = below_headline(p, at, "WHAT JUST HAPPENED", 0);
+  const auto size = p.units(reads_well);
+  // The last sentences, the newest on top.
+  auto event = m.of.last_event(m.at);
+  auto left = room;
+  std::uint32_t nth = 0;
+  std::size_t looked_at = 0;
+  while (event != none && left.height >= p.line_height(size) && looked_at++ < 200) {
+    const auto sentence = narrate(m.of, event);
+    if (!sentence.empty()) {
+      const auto used = p.write_lines({kind::narration, part::name, nth, nth * 100}, left,
+                                      sentence + ".", size, p.colors().text);
+      left.y += used + p.units(1);
+      left.height -= used + p.units(1);
+      ++nth;
+    }
+    event = event == 0 ? none : event - 1;
+  }
+  if (nth == 0) {
+    p.write_lines({kind::narration, part::reason, 0, 0}, room, "Nothing has happened yet.", size,
+                  p.colors().text);
+  }
+}
+
+}  // namespace fronta::viz
