@@ -31,7 +31,6 @@ using fronta::test::story;
 using fronta::trace::device_work;
 using fronta::trace::time_grade;
 using fronta::viz::index;
-using testing::Contains;
 using testing::ElementsAre;
 using testing::IsSupersetOf;
 using testing::Pair;

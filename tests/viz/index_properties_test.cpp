@@ -151,6 +151,36 @@ void check_bars(const index& of, std::uint32_t on) {
   }
 }
 
+// Short bars taken together, from any of them on.
+void check_clusters(const index& of, std::uint32_t on) {
+  const auto bars = bars_of(of, on);
+  std::size_t rows = 0;
+  for (const auto& b : bars) rows = std::max<std::size_t>(rows, b.depth + std::size_t{1});
+  ASSERT_EQ(of.rows_of(on), rows);
+  const auto stride = std::max<std::size_t>(1, bars.size() / 20);
+  for (const std::int64_t least : {1, 4, 40, 400}) {
+    for (std::size_t first = 0; first < bars.size(); first += stride) {
+      const auto until = bars[std::min(first + 3 * stride, bars.size() - 1)].begin;
+      index::cluster naive{.next = first, .end = std::numeric_limits<std::int64_t>::min()};
+      for (; naive.next < bars.size() && bars[naive.next].begin < until; ++naive.next) {
+        const auto& b = bars[naive.next];
+        if (b.end == forever || b.end - b.begin >= least) break;
+        const auto length = b.end - b.begin;
+        if (b.what == bar::kind::suspended) {
+          naive.busy -= length;
+        } else if (b.depth == 0) {
+          naive.busy += length;
+        }
+        naive.end = std::max(naive.end, b.end);
+        naive.failed = naive.failed || b.failed;
+      }
+      const auto got = of.cluster_from(on, first, until, least);
+      ASSERT_EQ(std::tuple(got.next, got.busy, got.end, got.failed),
+                std::tuple(naive.next, naive.busy, naive.end, naive.failed));
+    }
+  }
+}
+
 void check_lane_at(const index& of, std::uint32_t on, const std::vector<bar>& bars,
                    std::int64_t t) {
   std::vector<bar> open;
@@ -218,6 +248,8 @@ void check(const index& of, std::size_t moments) {
   }
   for (std::uint32_t l = 0; l < of.lanes().size(); ++l) {
     check_bars(of, l);
+    if (testing::Test::HasFatalFailure()) return;
+    check_clusters(of, l);
     if (testing::Test::HasFatalFailure()) return;
     const auto bars = bars_of(of, l);
     for (const auto t : times) check_lane_at(of, l, bars, t);

@@ -227,6 +227,16 @@ TEST(Index, ATaskMayWaitForTags) {
                           "22 running on cpu 0", "30 done"));
 }
 
+TEST(Index, ATaskMayWaitForAStream) {
+  story s;
+  s.main().at(10).submit(1).enqueue(1, in::stream);
+  s.worker(0).at(20).start(1);
+  const index index(s.told());
+  EXPECT_THAT(life_of(index, 1),
+              ElementsAre("10 waiting for inputs", "10 waiting for tags in waiting for a stream",
+                          "20 running on cpu 0"));
+}
+
 TEST(Index, AQueuedTaskMayBeCancelled) {
   story s;
   s.main().at(10).submit(1).enqueue(1, in::inbox).at(20).cancel(1);
@@ -411,7 +421,7 @@ TEST(Index, APlaceThatATaskElsewhereReservesShowsWhoHasIt) {
   s.worker(0).at(20).route(1, 0).acquire(1, "gpu", 1, 1).start(1);
   s.worker(1).at(22).route(2, 0).acquire(2, "gpu", 1, 1).start(2);
   s.worker(2).at(23).route(3, 0).acquire(3, "licence", 0xFFFF'FFFF, 1).start(3);
-  s.worker(0).at(30).release(1, "gpu", 1, 1).finish(1);
+  s.worker(0).at(28).release(1, "lens", 0, 1).at(30).release(1, "gpu", 1, 1).at(32).finish(1);
   s.worker(1).at(40).release(2, "gpu", 1, 1).finish(2);
   s.worker(2).at(40).release(3, "licence", 0xFFFF'FFFF, 1).finish(3);
   const index index(s.told());
@@ -423,7 +433,14 @@ TEST(Index, WhatAGpuTaskOrItsOwnPlaceReservesHasNoLane) {
   story s;
   s.main().at(10).submit(1).submit(2).submit(3);
   s.worker(0).at(20).route(1, 1).acquire(1, "gpu", 1, 1).start(1).at(22).issue(1, 1, 0);
-  s.worker(0).at(25).route(2, 0).acquire(2, "cpu", 0, 1).start(2).at(30).release(2).finish(2);
+  s.worker(0)
+      .at(25)
+      .route(2, 0)
+      .acquire(2, "cpu", 0, 1)
+      .start(2)
+      .at(30)
+      .release(2, "cpu", 0, 1)
+      .finish(2);
   s.worker(0).at(31).acquire(3).start(3).at(35).release(3).finish(3);
   const index index(s.told());
   EXPECT_EQ(lane_named(index, "gpu:0"), none);
@@ -653,7 +670,8 @@ TEST(Index, TimesAtTheEndsOfTheScaleAreOnlyTimes) {
   using limits = std::numeric_limits<std::int64_t>;
   for (const auto origin : {limits::min(), std::int64_t{0}, limits::max()}) {
     story s;
-    s.main().at(limits::min()).submit(1);
+    s.main().at(limits::min()).submit(1).submit(2);
+    s.worker(1).start(2).at(limits::max()).finish(2);
     s.worker(0).at(0).start(1).at(limits::max()).finish(1);
     auto told = s.told();
     told.origin_steady = origin;
@@ -671,6 +689,7 @@ TEST(Index, TimesAtTheEndsOfTheScaleAreOnlyTimes) {
       EXPECT_GE(index.uncertainty(b).first, 0);
     }
     EXPECT_EQ(state_at(index, 1, 0), task_state::running);
+    EXPECT_GT(index.cluster_from(lane_named(index, "cpu 1"), 0, forever, forever).busy, 0);
   }
 }
 

@@ -72,11 +72,11 @@ class story {
                     std::uint32_t units) {
       return tell(trace::event_kind::acquire, task, std::uint64_t{place} << 32U | units, tag);
     }
+    teller& release(std::uint64_t task) { return tell(trace::event_kind::release, task); }
     teller& release(std::uint64_t task, std::string_view tag, std::uint32_t place,
                     std::uint32_t units) {
       return tell(trace::event_kind::release, task, std::uint64_t{place} << 32U | units, tag);
     }
-    teller& release(std::uint64_t task) { return tell(trace::event_kind::release, task); }
     teller& issue(std::uint64_t task, std::uint32_t place, std::uint32_t stream) {
       return tell(trace::event_kind::issue, task, std::uint64_t{place} << 32U | stream);
     }

@@ -30,6 +30,7 @@ class index_builder {
   index_builder(index& made, trace::file_contents& from) : to_(made), from_(from) {}
 
   void build() {
+    from_.known_until = std::clamp(from_.known_until, -farthest, farthest);
     to_.host_ = std::move(from_.host);
     to_.origin_unix_ = from_.origin_unix;
     to_.dropped_ = from_.dropped;
@@ -54,6 +55,8 @@ class index_builder {
 
  private:
   static constexpr std::size_t block = 64;
+  // Seven months. So no difference of times overflows, and no sum of what lies on a lane.
+  static constexpr std::int64_t farthest = std::int64_t{1} << 54U;
   static constexpr std::uint8_t plain_bar = 0;
   static constexpr std::uint8_t failed_bar = index::stored_bar::failed;
   static constexpr std::uint8_t cut_bar = index::stored_bar::goes_on;
@@ -136,7 +139,7 @@ class index_builder {
     events.reserve(from_.events.size() + 2 * from_.spans.size());
     for (const auto& r : from_.events) {
       event e{};
-      e.time = r.time;
+      e.time = std::clamp(r.time, -farthest, farthest);
       e.argument = r.what.argument;
       e.task = task_of(r.what);
       e.thread = std::min(r.thread, static_cast<std::uint32_t>(threads_.size()));

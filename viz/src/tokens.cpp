@@ -190,8 +190,8 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
     const auto name_width = std::min(longest_name(p, of, lanes, name_size), width * 0.38F);
     p.write({kind::lane, part::name, l, 0}, {box.x + pad, box.y, name_width, box.height},
             which.name, name_size, p.colors().text);
-    rect inner{box.x + pad * 2 + name_width, box.y + (box.height - token_height(p)) / 2,
-               box.width - name_width - 3 * pad, token_height(p)};
+    rect inner{box.x + pad * 2.5F + name_width, box.y + (box.height - token_height(p)) / 2,
+               box.width - name_width - 3.5F * pad, token_height(p)};
     // What waits in its own queue, at the right: the owner takes from the near end.
     const auto q = std::ranges::find_if(of.queues(), [&](const queue& x) {
       const auto own = which.what == lane::kind::stream ? queue::kind::stream : queue::kind::deque;
@@ -209,10 +209,22 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
         inner.width -= w + pad;
       }
     }
-    const auto open = of.open_at(l, m.at);
+    auto open = of.open_at(l, m.at);
     const bar* shown = nullptr;
     for (const auto& b : open) {
       if (b.what != bar::kind::suspended && b.task != no_task) shown = &b;
+    }
+    if (shown == nullptr && which.what == lane::kind::stream && which.number == 0) {
+      // Another place hosts the task that has it.
+      for (std::uint32_t r = 0; r < of.lanes().size() && shown == nullptr; ++r) {
+        const auto& other = of.lanes()[r];
+        if (other.what != lane::kind::reserved || other.executor != which.executor ||
+            other.place != which.place) {
+          continue;
+        }
+        open = of.open_at(r, m.at);
+        if (!open.empty()) shown = &open.front();
+      }
     }
     if (shown == nullptr) {
       const auto why = of.why_blank(l, m.at);

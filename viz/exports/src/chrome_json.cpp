@@ -24,14 +24,14 @@ class writer {
   writer(const index& of, std::ostream& to) : of_(of), to_(to), what_(tracks_of(of)) {}
 
   void write() {
-    to_ << "{\"displayTimeUnit\":\"ns\",\"otherData\":";
+    to_ << R"({"displayTimeUnit":"ns","otherData":)";
     dump({{"tool", "fronta"},
           {"host", of_.host()},
           {"began_unix_ns", of_.origin_unix()},
           {"simulated", of_.simulated()},
           {"dropped_events", of_.dropped()},
           {"ended", of_.ended()}});
-    to_ << ",\"traceEvents\":[";
+    to_ << R"(,"traceEvents":[)";
     name_tracks();
     for (const auto& s : what_.slices) write(s);
     for (const auto& m : what_.moments) {
