@@ -92,12 +92,12 @@ const CLI::Validator exportable(
 
 const CLI::Validator drawable(
     [](const std::string& text) -> std::string {
-      for (const auto* ending : {".png", ".svg", ".pdf", ".mp4", ".gif", ".txt"}) {
+      for (const auto* ending : {".png", ".svg", ".pdf", ".html", ".mp4", ".gif", ".txt"}) {
         if (text.ends_with(ending)) return "";
       }
       return fmt::format(
-          "the ending names the format; give a file that ends in .png, .svg, .pdf, .mp4, .gif or "
-          ".txt, not \"{}\"",
+          "the ending names the format; give a file that ends in .png, .svg, .pdf, .html, .mp4, "
+          ".gif or .txt, not \"{}\"",
           text);
     },
     "");
@@ -317,7 +317,8 @@ class command_line {
     render_->add_option("TRACE", r.trace, "what --trace or FRONTA_TRACE wrote")
         ->type_name("")
         ->required();
-    render_->add_option("-o", r.output, "FILE.png, .svg, .pdf, .mp4, .gif, or .txt: in words")
+    render_
+        ->add_option("-o", r.output, "FILE.png, .svg, .pdf, .html, .mp4, .gif, or .txt: in words")
         ->type_name("FILE")
         ->required()
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
