@@ -68,6 +68,7 @@
   }
 
   function stroke(color, width, dash) {
+    if (color < 0) return { stroke: null, 'stroke-width': null, 'stroke-dasharray': null };
     const pattern = dashes[dash].map((part) => px(part * width)).join(' ');
     return { stroke: ink(color), 'stroke-width': px(width), 'stroke-dasharray': pattern || null };
   }
@@ -87,7 +88,7 @@
       const inset = border < 0 || all_stroke ? 0 : border_width / 2;
       set(e, { x: px(x + inset), y: px(y + inset), width: px(width - 2 * inset), height: px(height - 2 * inset),
         rx: radius > 0 ? px(Math.max(0, radius - inset)) : null, fill: ink(all_stroke ? border : fill),
-        'stroke-opacity': all_stroke ? 0 : null });
+        'stroke-opacity': all_stroke ? 0 : null, 'data-fill': all_stroke ? ink(fill) : null });
     },
     (e, [x1, y1, x2, y2]) => set(e, { x1: px(x1), y1: px(y1), x2: px(x2), y2: px(y2) }),
     (e, g) => set(e, { d: `M${px(g[0])},${px(g[1])}C${g.slice(2).map(px)}` }),
