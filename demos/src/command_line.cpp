@@ -168,7 +168,10 @@ class command_line {
     if (*gridsearch_app_) return {gridsearch_, json_, trace_};
     if (*pipeline_app_) return {pipeline_, json_, trace_};
     if (*overlap_app_) return {overlap_, json_, trace_};
-    return {divisibility_, json_, trace_};
+    const bool asked = !pictures_.empty();
+    if (!asked && !json_) pictures_ = "out";
+    if (pictures_ == "none") pictures_.clear();
+    return {divisibility_, json_, trace_, pictures_, asked && !pictures_.empty()};
   }
 
  private:
@@ -223,6 +226,11 @@ class command_line {
         "gpu places; CUDA devices where there are so many, else simulated",
         "every CUDA device, else 2 simulated ones")
         .check(whole(1, 256));
+    add(app, "--pictures", pictures_, "FOLDER", "where pictures of the run go, or none",
+        "out, with --json none")
+        .check([](const std::string& text) {
+          return text.empty() ? "give a folder, or none" : std::string();
+        });
     add_common(app);
   }
 
@@ -441,6 +449,7 @@ class command_line {
   render_command rendered_;
   std::string backend_ = "local";
   std::string trace_;
+  std::string pictures_;
   bool json_ = false;
 };
 
