@@ -15,25 +15,32 @@
 #include <stdlib.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
 #include <system_error>
-#include <utility>
+#include <tuple>
 
 namespace fronta::demos {
 namespace {
 
-// The moment with the most different states at once; of equals the one nearest to the middle.
+// The end of a demo is no place to wait for more.
+constexpr std::size_t most_steps = 4'000;
+
+// The moment with the most different states at once, of equals with the most at work, of equals the
+// one nearest to the middle.
 std::int64_t liveliest_moment(const viz::index& of) {
   const auto middle = of.begin() + (of.end() - of.begin()) / 2;
-  std::pair<std::int64_t, std::int64_t> best{-1, 0};
+  using liveliness = std::tuple<std::int64_t, std::int64_t, std::int64_t>;
+  liveliness best{-1, 0, 0};
   auto moment = of.end();
   for (const auto& c : of.changes()) {
     const auto time = of.time_of(c);
     const auto counts = of.counts_at(time);
-    const std::pair<std::int64_t, std::int64_t> found{
-        std::ranges::count_if(counts, [](auto n) { return n != 0; }), -std::abs(time - middle)};
+    const liveliness found{std::ranges::count_if(counts, [](auto n) { return n != 0; }),
+                           counts[static_cast<std::size_t>(viz::task_state::running)],
+                           -std::abs(time - middle)};
     if (found <= best) continue;
     best = found;
     moment = time;
@@ -55,14 +62,16 @@ std::string write_pictures(const std::string& trace, const std::filesystem::path
     const auto file = [&](const char* ending) { return folder / (name + ending); };
     viz::view seen{.what = viz::preset::stage, .title = name};
     seen.at = liveliest_moment(of);
-    write_png(draw(of, seen, width, height, font, theme), file(".png"), 1.5F);
+    write_png(draw(of, seen, width, height, font, theme), file(".png"));
     write_svg(draw(of, {.what = viz::preset::timeline, .title = name}, width, height, font, theme),
               file(".svg"));
     const auto steps = beats_of(of, seen).size();
-    if (steps > viz::most_beats) {
+    if (steps > most_steps) {
       std::filesystem::remove(file(".html"));  // an earlier run's
-      return fmt::format("{}.{{png,svg}}; {} steps are too many for an HTML player",
-                         file("").string(), grouped(steps));
+      return fmt::format(
+          "{}.{{png,svg}}; {} steps are too many for a player; --trace FILE and fronta "
+          "render make one of a part",
+          file("").string(), grouped(steps));
     }
     write_html(of, seen, width, height, font, theme, file(".html"));
     return fmt::format("{}.{{png,html,svg}}", file("").string());
