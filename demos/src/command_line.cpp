@@ -337,7 +337,8 @@ class command_line {
         ->required()
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
         ->check(drawable);
-    constexpr std::array presets{viz::preset::stage, viz::preset::timeline};
+    constexpr std::array presets{viz::preset::stage, viz::preset::timeline,
+                                 viz::preset::completion};
     std::vector<std::string> names;
     for (const auto p : presets) names.emplace_back(name_of(p));
     render_
@@ -348,7 +349,7 @@ class command_line {
                 if (name_of(p) == text) r.preset = p;
               }
             },
-            "stage: for a room; timeline: all lanes [timeline]")
+            "stage: for a room; timeline: all lanes; completion: who ends when [timeline]")
         ->type_name("NAME")
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
         ->check(one_of(names));

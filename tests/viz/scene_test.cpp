@@ -122,7 +122,7 @@ template <class Check>
 void for_each_picture(Check check) {
   for (const auto& one : cases()) {
     const index of(one.make());
-    for (const auto what : {preset::stage, preset::timeline}) {
+    for (const auto what : {preset::stage, preset::timeline, preset::completion}) {
       for (const auto& [width, height] :
            {std::pair(1024.0F, 768.0F), {1280.0F, 720.0F}, {1920.0F, 1080.0F}, {640.0F, 400.0F}}) {
         for (const int tenths : {0, 3, 5, 10}) {
@@ -281,6 +281,36 @@ TEST(Scene, DrawsNothingThatHasNotHappened) {
     EXPECT_LE(std::visit(bounds{}, p.what).right(), playhead + 1) << to_string(p.id);
   }
   EXPECT_GT(bars, 0);
+}
+
+std::string told_of_completion(const story& of) {
+  view v;
+  v.what = preset::completion;
+  return to_text(draw(index(of.told()), v, 1280, 720, font, fronta::viz::light_theme()));
+}
+
+TEST(Scene, SaysWhatConsumersWouldHaveSeen) {
+  story s;
+  s.main().at(0).submit(1).submit(2).submit(3);
+  s.worker(0).at(1).start(1).at(30'000).finish(1);
+  s.worker(1).at(1).start(2).at(10'000).finish(2).start(3).at(20'000).finish(3);
+  const auto told = told_of_completion(s);
+  EXPECT_THAT(told, HasSubstr("map keeps finished results back for 30.0 µs in all"));
+  EXPECT_THAT(told, HasSubstr("3. 30.0 µs\n"));
+  EXPECT_THAT(told, HasSubstr("first 10.0 µs\n"));
+  EXPECT_THAT(told, HasSubstr("2. 20.0 µs\n"));
+  EXPECT_THAT(told, HasSubstr("the consumer takes 0 ms"));
+}
+
+TEST(Scene, DerivesNothingOfConsumersThatMayHaveSubmitted) {
+  story s;
+  s.main().at(0).submit(1);
+  s.worker(0).at(1).start(1).at(10'000).finish(1);
+  s.main().at(10'001).submit(2);
+  s.worker(0).at(10'002).start(2).at(20'000).finish(2);
+  const auto told = told_of_completion(s);
+  EXPECT_THAT(told, HasSubstr("not derivable"));
+  EXPECT_THAT(told, Not(HasSubstr("keeps")));
 }
 
 TEST(Scene, CostsByPixelsNotByEvents) {

@@ -10,7 +10,7 @@
 namespace fronta::viz {
 namespace {
 
-constexpr std::array<std::string_view, 4> names{"stage", "timeline", "completion", "graph"};
+constexpr std::array<std::string_view, 3> names{"stage", "timeline", "completion"};
 
 void draw_timeline(painter& p, const moment_in_view& m, const rect& body) {
   const lanes_options o;
@@ -82,9 +82,13 @@ scene draw(const index& of, const view& what, float width, float height, const f
     case preset::stage:
       draw_stage(p, m, body);
       break;
+    case preset::completion: {
+      const auto top = body.height * 0.64F;
+      draw_completion(p, m, {body.x, body.y, body.width, top});
+      draw_lanes(p, m, {body.x, body.y + top, body.width, body.height - top}, {});
+      break;
+    }
     case preset::timeline:
-    case preset::completion:
-    case preset::graph:
       draw_timeline(p, m, body);
       break;
   }

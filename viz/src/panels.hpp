@@ -45,6 +45,10 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at);
 void draw_completed(painter& p, const moment_in_view& m, const rect& at);
 void draw_narration(painter& p, const moment_in_view& m, const rect& at);
 
+/// One family of tasks in order of submission, when each ended, and when `as_completed` and `map`
+/// would have handed it over.
+void draw_completion(painter& p, const moment_in_view& m, const rect& at);
+
 /// A task's number in a box of its state, its name beside where there is room.
 void draw_token(painter& p, const moment_in_view& m, const rect& at, task_number t, look l,
                 float size);

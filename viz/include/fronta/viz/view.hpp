@@ -13,8 +13,8 @@ namespace fronta::viz {
 enum class preset : std::uint8_t {
   stage,       ///< for a room: what just happened, queues, workers, completion order, time
   timeline,    ///< lanes of all workers and streams, and the length of the queues
-  completion,  ///< order of submission and of completion, and what consumers would have seen
-  graph,       ///< tasks and what they need
+  completion,  ///< order of submission and of completion, and what consumers would have seen: of
+               ///< the selected task's siblings, else of the largest family
 };
 
 /// Where the picture comes from: part of every picture, and of every export.
