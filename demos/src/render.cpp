@@ -98,10 +98,11 @@ class pictures {
                                    .frames_per_second = frames_per_second});
     const auto from = view_.to > view_.from ? view_.from : of_.begin();
     const auto to = view_.to > view_.from ? view_.to : of_.end();
-    const auto frames = std::max(1.0, std::round(what_.seconds * frames_per_second));
+    const auto frames = std::max<std::int64_t>(1, std::llround(what_.seconds * frames_per_second));
     view_.dilation = static_cast<double>(to - from) / what_.seconds;
-    for (double k = 0; k <= frames; ++k) {
-      view_.at = from + static_cast<std::int64_t>(k / frames * static_cast<double>(to - from));
+    for (std::int64_t k = 0; k <= frames; ++k) {
+      const auto share = static_cast<double>(k) / static_cast<double>(frames);
+      view_.at = from + static_cast<std::int64_t>(share * static_cast<double>(to - from));
       film.add(scene());
     }
     film.finish();

@@ -12,15 +12,13 @@
 
 #include <fmt/format.h>
 
-#include <stdlib.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <exception>
 #include <system_error>
-#include <tuple>
+#include <utility>
 
 namespace fronta::demos {
 namespace {
@@ -29,18 +27,20 @@ namespace {
 constexpr std::size_t most_steps = 4'000;
 
 // The moment with the most different states at once, of equals with the most at work, of equals the
-// one nearest to the middle.
+// first. Not before the middle, as there is little to see of the lanes, nor near the end.
 std::int64_t liveliest_moment(const viz::index& of) {
-  const auto middle = of.begin() + (of.end() - of.begin()) / 2;
-  using liveliness = std::tuple<std::int64_t, std::int64_t, std::int64_t>;
-  liveliness best{-1, 0, 0};
+  const auto lasts = of.end() - of.begin();
+  const auto from = of.begin() + lasts / 2;
+  const auto until = of.begin() + lasts / 10 * 8;
+  using liveliness = std::pair<std::int64_t, std::int64_t>;
+  liveliness best{-1, 0};
   auto moment = of.end();
   for (const auto& c : of.changes()) {
     const auto time = of.time_of(c);
+    if (time < from || time > until) continue;
     const auto counts = of.counts_at(time);
     const liveliness found{std::ranges::count_if(counts, [](auto n) { return n != 0; }),
-                           counts[static_cast<std::size_t>(viz::task_state::running)],
-                           -std::abs(time - middle)};
+                           counts[static_cast<std::size_t>(viz::task_state::running)]};
     if (found <= best) continue;
     best = found;
     moment = time;

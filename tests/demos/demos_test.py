@@ -542,8 +542,8 @@ class Program(Case):
 
     def test_wrong_usage_is_refused_in_one_sentence(self):
         for arguments, says in [
-            ([], ["run, list, export or doctor"]),
-            (["dance"], ['"dance"', "run, list, export or doctor"]),
+            ([], ["run, list, render, export or doctor"]),
+            (["dance"], ['"dance"', "run, list, render, export or doctor"]),
             (["--dance"], ["--dance"]),
             (["run"], ["divisibility, batch, gridsearch, pipeline or overlap"]),
             (["run", "dance"], ['"dance"', "divisibility, batch, gridsearch, pipeline or overlap"]),
@@ -554,6 +554,8 @@ class Program(Case):
             (["run", "gridsearch", "--target", "2"], ["--target"]),
             (["export"], ["TRACE"]),
             (["export", "t", "-o", "t.xml"], [".jsonl, .json or .perfetto"]),
+            (["render", "t", "-o", "t.xml"], [".html"]),
+            (["run", "divisibility", "--pictures", ""], ["give a folder, or none"]),
         ]:
             with self.subTest(arguments=arguments):
                 self.refuses(*arguments, says=says)

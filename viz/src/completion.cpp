@@ -97,7 +97,7 @@ void draw_completion(painter& p, const moment_in_view& m, const rect& at) {
   const auto gap = p.units(0.8F);
   const auto number = p.width_of(std::to_string(of.tasks().size()), text, typeface::bold) + 2 * gap;
   const auto column =
-      std::max(p.width_of("as_completed", text), p.width_of("000.00 ms", text)) + gap;
+      std::max(p.width_of("as_completed", text), p.width_of("first 000.00 ms", text)) + gap;
   const rect chart{at.x + number, at.y + line * 1.3F, at.width - number - 2 * column - gap,
                    at.height - line * 3.9F};
   const auto from = *std::ranges::min_element(family.submitted);

@@ -97,12 +97,6 @@ void baker::add(const scene& s, std::string_view time, std::string_view narratio
 }
 
 baker::list baker::primitives_of(const scene& s) {
-  // What is of the shape, and what of its look.
-  struct parts {
-    char kind;
-    row look;
-    row form;
-  };
   list result;
   result.reserve(s.primitives.size());
   std::vector<std::size_t> panes;
