@@ -7,6 +7,7 @@
 #include "output.hpp"
 #include "render.hpp"
 #include "session.hpp"
+#include "stage.hpp"
 
 #include <fronta/trace_recording.hpp>
 
