@@ -51,6 +51,7 @@ std::vector<key_binding> make_bindings() {
       {control('s'), window_action::snapshot, "Ctrl S", "save as PNG, SVG and PDF"},
       {named(key::f11), window_action::full_screen, "F11", "full screen, and back"},
       {letter('m'), window_action::next_monitor, "M", "to the next monitor"},
+      {letter('h'), window_action::controls, "H", "hide the bar below, or show it"},
       {letter('?'), commands::help{}, "?  F1", "this help, and back"},
       {named(key::f1), commands::help{}, "", ""},
       {named(key::escape), commands::dismiss{}, "Esc", "end help, blank, selection"},

@@ -40,7 +40,7 @@ struct key_press {
 };
 
 /// What is no matter of the player but of the window.
-enum class window_action : std::uint8_t { full_screen, next_monitor, snapshot, quit };
+enum class window_action : std::uint8_t { full_screen, next_monitor, controls, snapshot, quit };
 
 struct key_binding {
   key_press press;

@@ -149,7 +149,8 @@ class page {
     const auto width =
         std::min(p_.width_of(on_.message, text_) + 2 * pad + 1, on_.width - p_.units(6));
     const auto height = lines_of(on_.message, width - 2 * pad) * p_.line_height(text_) + pad;
-    const auto bottom = on_.height - controls_height(on_.height, s_) - p_.units(1);
+    const auto bottom =
+        on_.height - (on_.controls ? controls_height(on_.height, s_) : 0) - p_.units(1);
     note("message", message_box,
          {std::round((on_.width - width) / 2), std::round(bottom - height), std::ceil(width),
           std::ceil(height)},
@@ -224,7 +225,7 @@ scene draw(const screen& on, const index* of, const player_state& s, const font_
   if (of != nullptr && !s.blank) {
     auto v = view_of(s);
     v.title = on.title;
-    const auto height = on.height - page::controls_height(on.height, s);
+    const auto height = on.controls ? on.height - page::controls_height(on.height, s) : on.height;
     made =
         draw(*of, v, std::max(on.width, least_width), std::max(height, least_height), font, colors);
   }
@@ -238,7 +239,7 @@ scene draw(const screen& on, const index* of, const player_state& s, const font_
   }
   if (of == nullptr) {
     p.draw_empty();
-  } else {
+  } else if (on.controls) {
     p.draw_controls(*of);
   }
   if (s.help) p.draw_help();

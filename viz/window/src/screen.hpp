@@ -18,6 +18,7 @@ struct screen {
   std::string title;            ///< of the trace
   std::string message;          ///< what the window has to say; empty for nothing
   std::optional<hit> met = {};  ///< what the pointer is on
+  bool controls = true;         ///< below the picture; without them it fills the window
 };
 
 /// `of` may be null: no trace is open.

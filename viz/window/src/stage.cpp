@@ -27,6 +27,7 @@ stage::stage(const window::options& o, const appearance& first) : window_(o, *th
   state_.what = first.what;
   state_.theme = first.theme;
   state_.text_size = first.text_size;
+  controls_ = !o.full_screen;
 }
 
 stage::~stage() = default;
@@ -84,7 +85,7 @@ void stage::show(std::shared_ptr<const index> of, std::string trace) {
   state_.reduced_motion = before.reduced_motion;
   state_.blank = before.blank;
   window_.set_title(name_of_file(file_) + " - Fronta");
-  new_to_see_ = true;
+  show_soon();
 }
 
 void stage::apply(const command& c) {
@@ -97,7 +98,7 @@ void stage::apply(const command& c) {
   }
   if (next == state_) return;
   state_ = next;
-  new_to_see_ = true;
+  show_soon();
 }
 
 void stage::pass(double seconds) {
@@ -110,16 +111,17 @@ scene stage::picture() const {
                     .height = size.height,
                     .title = name_of_file(file_),
                     .message = message_,
-                    .met = met_},
+                    .met = met_,
+                    .controls = controls_},
                    of_.get(), state_, window_.fonts());
 }
 
 bool stage::draw() {
   take_what_was_read();
-  if (!new_to_see_ || window_.is_hidden()) return false;
+  if (frames_due_ == 0 || window_.is_hidden()) return false;
   shown_ = picture();
   window_.show(shown_);
-  new_to_see_ = false;
+  --frames_due_;
   return true;
 }
 
@@ -142,7 +144,8 @@ void stage::run(std::optional<double> seconds) {
     if (seconds && left <= 0) return;
     // Waiting for the screen may have taken the frame's time, or none of it.
     const auto spent = in_seconds(clock::now() - now).count();
-    const auto pause = state_.playing && !window_.is_hidden() ? std::max(0.0, frame - spent) : -1;
+    const bool more = (state_.playing || frames_due_ > 0) && !window_.is_hidden();
+    const auto pause = more ? std::max(0.0, frame - spent) : -1;
     if (pause < 0) {
       window_.wait(left);
       before = clock::now();  // what was waited is not played
@@ -168,9 +171,13 @@ void stage::act(window_action a) {
   switch (a) {
     case window_action::full_screen:
       window_.toggle_full_screen();
+      controls_ = !window_.is_full_screen();  // a room sees the picture alone
       break;
     case window_action::next_monitor:
       window_.to_next_monitor();
+      break;
+    case window_action::controls:
+      controls_ = !controls_;
       break;
     case window_action::snapshot:
       save_snapshot();
@@ -179,7 +186,7 @@ void stage::act(window_action a) {
       window_.close();
       break;
   }
-  new_to_see_ = true;
+  show_soon();
 }
 
 // Without the controls, which are of the window and not of the trace.
@@ -214,9 +221,11 @@ void stage::save_snapshot() {
   }
 }
 
+void stage::show_soon() { frames_due_ = std::max(frames_due_, 1); }
+
 void stage::say(std::string what) {
   message_ = std::move(what);
-  new_to_see_ = true;
+  show_soon();
 }
 
 void stage::meet(std::optional<point> at) {
@@ -224,7 +233,7 @@ void stage::meet(std::optional<point> at) {
   const bool same = h == nullptr ? !met_ : met_ && *met_ == *h;
   if (same) return;
   met_ = h == nullptr ? std::nullopt : std::optional(*h);
-  new_to_see_ = true;
+  show_soon();
 }
 
 void stage::pointed(std::optional<point> at) {

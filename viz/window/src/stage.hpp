@@ -64,7 +64,10 @@ class stage final : public window_listener {
   void button(point at, bool down) override;
   void wheel(double right, double up) override;
   void dropped(std::string file) override;
-  void must_redraw() override { new_to_see_ = true; }
+  void must_redraw() override {
+    // In the first one OpenGL may still have the size that was.
+    frames_due_ = 2;
+  }
 
  private:
   struct read_trace {
@@ -79,6 +82,7 @@ class stage final : public window_listener {
   void save_snapshot();
   void say(std::string what);
   void meet(std::optional<point> at);
+  void show_soon();
 
   window window_;
   player_state state_;
@@ -88,7 +92,8 @@ class stage final : public window_listener {
   std::string message_;
   std::optional<hit> met_;
   scene shown_;
-  bool new_to_see_ = true;
+  int frames_due_ = 1;
+  bool controls_ = true;
   bool scrubbing_ = false;
   std::future<read_trace> reading_;
 };

@@ -346,12 +346,6 @@ class window::body {
 
   static body& of(GLFWwindow* w) { return *static_cast<body*>(glfwGetWindowUserPointer(w)); }
 
-  [[nodiscard]] point pointer() const {
-    double x = 0;
-    double y = 0;
-    glfwGetCursorPos(handle(), &x, &y);
-    return pixels(x, y);
-  }
   [[nodiscard]] point pixels(double x, double y) const {
     return {static_cast<float>(x) * density(), static_cast<float>(y) * density()};
   }
@@ -388,15 +382,17 @@ class window::body {
       of(in).on_key(k, scancode, action, modifiers);
     });
     glfwSetCharCallback(w, [](GLFWwindow* in, unsigned c) { of(in).on_character(c); });
-    glfwSetCursorPosCallback(
-        w, [](GLFWwindow* in, double x, double y) { of(in).tell_.pointed(of(in).pixels(x, y)); });
-    glfwSetCursorEnterCallback(w, [](GLFWwindow* in, int entered) {
+    glfwSetCursorPosCallback(w, [](GLFWwindow* in, double x, double y) {
       auto& b = of(in);
-      b.tell_.pointed(entered != 0 ? std::optional(b.pointer()) : std::nullopt);
+      b.pointer_ = b.pixels(x, y);
+      b.tell_.pointed(b.pointer_);
+    });
+    glfwSetCursorEnterCallback(w, [](GLFWwindow* in, int entered) {
+      if (entered == 0) of(in).tell_.pointed(std::nullopt);
     });
     glfwSetMouseButtonCallback(w, [](GLFWwindow* in, int button, int action, int) {
       if (button == GLFW_MOUSE_BUTTON_LEFT) {
-        of(in).tell_.button(of(in).pointer(), action == GLFW_PRESS);
+        of(in).tell_.button(of(in).pointer_, action == GLFW_PRESS);
       }
     });
     glfwSetScrollCallback(
@@ -416,6 +412,7 @@ class window::body {
   std::optional<imgui> imgui_;
   std::optional<list_painter> painter_;
   area before_;  // it filled the screen
+  point pointer_;
   bool again_ = false;
 };
 
@@ -439,6 +436,7 @@ void window::show(const scene& s) {
 }
 
 image window::pixels_of(const scene& s) {
+  show(s);  // OpenGL learns a new size when a frame ends
   body_->draw(s);
   return body_->read();
 }
