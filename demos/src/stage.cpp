@@ -14,7 +14,7 @@
 namespace fronta::demos {
 
 exit_code execute(const stage_command& what, const session& /*s*/) {
-  constexpr std::string_view no_window = FRONTA_NO_WINDOW;
+  constexpr std::string_view no_window{FRONTA_NO_WINDOW, sizeof(FRONTA_NO_WINDOW) - 1};
   constexpr std::string_view remedy =
       "use ./run fronta stage, which sets it up, or draw without one: fronta render";
   if (!no_window.empty()) {

@@ -128,8 +128,8 @@ class reducer {
   void operator()(const commands::select_by& c) {
     const auto tasks = static_cast<std::int64_t>(of_.tasks().size());
     if (tasks == 0) return;
-    const auto before = s_.selected == no_task ? (c.tasks > 0 ? -1 : tasks)
-                                               : static_cast<std::int64_t>(s_.selected);
+    auto before = static_cast<std::int64_t>(s_.selected);
+    if (s_.selected == no_task) before = c.tasks > 0 ? -1 : tasks;
     s_.selected =
         static_cast<task_number>(std::clamp(before + c.tasks, std::int64_t{0}, tasks - 1));
   }

@@ -172,7 +172,7 @@ TEST_F(ListPainter, APolygonIsTheSameHoweverItGoesRound) {
   std::ranges::reverse(corners);
   const auto back = ink_of(drawn(polygon{.corners = corners, .fill = black}));
   EXPECT_NEAR(there, back, 0.5F);
-  EXPECT_NEAR(there, 40 * 40 / 2 - 10, 30);
+  EXPECT_NEAR(there, 40 * 40 / 2.0F - 10, 30);
 }
 
 TEST_F(ListPainter, GlyphsStandWhereTheUnroundedAdvancesPutThem) {

@@ -39,9 +39,9 @@ class Window : public testing::Test {
   static void SetUpTestSuite() {  // NOLINT(readability-identifier-naming): GoogleTest's
     window::options o;
     o.title = "test";
-    stage_ = std::make_unique<stage>(o, stage::appearance{});
+    shown_stage = std::make_unique<stage>(o, stage::appearance{});
   }
-  static void TearDownTestSuite() { stage_.reset(); }  // NOLINT(readability-identifier-naming)
+  static void TearDownTestSuite() { shown_stage.reset(); }  // NOLINT(readability-identifier-naming)
 
   Window() {
     s().show(of_, "run.trace");
@@ -55,11 +55,11 @@ class Window : public testing::Test {
     }
   }
 
-  static stage& s() { return *stage_; }
-  static GLFWwindow* handle() { return stage_->on().handle(); }
+  static stage& s() { return *shown_stage; }
+  static GLFWwindow* handle() { return shown_stage->on().handle(); }
   // Sizes are asked for, and come with events.
   static void settle() {
-    for (int i = 0; i < 5; ++i) stage_->on().wait(0.01);
+    for (int i = 0; i < 5; ++i) shown_stage->on().wait(0.01);
   }
 
   // As GLFW calls: through Dear ImGui's callback to ours.
@@ -110,9 +110,9 @@ class Window : public testing::Test {
   std::shared_ptr<const index> of_ = std::make_shared<const index>(test::sample_run(30));
 
  private:
-  static std::unique_ptr<stage> stage_;
+  static std::unique_ptr<stage> shown_stage;
 };
-std::unique_ptr<stage> Window::stage_;
+std::unique_ptr<stage> Window::shown_stage;
 
 TEST_F(Window, DrawsEveryPresetAsCairoDrawsIt) {
   for (const auto what : {preset::stage, preset::timeline}) {
@@ -378,7 +378,9 @@ TEST_F(Window, ControlSSavesThreePicturesBesideTheTraceAndOverwritesNone) {
   press(GLFW_KEY_S, GLFW_MOD_CONTROL);
   for (const std::string n : {"1", "2"}) {
     for (const auto* ending : {".png", ".svg", ".pdf"}) {
-      const auto file = trace + "-" + n + ending;
+      auto file = trace;
+      file += "-" + n;
+      file += ending;
       EXPECT_TRUE(std::filesystem::exists(file)) << file;
       EXPECT_GT(std::filesystem::file_size(file), 1'000U);
     }

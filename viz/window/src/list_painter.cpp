@@ -124,7 +124,9 @@ class drawing {
     const auto r = rhythm_of(l.pattern);
     const auto on = r.on > 0 ? r.on * l.width : length;
     const auto period = r.on > 0 ? (r.on + r.off) * l.width : length;
-    for (float s = 0; s < length; s += period) {
+    const auto dashes = static_cast<int>(std::ceil(length / period));
+    for (int n = 0; n < dashes; ++n) {
+      const auto s = static_cast<float>(n) * period;
       const auto e = std::min(s + on, length);
       bar({l.from.x + dx * s / length, l.from.y + dy * s / length},
           {l.from.x + dx * e / length, l.from.y + dy * e / length}, l.ink, l.width);
@@ -297,11 +299,12 @@ class drawing {
     const auto length = way.back();
     const auto r = rhythm_of(pattern);
     // Stretched, so that dashes meet where the outline closes.
-    const auto count = std::max(1.0F, std::round(length / ((r.on + r.off) * width)));
-    const auto period = length / count;
+    const auto count =
+        std::max(1, static_cast<int>(std::lround(length / ((r.on + r.off) * width))));
+    const auto period = length / static_cast<float>(count);
     const auto on = period * r.on / (r.on + r.off);
-    for (float n = 0; n < count; ++n) {
-      const auto s = n * period;
+    for (int n = 0; n < count; ++n) {
+      const auto s = static_cast<float>(n) * period;
       radius <= 0 ? square_dash(points, way, s, s + on, c, width)
                   : polyline(part_of(points, way, s, s + on), false, c, width);
     }

@@ -6,9 +6,11 @@
 
 #include <array>
 
+// NOLINTBEGIN(readability-identifier-naming): Dear ImGui's
 struct ImDrawList;
 struct ImFont;
 struct ImFontAtlas;
+// NOLINTEND(readability-identifier-naming)
 
 namespace fronta::viz {
 

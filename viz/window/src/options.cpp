@@ -9,6 +9,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <memory>
 #include <string_view>
 #include <system_error>
 #include <variant>
@@ -18,8 +19,9 @@ namespace {
 
 template <class Number>
 bool reads(std::string_view text, Number& value) {
-  const auto* const end = text.data() + text.size();
-  const auto [at, error] = std::from_chars(text.data(), end, value);
+  const auto* const begin = std::to_address(text.begin());
+  const auto* const end = begin + text.size();
+  const auto [at, error] = std::from_chars(begin, end, value);
   return error == std::errc() && at == end;
 }
 

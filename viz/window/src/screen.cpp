@@ -94,7 +94,7 @@ class page {
     float keys = 0;
     float says = 0;
     rect panel;
-    for (;; size *= 0.95F) {
+    for (;;) {
       keys = says = 0;
       for (const auto& e : entries) {
         keys = std::max(keys, p_.width_of(e.keys, size, typeface::bold));
@@ -106,6 +106,7 @@ class page {
       panel = {std::round((on_.width - width) / 2), std::round((on_.height - height) / 2), width,
                height};
       if (area.encloses(panel) || size < 4) break;
+      size *= 0.95F;
     }
     p_.begin_pane("help", panel);
     p_.fill(of_page(part::frame, help_panel), panel, colors_.page, size / 2);
@@ -116,7 +117,7 @@ class page {
              {panel.x + size * 1.5F, panel.y + size * 0.5F, panel.width - 3 * size, row * 1.4F},
              "Keys", size * 1.2F, colors_.text, align::left, typeface::bold);
     for (std::size_t i = 0; i < entries.size(); ++i) {
-      const auto column = static_cast<float>(i / per_column);
+      const auto column = i < per_column ? 0.0F : 1.0F;
       const auto nth = static_cast<std::uint32_t>(i);
       const rect at{panel.x + size * 1.5F + column * (keys + says + 2 * size),
                     panel.y + size * 0.5F + row * (1.6F + static_cast<float>(i % per_column)),

@@ -23,11 +23,11 @@ std::string name_of_file(const std::string& file) {
 
 }  // namespace
 
-stage::stage(const window::options& o, const appearance& first) : window_(o, *this) {
+stage::stage(const window::options& o, const appearance& first)
+    : window_(o, *this), controls_(!o.full_screen) {
   state_.what = first.what;
   state_.theme = first.theme;
   state_.text_size = first.text_size;
-  controls_ = !o.full_screen;
 }
 
 stage::~stage() = default;
@@ -251,14 +251,12 @@ void stage::button(point at, bool down) {
   if (!down) return;
   if (!message_.empty() && !reading_.valid()) say({});
   const auto* h = shown_.at(at);
-  if (state_.help) {
+  if (state_.help || (h != nullptr && h->id == help_button)) {
     apply(commands::help{});
   } else if (h == nullptr) {
     apply(commands::select{no_task});
   } else if (h->id == play_button) {
     apply(commands::play{});
-  } else if (h->id == help_button) {
-    apply(commands::help{});
   } else if (h->id == scrub_bar) {
     scrubbing_ = true;
     met_.reset();

@@ -93,7 +93,7 @@ class stage final : public window_listener {
   std::optional<hit> met_;
   scene shown_;
   int frames_due_ = 1;
-  bool controls_ = true;
+  bool controls_;
   bool scrubbing_ = false;
   std::future<read_trace> reading_;
 };
