@@ -86,7 +86,7 @@ class page {
     for (const auto& b : key_bindings()) {
       if (!b.shown.empty()) entries.push_back({b.shown, b.says});
     }
-    const auto per_column = (entries.size() + 1) / 2;
+    const auto per_column = std::max<std::size_t>(1, (entries.size() + 1) / 2);
     const auto area =
         rect{p_.units(3), p_.units(3), on_.width - p_.units(6), on_.height - p_.units(6)};
     // As large as fits: the panel never scrolls.
