@@ -70,7 +70,7 @@ const void* data_block::fetch_to_host() {
   std::optional<blocking_section> lent;
   const auto lend = [&] {
     try {
-      if (!lent) lent.emplace();
+      if (!lent) lent.emplace(trace::wait_reason::data);
     } catch (const std::system_error&) {
       // No substitute: then the share stays.
     }
@@ -82,7 +82,7 @@ const void* data_block::fetch_to_host() {
   while (being_filled() && !in_host_part) {
     const auto by = filling;
     lock.unlock();
-    if (!lent) lent.emplace();  // throws where nobody else could end it
+    if (!lent) lent.emplace(trace::wait_reason::data);  // throws where nobody else could end it
     by->wait();
     lock.lock();
   }

@@ -13,6 +13,7 @@ bool any_future::cancel() const {
 std::exception_ptr any_future::exception(time_limit limit) const {
   auto& n = checked("exception");
   if (!n.done() && !detail::wait_until(n, deadline(limit))) detail::throw_timeout(n, "exception");
+  trace::detail::emit_consume(n);
   auto error = n.error();
   if (n.current() == detail::phase::cancelled) std::rethrow_exception(error);
   return error;

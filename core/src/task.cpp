@@ -635,7 +635,7 @@ void wait_for(node& n) {
     if (try_run_inline(*w, n)) continue;
     if (n.current() == phase::running && n.spin_until_done()) return;
     const std::array<node*, 1> awaited{&n};
-    const blocking_section section(awaited, wait_mode::all);
+    const blocking_section section(awaited, wait_mode::all, trace::wait_reason::task);
     n.block_until_done({});
   }
 }
@@ -647,23 +647,25 @@ bool wait_until(node& n, deadline until) {
   }
   if (n.done()) return true;
   if (until.passed()) return false;
-  const blocking_section section;
+  const blocking_section section(trace::wait_reason::task, &n);
   return n.block_until_done(until);
 }
 
-blocking_section::blocking_section(bool sleeps) : worker_(this_worker) {
+blocking_section::blocking_section(trace::wait_reason why, const node* awaited)
+    : worker_(this_worker) {
   if (worker_ == nullptr) return;
   refuse_in_host_part();
-  lend_share(0, sleeps);
+  lend_share(awaited != nullptr ? awaited->path : 0, why);
 }
 
-blocking_section::blocking_section(std::span<node* const> awaited, wait_mode mode)
+blocking_section::blocking_section(std::span<node* const> awaited, wait_mode mode,
+                                   trace::wait_reason why)
     : worker_(this_worker) {
   if (worker_ == nullptr) return;
   refuse_in_host_part();
   entry_ = enter_wait(awaited, mode);
   try {
-    lend_share(awaited.size() == 1 ? awaited.front()->path : 0, true);
+    lend_share(awaited.size() == 1 ? awaited.front()->path : 0, why);
   } catch (...) {
     leave_wait(static_cast<wait_entry*>(entry_));
     throw;
@@ -679,11 +681,15 @@ void blocking_section::refuse_in_host_part() {
 }
 
 // Told before the share goes: a task that starts in the slot comes later.
-void blocking_section::lend_share(std::uint64_t awaited, bool sleeps) {
+void blocking_section::lend_share(std::uint64_t awaited, trace::wait_reason why) {
   const bool in_task = this_context != nullptr && this_context->task != nullptr;
-  if (in_task) emit(event_kind::block, *this_context->task, awaited);
+  if (in_task && trace::on()) [[unlikely]] {
+    emit(event_kind::block, *this_context->task, awaited);
+    emit(event_kind::wait, *this_context->task, static_cast<std::uint64_t>(why));
+  }
   try {
-    worker_->begin_block(sleeps);
+    // Only who says itself that it blocks may go on to use its core in other ways.
+    worker_->begin_block(why != trace::wait_reason::blocking);
   } catch (...) {
     if (in_task) {
       emit(event_kind::unblock, *this_context->task, static_cast<std::uint64_t>(worker_->slot()));

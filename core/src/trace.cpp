@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstddef>
 #include <mutex>
+#include <source_location>
 #include <utility>
 
 namespace fronta::trace {
@@ -56,20 +58,23 @@ class both_sinks final : public sink {
 };
 
 both_sinks& sinks() noexcept {
+  // Out of memory here, it terminates.
+  // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new)
   static auto* const process_wide = new both_sinks;
   return *process_wide;
 }
 
-constexpr std::array<std::string_view, 32> names{
-    "submit",         "dependency",  "ready",         "enqueue",     "steal",
-    "start",          "block",       "unblock",       "finish",      "cancel",
-    "retry",          "acquire",     "release",       "route",       "issue",
-    "worker_start",   "worker_park", "worker_unpark", "worker_exit", "executor_open",
-    "executor_close", "place",       "thread",        "lost",        "cpu_time",
-    "zone_begin",     "zone_end",    "counter",       "message",     "fall_back",
-    "choose",         "lost_records"};
-static_assert(names.back() == "lost_records" &&
-              names.size() == static_cast<std::size_t>(event_kind::lost_records) + 1);
+constexpr std::array<std::string_view, 39> names{
+    "submit",         "dependency",   "ready",         "enqueue",     "steal",
+    "start",          "block",        "unblock",       "finish",      "cancel",
+    "retry",          "acquire",      "release",       "route",       "issue",
+    "worker_start",   "worker_park",  "worker_unpark", "worker_exit", "executor_open",
+    "executor_close", "place",        "thread",        "lost",        "cpu_time",
+    "zone_begin",     "zone_end",     "counter",       "message",     "fall_back",
+    "choose",         "lost_records", "follow",        "wait",        "consume",
+    "location",       "placed",       "moved",         "freed"};
+static_assert(names.back() == "freed" &&
+              names.size() == static_cast<std::size_t>(event_kind::freed) + 1);
 
 std::uint16_t this_executor() noexcept {
   const auto* const w = fronta::detail::this_worker;
@@ -83,6 +88,22 @@ std::int32_t this_slot() noexcept {
 
 std::uint16_t executor_of(const fronta::detail::node& n) noexcept {
   return n.host != nullptr ? n.host->traced_as : std::uint16_t{0};
+}
+
+// The end of a long path says more than its beginning. Options that were made without braces have
+// a line of their own header.
+void tell_location(const fronta::detail::node& n, const std::source_location& where) noexcept {
+  constexpr std::string_view own = "fronta/task_options.hpp";
+  constexpr std::size_t longest_path = 230;
+  std::string_view file = where.file_name();
+  if (where.line() == 0 || file.ends_with(own)) return;
+  if (file.size() > longest_path) file.remove_prefix(file.size() - longest_path);
+  std::array<char, longest_path + 16> text{};
+  auto* const end = std::ranges::copy(file, text.data()).out;
+  *end = ':';
+  const auto digits = std::to_chars(end + 1, text.data() + text.size(), where.line());
+  detail::tell({event_kind::location, executor_of(n), this_slot(), n.path, where.line()},
+               {text.data(), static_cast<std::size_t>(digits.ptr - text.data())});
 }
 
 void pass_on(const event& e) noexcept {
@@ -135,15 +156,32 @@ void tell(event_kind kind, const fronta::detail::node& n, std::uint64_t argument
   pass_on({kind, executor_of(n), this_slot(), n.path, argument});
 }
 
+void tell(event_kind kind, const fronta::detail::node& n, std::uint64_t argument,
+          std::string_view text) noexcept {
+  tell({kind, executor_of(n), this_slot(), n.path, argument}, text);
+}
+
+void tell_consume(const fronta::detail::node& n) noexcept {
+  if (n.path == 0) return;  // of a promise
+  const auto* const c = fronta::detail::this_context;
+  const auto* const by = c != nullptr ? c->task : nullptr;
+  // Its executor may be gone: that it is the one of a task that runs is all that can be seen.
+  const bool same = by != nullptr && by->host == n.host;
+  pass_on({event_kind::consume, same ? executor_of(*by) : std::uint16_t{0}, this_slot(), n.path,
+           by != nullptr ? c->path : 0});
+}
+
 void tell_submit(const fronta::detail::node& n) noexcept {
   const auto* const c = fronta::detail::this_context;
   const event e{event_kind::submit, executor_of(n), this_slot(), n.path,
                 c != nullptr ? c->path : 0};
-  if (const auto* const x = n.extra(); x != nullptr && !x->options.name.empty()) {
+  const auto* const x = n.extra();
+  if (x != nullptr && !x->options.name.empty()) {
     tell(e, x->options.name);
   } else {
     pass_on(e);
   }
+  if (x != nullptr) tell_location(n, x->options.where);
 }
 
 }  // namespace detail

@@ -32,7 +32,7 @@ constexpr auto most_index = std::numeric_limits<std::uint32_t>::max();
 
 template <class T>
 T load(bytes from) noexcept {
-  T value;
+  T value{};
   std::memcpy(static_cast<void*>(&value), from.data(), sizeof value);
   return value;
 }
@@ -71,6 +71,7 @@ class reading {
     c.host.assign(header.host.begin(), std::ranges::find(header.host, '\0'));
     c.process = header.process;
     c.tsc = header.clock == format::clock_kind::tsc;
+    c.given_clock = header.clock == format::clock_kind::given;
     c.origin_steady = header.origin_steady;
     c.origin_unix = header.origin_unix;
     left_ = left_.subspan(sizeof header);
@@ -78,17 +79,24 @@ class reading {
 
   void read_chunks() {
     while (!left_.empty()) {
-      if (left_.size() < sizeof(format::chunk_header)) return damaged("is cut off");
-      const auto header = load<format::chunk_header>(left_);
-      const auto behind = left_.subspan(sizeof header);
-      if (header.length > behind.size()) return damaged("is cut off");
-      const auto payload = behind.first(header.length);
-      if (format::checksum(header.kind, payload) != header.checksum) {
-        return damaged("is damaged");
+      if (const auto* const why = read_next_chunk()) {
+        damaged(why);
+        return;
       }
-      if (!read_chunk(header.kind, payload)) return damaged("makes no sense");
-      left_ = behind.subspan(header.length);
     }
+  }
+
+  // What is wrong with it, or null.
+  const char* read_next_chunk() {
+    if (left_.size() < sizeof(format::chunk_header)) return "is cut off";
+    const auto header = load<format::chunk_header>(left_);
+    const auto behind = left_.subspan(sizeof header);
+    if (header.length > behind.size()) return "is cut off";
+    const auto payload = behind.first(header.length);
+    if (format::checksum(header.kind, payload) != header.checksum) return "is damaged";
+    if (!read_chunk(header.kind, payload)) return "makes no sense";
+    left_ = behind.subspan(header.length);
+    return nullptr;
   }
 
   // What was published and is in no chunk.
@@ -212,6 +220,7 @@ class reading {
     if (kind == format::device_span_kind) {
       span = format::read_span(from, contents_.origin_steady);
       span->task = e.task;
+      span->executor = e.executor;
     }
     constexpr std::uint64_t most_time = std::numeric_limits<std::int64_t>::max();
     if (from.failed() || text >= contents_.texts.size() || time > most_time ||
@@ -302,14 +311,12 @@ std::vector<std::byte> read_all(const std::string& file) {
   if (open == nullptr) fail(errno);
   std::vector<std::byte> all;
   std::size_t size = 0;
-  for (;;) {
+  while (std::feof(open.get()) == 0) {
     all.resize(size + (std::size_t{1} << 20));
     errno = 0;
-    const auto got = std::fread(all.data() + size, 1, all.size() - size, open.get());
-    size += got;
-    if (got == 0) break;
+    size += std::fread(all.data() + size, 1, all.size() - size, open.get());
+    if (std::ferror(open.get()) != 0) fail(errno);
   }
-  if (std::ferror(open.get()) != 0) fail(errno);
   all.resize(size);
   return all;
 }
@@ -321,7 +328,8 @@ std::size_t sequence(std::string_view text) noexcept {
   const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const auto first = at(0);
   if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  const std::size_t several = first >= 0xE0 ? 3 : 2;
+  const std::size_t length = first >= 0xF0 ? 4 : several;
   if (first < 0xC2 || first > 0xF4 || length > text.size()) return 0;
   for (std::size_t i = 1; i < length; ++i) {
     if ((at(i) & 0xC0U) != 0x80U) return 0;
@@ -403,10 +411,27 @@ class json_line {
   std::string text_;
 };
 
-constexpr std::array<std::string_view, 5> queues{"deque", "inbox", "priority", "tags", "backoff"};
+constexpr std::array<std::string_view, 6> queues{"deque", "inbox",   "priority",
+                                                 "tags",  "backoff", "stream"};
+constexpr std::array<std::string_view, 9> waits{"task", "all",    "any",  "completion", "blocking",
+                                                "data", "memory", "code", "executor"};
+constexpr std::array<std::string_view, 12> routes{"untold", "only",      "named",  "bound",
+                                                  "tags",   "preferred", "inputs", "load",
+                                                  "body",   "fell_back", "waiter", "first"};
 constexpr std::array<std::string_view, 7> works{"task",    "kernel",    "fill",   "to_device",
                                                 "to_host", "on_device", "between"};
 constexpr std::array<std::string_view, 3> grades{"observed", "stamped", "profiled"};
+
+// The number, where a later version has more.
+template <std::size_t Count>
+void add_word(json_line& line, std::string_view key, std::uint64_t value,
+              const std::array<std::string_view, Count>& words) {
+  if (value < words.size()) {
+    line.add(key, words[value]);
+  } else {
+    line.add(key, value);
+  }
+}
 
 void write_argument(json_line& line, const event& e) {
   using enum event_kind;
@@ -418,11 +443,7 @@ void write_argument(json_line& line, const event& e) {
       line.add_id("input", e.argument);
       break;
     case enqueue:
-      if (e.argument < queues.size()) {
-        line.add("queue", queues[e.argument]);
-      } else {
-        line.add("queue", e.argument);
-      }
+      add_word(line, "queue", e.argument, queues);
       break;
     case steal:
       line.add("from", e.argument);
@@ -440,9 +461,38 @@ void write_argument(json_line& line, const event& e) {
     case finish:
       line.add("outcome", e.argument == 0 ? "value" : "error");
       break;
-    case route:
-      line.add("place", e.argument);
+    case wait:
+      add_word(line, "why", e.argument, waits);
       break;
+    case acquire:
+    case release: {
+      const auto amount = tag_amount::from(e.argument);
+      line.add("place", amount.place).add("units", amount.units);
+      break;
+    }
+    case follow:
+      line.add_id("behind", e.argument);
+      break;
+    case route: {
+      const auto choice = route_choice::from(e.argument);
+      line.add("place", choice.place);
+      if (choice.device >= 0) line.add("device", choice.device);
+      add_word(line, "why", static_cast<std::uint64_t>(choice.why), routes);
+      break;
+    }
+    case consume:
+      if (e.argument != 0) line.add_id("by", e.argument);
+      break;
+    case location:
+      line.add("line", e.argument);
+      break;
+    case placed:
+    case moved:
+    case freed: {
+      const auto of = place_bytes::from(e.argument);
+      line.add("place", of.place).add("bytes", of.bytes);
+      break;
+    }
     case issue:
       line.add("place", e.argument >> 32).add("stream", e.argument & 0xFFFF'FFFF);
       break;
@@ -479,8 +529,6 @@ void write_argument(json_line& line, const event& e) {
       break;
     case ready:
     case cancel:
-    case acquire:
-    case release:
     case worker_park:
     case worker_unpark:
     case worker_exit:
@@ -508,6 +556,7 @@ void write(const recorded_span& r, std::ostream& to) {
   const auto& s = r.what;
   json_line line;
   line.add("t", r.time).add("thread", r.thread).add("event", "device_span");
+  if (s.executor != 0) line.add("executor", s.executor);
   if (s.task != 0) line.add_id("task", s.task);
   line.add("place", s.place)
       .add("stream", s.stream)
@@ -543,11 +592,13 @@ file_contents read_file(const std::string& file) {
 }
 
 void write_json_lines(const file_contents& trace, std::ostream& to) {
+  std::string_view clock = trace.tsc ? "tsc" : "steady";
+  if (trace.given_clock) clock = "given";
   json_line first;
   first.add("fronta_trace", format::version)
       .add("host", std::string_view(trace.host))
       .add("process", trace.process)
-      .add("clock", trace.tsc ? "tsc" : "steady")
+      .add("clock", clock)
       .add("origin_steady", trace.origin_steady)
       .add("origin_unix", trace.origin_unix)
       .add("known_until", trace.known_until)

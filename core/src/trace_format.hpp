@@ -28,7 +28,7 @@ inline constexpr std::array<char, 8> file_magic{'F', 'R', 'O', 'N', 'T', 'A', 'T
 inline constexpr std::array<char, 8> rings_magic{'F', 'R', 'O', 'N', 'T', 'A', 'R', 'G'};
 inline constexpr std::string_view rings_suffix = ".rings";
 
-enum class clock_kind : std::uint8_t { steady, tsc };
+enum class clock_kind : std::uint8_t { steady, tsc, given };
 
 struct file_header {
   std::array<char, 8> magic = file_magic;
@@ -82,7 +82,7 @@ static_assert(sizeof(cell) == 32);
 inline constexpr std::size_t longest_text = 247;
 inline constexpr std::size_t most_cells = 9;
 
-// A device_span behind its event, whose task is its own.
+// A device_span behind its event, whose task and executor are its own.
 struct span_cells {
   std::int32_t place;
   std::int32_t stream;
@@ -126,7 +126,10 @@ class timeline {
       : from_(from),
         rate_(to.ticks > from.ticks ? static_cast<double>(to.steady - from.steady) /
                                           static_cast<double>(to.ticks - from.ticks)
-                                    : 0) {}
+                                    : 0) {
+    // Ticks that are nanoseconds: also while a clock that was given stands still.
+    if (rate_ == 0 && from.ticks == static_cast<std::uint64_t>(from.steady)) rate_ = 1;
+  }
   [[nodiscard]] std::int64_t steady(std::uint64_t stamp) const noexcept {
     const auto past = static_cast<double>(static_cast<std::int64_t>(stamp - from_.ticks)) * rate_;
     // Damaged rings may hold any numbers.
@@ -195,7 +198,8 @@ inline std::optional<entry> read_cells(std::span<const cell> from, std::size_t& 
                          s.begin_latest,
                          s.end_earliest,
                          s.end_latest,
-                         s.bytes};
+                         s.bytes,
+                         first.executor};
   } else if (first.more != 0) {
     const auto length = std::to_integer<std::size_t>(rest.front());
     if (cells_of_text(length) != first.more) return std::nullopt;

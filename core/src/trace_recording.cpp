@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
+#include <time.h>  // NOLINT(modernize-deprecated-headers): POSIX clocks
 #include <unistd.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -175,7 +175,7 @@ constinit thread_local writer this_writer;
 // Threads of the process; never destroyed, as they may tell until the very end.
 class recorder final : public sink {
  public:
-  std::uint32_t start(const std::string& file, const recording_options& options);
+  std::uint32_t start(const std::string& file, recording_options options);
   // Gives the number of dropped events.
   std::uint64_t stop(std::uint32_t generation);
   void flush(std::uint32_t generation);
@@ -197,9 +197,10 @@ class recorder final : public sink {
   void tell_thread() noexcept;
   [[gnu::noinline, gnu::cold]] void record_cpu_time(const event& e) noexcept;
   [[nodiscard]] std::uint64_t ticks() const noexcept {
-    return tsc_ ? read_tsc() : static_cast<std::uint64_t>(steady_now());
+    return tsc_ ? read_tsc() : static_cast<std::uint64_t>(slow_now());
   }
   [[nodiscard]] moment now() const noexcept;
+  [[nodiscard]] std::int64_t slow_now() const noexcept { return clock_ ? clock_() : steady_now(); }
 
   void drain_all(bool at_end) noexcept;
   void drain_rings(bool at_end);
@@ -212,6 +213,7 @@ class recorder final : public sink {
   // Written while nobody records; read by writers that have seen the generation.
   std::atomic<std::uint32_t> generation_{0};  // 0: off
   bool tsc_ = false;
+  std::function<std::int64_t()> clock_;  // empty: the host's
   std::atomic<bool> cpu_time_{false};
   // Atomic: who has just told an event of the recording before looks at it for the next wake.
   std::atomic<std::uint64_t> mask_ = 0;
@@ -248,6 +250,8 @@ class recorder final : public sink {
 };
 
 recorder& the_recorder() noexcept {
+  // Out of memory here, it terminates.
+  // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new)
   static auto* const process_wide = new recorder;
   return *process_wide;
 }
@@ -371,7 +375,7 @@ void recorder::record(const device_span& s) noexcept {
                                 s.bytes,
                                 0};
   write(3, [&](std::uint64_t stamp, auto at) {
-    at(0) = {stamp, format::device_span_kind, 2, 0, -1, s.task, 0};
+    at(0) = {stamp, format::device_span_kind, 2, s.executor, -1, s.task, 0};
     std::memcpy(static_cast<void*>(&at(1)), &rest, sizeof(cell));
     std::memcpy(static_cast<void*>(&at(2)),
                 reinterpret_cast<const std::byte*>(&rest) + sizeof(cell), sizeof(cell));
@@ -459,7 +463,7 @@ void recorder::leave(writer& w) noexcept {
 // The tightest of a few pairs.
 moment recorder::now() const noexcept {
   if (!tsc_) {
-    const auto t = steady_now();
+    const auto t = slow_now();
     return {static_cast<std::uint64_t>(t), t};
   }
   moment best;
@@ -653,7 +657,7 @@ int open_new(const std::string& file, int flags) {
   return fd;
 }
 
-std::uint32_t recorder::start(const std::string& file, const recording_options& options) {
+std::uint32_t recorder::start(const std::string& file, recording_options options) {
   const std::lock_guard lock(drain_mutex_);
   if (generation_.load(std::memory_order_relaxed) != 0) {
     throw invalid_state_error("trace::recording: this process is being recorded in \"" + name_ +
@@ -686,7 +690,8 @@ std::uint32_t recorder::start(const std::string& file, const recording_options& 
   }
   if (::ftruncate(main.fd, 0) != 0) throw_errno("trace::recording: cannot write \"" + file + "\"");
 
-  tsc_ = invariant_tsc();
+  clock_ = std::move(options.clock);
+  tsc_ = !clock_ && invariant_tsc();
   const auto* const cpu = std::getenv("FRONTA_TRACE_CPU");
   cpu_time_ = options.cpu_time || (cpu != nullptr && std::string_view(cpu) == "1");
   mask_ = cells - 1;
@@ -701,12 +706,13 @@ std::uint32_t recorder::start(const std::string& file, const recording_options& 
   origin_ = first.steady;
   // A process that is killed soon leaves no later pair behind.
   do last_ = now();
-  while (last_.steady - first.steady < 100'000);
+  while (tsc_ && last_.steady - first.steady < 100'000);
   name_ = file;
   every_ = options.flush_every;
 
   format::file_header header;
   header.clock = tsc_ ? format::clock_kind::tsc : format::clock_kind::steady;
+  if (clock_) header.clock = format::clock_kind::given;
   header.process = static_cast<std::uint32_t>(::getpid());
   std::random_device random;
   header.recording = (std::uint64_t{random()} << 32) | random();
@@ -824,7 +830,7 @@ std::uint64_t recorder::stop(std::uint32_t generation) {
 }  // namespace
 
 recording::recording(const std::string& file, recording_options options)
-    : file_(file), generation_(the_recorder().start(file, options)) {}
+    : file_(file), generation_(the_recorder().start(file, std::move(options))) {}
 
 recording::recording(recording&& other) noexcept
     : file_(std::move(other.file_)),
@@ -850,6 +856,7 @@ recording::~recording() {
   }
 }
 
+// NOLINTNEXTLINE(readability-make-member-function-const): it changes what is in the file
 void recording::flush() {
   if (generation_ != 0) the_recorder().flush(generation_);
 }

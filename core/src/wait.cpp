@@ -82,7 +82,7 @@ void end_code(node& n) noexcept {
 void wait_for_code(node& n) {
   if (code_over(n)) return;
   node* const awaited = &n;
-  const blocking_section lent({&awaited, 1}, wait_mode::all);
+  const blocking_section lent({&awaited, 1}, wait_mode::all, trace::wait_reason::code);
   while (!code_over(n)) futex_wait(n.extra()->code_over, 0);
 }
 
@@ -125,6 +125,8 @@ void wait_many(std::span<node* const> nodes, return_when mode, deadline until) {
     }
     g->drop(returned);
   };
+  const auto why =
+      mode == return_when::all_completed ? trace::wait_reason::all : trace::wait_reason::any;
   const auto block = [&] {
     while (g->signal.load(std::memory_order_acquire) == 0 && !until.passed()) {
       futex_wait(g->signal, 0, until);
@@ -133,10 +135,10 @@ void wait_many(std::span<node* const> nodes, return_when mode, deadline until) {
   try {
     if (until.never()) {
       const blocking_section section(
-          nodes, mode == return_when::all_completed ? wait_mode::all : wait_mode::any);
+          nodes, mode == return_when::all_completed ? wait_mode::all : wait_mode::any, why);
       block();
     } else {
-      const blocking_section section;
+      const blocking_section section(why, nodes.size() == 1 ? nodes.front() : nullptr);
       block();
     }
   } catch (...) {
@@ -229,7 +231,8 @@ std::optional<any_future> completion_list::take(deadline until) {
     }
     lock.unlock();  // handing the cpu share on takes locks of its own
     std::optional<blocking_section> section;
-    until.never() ? section.emplace(awaited, wait_mode::any) : section.emplace();
+    constexpr auto why = trace::wait_reason::completion;
+    until.never() ? section.emplace(awaited, wait_mode::any, why) : section.emplace(why);
     lock.lock();
     while (shared_->ready.empty() && !shared_->waiting.empty()) {
       if (until.never()) {

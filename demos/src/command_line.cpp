@@ -84,20 +84,24 @@ const CLI::Validator known_backend(
 
 const CLI::Validator exportable(
     [](const std::string& text) -> std::string {
-      if (text.ends_with(".jsonl")) return "";
-      return fmt::format("the ending names the format; give a file that ends in .jsonl, not \"{}\"",
-                         text);
+      for (const auto* const ending : {".jsonl", ".json", ".perfetto"}) {
+        if (text.ends_with(ending)) return "";
+      }
+      return fmt::format(
+          "the ending names the format; give a file that ends in .jsonl, .json or .perfetto, not "
+          "\"{}\"",
+          text);
     },
     "");
 
 const CLI::Validator drawable(
     [](const std::string& text) -> std::string {
-      for (const auto* ending : {".png", ".svg", ".pdf", ".mp4", ".gif", ".txt"}) {
+      for (const auto* ending : {".png", ".svg", ".pdf", ".html", ".mp4", ".gif", ".txt"}) {
         if (text.ends_with(ending)) return "";
       }
       return fmt::format(
-          "the ending names the format; give a file that ends in .png, .svg, .pdf, .mp4, .gif or "
-          ".txt, not \"{}\"",
+          "the ending names the format; give a file that ends in .png, .svg, .pdf, .html, .mp4, "
+          ".gif or .txt, not \"{}\"",
           text);
     },
     "");
@@ -172,7 +176,10 @@ class command_line {
     if (*gridsearch_app_) return {gridsearch_, json_, trace_};
     if (*pipeline_app_) return {pipeline_, json_, trace_};
     if (*overlap_app_) return {overlap_, json_, trace_};
-    return {divisibility_, json_, trace_};
+    const bool asked = !pictures_.empty();
+    if (!asked && !json_) pictures_ = "out";
+    if (pictures_ == "none") pictures_.clear();
+    return {divisibility_, json_, trace_, pictures_, asked && !pictures_.empty()};
   }
 
  private:
@@ -227,6 +234,11 @@ class command_line {
         "gpu places; CUDA devices where there are so many, else simulated",
         "every CUDA device, else 2 simulated ones")
         .check(whole(1, 256));
+    add(app, "--pictures", pictures_, "FOLDER", "where pictures of the run go, or none",
+        "out, with --json none")
+        .check([](const std::string& text) {
+          return text.empty() ? "give a folder, or none" : std::string();
+        });
     add_common(app);
   }
 
@@ -309,7 +321,9 @@ class command_line {
     export_->add_option("TRACE", exported_.trace, "what --trace or FRONTA_TRACE wrote")
         ->type_name("")
         ->required();
-    export_->add_option("-o", exported_.output, "FILE.jsonl: JSON lines")
+    export_
+        ->add_option("-o", exported_.output,
+                     "FILE.jsonl: every event as JSON; .json: for Chrome; .perfetto")
         ->type_name("FILE")
         ->required()
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
@@ -321,7 +335,8 @@ class command_line {
     render_->add_option("TRACE", r.trace, "what --trace or FRONTA_TRACE wrote")
         ->type_name("")
         ->required();
-    render_->add_option("-o", r.output, "FILE.png, .svg, .pdf, .mp4, .gif, or .txt: in words")
+    render_
+        ->add_option("-o", r.output, "FILE.png, .svg, .pdf, .html, .mp4, .gif, or .txt: in words")
         ->type_name("FILE")
         ->required()
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
@@ -445,6 +460,7 @@ class command_line {
   render_command rendered_;
   std::string backend_ = "local";
   std::string trace_;
+  std::string pictures_;
   bool json_ = false;
 };
 

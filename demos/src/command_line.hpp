@@ -27,7 +27,9 @@ struct command {
                doctor_command, export_command, render_command, stage_command>
       what;
   bool json = false;
-  std::string trace = {};  ///< file to record the demo in; empty for none
+  std::string trace = {};       ///< file to record the demo in; empty for none
+  std::string pictures = {};    ///< folder for pictures of the run; empty for none
+  bool pictures_asked = false;  ///< by name, so that doing without them is an error
 };
 
 /// The text is one sentence that says what to do.

@@ -72,7 +72,8 @@ void engine_records::record(const trace::device_span& s) noexcept {
   // The two ends have the same error, which goes out.
   const auto busy = s.end_latest - s.begin_latest;
   using enum trace::device_work;
-  auto& of = s.what == to_device ? to_device_ : s.what == to_host ? to_host_ : kernel_;
+  auto& other = s.what == to_host ? to_host_ : kernel_;
+  auto& of = s.what == to_device ? to_device_ : other;
   of.fetch_add(busy, std::memory_order_relaxed);
 }
 

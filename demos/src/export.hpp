@@ -9,7 +9,7 @@ namespace fronta::demos {
 
 struct export_command {
   std::string trace;
-  std::string output;  ///< its ending names the format: .jsonl
+  std::string output;  ///< its ending names the format: .jsonl, .json or .perfetto
 };
 
 /// `fronta export`. Throws `demo_error`.

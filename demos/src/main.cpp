@@ -6,6 +6,7 @@
 #include "list.hpp"
 #include "output.hpp"
 #include "render.hpp"
+#include "run_pictures.hpp"
 #include "session.hpp"
 #include "stage.hpp"
 
@@ -14,6 +15,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <optional>
 #include <string>
@@ -50,12 +52,56 @@ exit_code run_recorded(const command& given, const session& s) {
   }
 }
 
+bool recorded_by_environment() {
+  const auto* const named = std::getenv("FRONTA_TRACE");
+  return named != nullptr && *named != '\0';
+}
+
+// Unless they were asked for by name, a run without pictures is as good: it says why there are
+// none. An interrupted one says nothing.
+void do_without_pictures(const command& given, const session& s, const std::exception& why) {
+  if (s.interrupted.stop_requested()) return;
+  if (given.pictures_asked) throw demo_error(why.what());
+  fmt::print(stderr, "fronta: {}\n", why.what());
+}
+
+// From its --trace, else from a recording for them alone.
+exit_code run_with_pictures(const command& given, const session& s) {
+  if (given.trace.empty() && recorded_by_environment()) {
+    if (given.pictures_asked) {
+      throw demo_error("FRONTA_TRACE records this run; with --pictures use --trace FILE instead.");
+    }
+    return run_recorded(given, s);
+  }
+  std::optional<temporary_trace> folder;
+  std::optional<trace::recording> own;
+  if (given.trace.empty()) {
+    try {
+      own.emplace(folder.emplace().file());
+    } catch (const std::exception& error) {
+      do_without_pictures(given, s, error);
+      return run_recorded(given, s);
+    }
+  }
+  const auto code = run_recorded(given, s);
+  try {
+    if (own) own->stop();
+    const auto where =
+        write_pictures(own ? own->file() : given.trace, given.pictures, "divisibility");
+    if (!s.json) print_row("pictures", where);
+    flush_output();
+  } catch (const std::exception& error) {
+    do_without_pictures(given, s, error);
+  }
+  return code;
+}
+
 exit_code run_program(int argc, char** argv) {
   try {
     const auto given = read_command_line(argc, argv);
     const interrupt ctrl_c;
     const session s{.interrupted = ctrl_c.token(), .json = given.json};
-    return run_recorded(given, s);
+    return given.pictures.empty() ? run_recorded(given, s) : run_with_pictures(given, s);
   } catch (const usage_error& error) {
     fmt::print(stderr, "fronta: {}\n", error.what());
     return exit_code::wrong_usage;

@@ -5,6 +5,7 @@
 
 #include <fronta/trace_file.hpp>
 #include <fronta/viz/font.hpp>
+#include <fronta/viz/html.hpp>
 #include <fronta/viz/pictures.hpp>
 #include <fronta/viz/video.hpp>
 #include <fronta/viz/words.hpp>
@@ -63,6 +64,9 @@ class pictures {
     } else if (ending == ".pdf") {
       const std::array pages{scene()};
       write_pdf(pages, what_.output);
+    } else if (ending == ".html") {
+      write_html(of_, view_, static_cast<float>(what_.width), static_cast<float>(what_.height),
+                 font_, theme_, what_.output);
     } else if (ending == ".txt") {
       write_text();
     } else {

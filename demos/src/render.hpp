@@ -12,7 +12,7 @@ namespace fronta::demos {
 
 struct render_command {
   std::string trace;
-  std::string output;  ///< its ending names the format: .png, .svg, .pdf, .mp4, .gif, .txt
+  std::string output;  ///< its ending names the format: .png, .svg, .pdf, .html, .mp4, .gif, .txt
   viz::preset preset = viz::preset::timeline;
   std::string theme = "light";
   int width = 1920;

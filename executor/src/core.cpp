@@ -572,6 +572,8 @@ bool executor_core::retry(node& n) noexcept {
     report(std::current_exception(), "retry: retry_if threw, so the task was not tried again");
     return false;
   }
+  trace::detail::emit(trace::event_kind::enqueue, n,
+                      static_cast<std::uint64_t>(trace::queue::backoff));
   // Pending, with the pause as a missing input: whoever finds a stale queue entry leaves it alone.
   n.blockers().store(1, std::memory_order_release);
   if (!make_pending(n)) {

@@ -337,7 +337,7 @@ bool drain(detail::executor_control& c, deadline until) {
   if (detail::this_worker != nullptr && c.unfinished() != 0 && !until.passed()) {
     lock.unlock();  // lending takes locks of its own
     try {
-      lent.emplace();
+      lent.emplace(trace::wait_reason::executor);
     } catch (const std::exception&) {
       // No substitute: it keeps its share.
     }

@@ -6,6 +6,7 @@
 #include <fronta/trace.hpp>
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 
 namespace fronta::detail {
@@ -19,6 +20,12 @@ constexpr double bytes_for_a_turn = 1 << 20;
 constexpr double bytes_for_a_gpu_turn = 1 << 17;
 // From so many on a copy is no matter of latency.
 constexpr std::size_t tells_bandwidth = std::size_t{1} << 18;
+
+void tell_tag(trace::event_kind kind, const node& n, const reservation::entry& e) noexcept {
+  const auto units = std::clamp<std::int64_t>(e.units, 0, 0xFFFF'FFFF);
+  trace::detail::tell(
+      kind, n, trace::tag_amount{e.place, static_cast<std::uint32_t>(units)}.argument(), e.tag);
+}
 
 }  // namespace
 
@@ -296,7 +303,7 @@ bool router::available(const node& n, candidate c, std::span<node* const> lender
                  }
                  return lent >= units && !wanted_above(n, c.device, t);
                }) &&
-         !yields(n, c);
+         claimed_before(n, c) == nullptr;
 }
 
 // The inputs of a GPU task that are issued and not done: when its host part begins, the device is
@@ -345,9 +352,9 @@ bool router::wanted_above(const node& n, std::int32_t device, const tag& t) cons
   return false;
 }
 
-// Whether an older task that was passed over too often has claimed what `n` would take.
-bool router::yields(const node& n, candidate c) const {
-  if (claims_ == 0) return false;
+// Older tasks that were passed over too often have claims.
+const std::string* router::claimed_before(const node& n, candidate c) const {
+  if (claims_ == 0) return nullptr;
   const auto& mine = options_of(n).needs;
   const auto sequence = n.extra()->sequence != 0 ? n.extra()->sequence : next_sequence_;
   const std::pair rank(-static_cast<std::int64_t>(n.priority), sequence);
@@ -361,10 +368,10 @@ bool router::yields(const node& n, candidate c) const {
       if (mine.find(e.tag) == nullptr) continue;
       const bool same_device = q.claimed.device >= 0 && q.claimed.device == c.device;
       const bool same_host = q.claimed.host == c.host && q.claimed.device < 0;
-      if (same_device || same_host || find(executor_wide_, e.tag) != nullptr) return true;
+      if (same_device || same_host || find(executor_wide_, e.tag) != nullptr) return &e.tag;
     }
   }
-  return false;
+  return nullptr;
 }
 
 bool router::has_place(const node& n) const {
@@ -474,10 +481,10 @@ std::size_t router::missing_bytes(const node& n, candidate c) const {
   return bytes;
 }
 
-double router::score(const node& n, candidate c) const {
+router::score router::score_of(const node& n, candidate c) const {
   const auto& host = places_[static_cast<std::size_t>(c.host)];
   const auto* device = c.device >= 0 ? &places_[static_cast<std::size_t>(c.device)] : nullptr;
-  double result = 0;
+  score result;
   const auto load = static_cast<double>(host.owner->load());
   const auto* cpu = find(host.tags, "cpu");
   const double shares =
@@ -487,37 +494,41 @@ double router::score(const node& n, candidate c) const {
   if (!prefer.empty() &&
       ((prefer == host.name && load <= shares && !(chooses && on_device(n, c))) ||
        (device != nullptr && prefer == device->name))) {
-    result += 1e15;
+    result.preferred = 1e15;
   }
   if (chooses) {
     // What would have to be copied, and the work that is in the way of either body.
-    result -= static_cast<double>(missing_bytes(n, c));
+    result.inputs = -static_cast<double>(missing_bytes(n, c));
     if (on_device(n, c)) {
-      result -= bytes_for_a_gpu_turn * static_cast<double>(device->owner->load_at(device->local));
+      result.load =
+          -bytes_for_a_gpu_turn * static_cast<double>(device->owner->load_at(device->local));
     } else if (load > shares) {
-      result -= bytes_for_a_turn * (load - shares) / shares;
+      result.load = -bytes_for_a_turn * (load - shares) / shares;
     }
-    return result - 1e-3 * load;
+    result.load -= 1e-3 * load;
+    return result;
   }
   // Where most input bytes lie, unless tasks queue up there; then the emptier device; then the
   // shorter queue.
-  result += static_cast<double>(n.extra()->bytes_at(c.host) +
-                                (c.device >= 0 ? n.extra()->bytes_at(c.device) : 0));
+  result.inputs = static_cast<double>(n.extra()->bytes_at(c.host) +
+                                      (c.device >= 0 ? n.extra()->bytes_at(c.device) : 0));
   if (device != nullptr) {
     for (const auto& e : options_of(n).needs.entries()) {
       if (const auto* t = find(device->tags, e.tag); t != nullptr && t->total > 0) {
-        result += static_cast<double>(t->available()) / static_cast<double>(t->total);
+        result.load += static_cast<double>(t->available()) / static_cast<double>(t->total);
       }
     }
   }
   if (n.extra()->on_gpu) {
     if (std::ranges::find(n.extra()->drawn_to, c.device) != n.extra()->drawn_to.end()) {
-      result += 1e12;
+      result.inputs += 1e12;
     }
-    result -= bytes_for_a_gpu_turn * static_cast<double>(device->owner->load_at(device->local));
+    result.load -=
+        bytes_for_a_gpu_turn * static_cast<double>(device->owner->load_at(device->local));
   }
-  if (load > shares) result -= bytes_for_a_turn * (load - shares) / shares;
-  return result - 1e-3 * load;
+  if (load > shares) result.load -= bytes_for_a_turn * (load - shares) / shares;
+  result.load -= 1e-3 * load;
+  return result;
 }
 
 std::optional<router::choice> router::choose(node& n, std::int32_t host) const {
@@ -529,16 +540,69 @@ std::optional<router::choice> router::choose(node& n, std::int32_t host) const {
   candidates(n, [&](candidate c) {
     if ((host >= 0 && c.host != host) || !available(n, c, lenders) || avoids(n, c)) return;
     if (weighs) possible.push_back(c);
-    const auto s = score(n, c);
+    const auto s = score_of(n, c).sum();
     if (!best || s > best_score) {
       best = c;
       best_score = s;
     }
   });
   if (!best) return std::nullopt;
-  if (!weighs) return choice{*best, std::move(lenders), nullptr};
+  if (!weighs) return choice{*best, std::move(lenders), nullptr, host};
   auto [at, why] = weigh_all(n, possible, *best);
-  return choice{at, std::move(lenders), std::move(why)};
+  return choice{at, std::move(lenders), std::move(why), host};
+}
+
+// Of several that would have done the best one's greatest lead over the next says it.
+trace::route_reason router::reason_for(const node& n, const choice& chosen) const {
+  using enum trace::route_reason;
+  const auto& x = *n.extra();
+  if (x.fell_back) return fell_back;
+  if (x.chooses) return body;
+  if (!options_of(n).place_on.empty()) return named;
+  if (x.bound_to >= 0) return bound;
+  bool elsewhere = false;
+  std::optional<score> next;
+  candidates(n, [&](candidate c) {
+    if (chosen.asked >= 0 && c.host != chosen.asked) return;
+    if ((c.host == chosen.at.host && c.device == chosen.at.device) || !feasible(n, c)) return;
+    elsewhere = true;
+    if (!available(n, c, chosen.lenders) || avoids(n, c)) return;
+    const auto s = score_of(n, c);
+    if (!next || s.sum() > next->sum()) next = s;
+  });
+  if (!elsewhere) return chosen.asked >= 0 ? x.sent_for : only;
+  if (!next) return tags;
+  const auto mine = score_of(n, chosen.at);
+  const std::array leads{std::pair(mine.preferred - next->preferred, preferred),
+                         std::pair(mine.inputs - next->inputs, inputs),
+                         std::pair(mine.load - next->load, load)};
+  const auto& greatest =
+      *std::ranges::max_element(leads, {}, [](const auto& l) { return l.first; });
+  return greatest.first > 0 ? greatest.second : first;
+}
+
+// Where least is missing. Empty where no place could run it at present.
+std::string_view router::missing_tag(const node& n) const {
+  std::string_view found;
+  std::optional<std::int64_t> least;
+  candidates(n, [&](candidate c) {
+    if (!feasible(n, c)) return;
+    std::int64_t missing = 0;
+    std::string_view first;
+    static_cast<void>(split(*this, n, c, [&](std::int32_t, const tag& t, std::int64_t units) {
+      if (t.available() >= units) return true;
+      missing += units - t.available();
+      if (first.empty()) first = t.name;
+      return true;
+    }));
+    if (first.empty()) {
+      if (const auto* const claimed = claimed_before(n, c)) first = *claimed;
+    }
+    if (first.empty() || (least && *least <= missing)) return;
+    least = missing;
+    found = first;
+  });
+  return found;
 }
 
 cost_model::kind router::kind_of(const node& n) {
@@ -668,6 +732,12 @@ router::target router::target_of(node& n, candidate c) const {
 
 void router::reserve(node& n, const choice& chosen) {
   const auto c = chosen.at;
+  const bool traced = trace::on();
+  if (traced) {
+    const auto why = chosen.by_waiter ? trace::route_reason::waiter : reason_for(n, chosen);
+    trace::detail::emit(trace::event_kind::route, n,
+                        trace::route_choice{c.host, c.device, why}.argument());
+  }
   auto& held = n.extra()->held;
   held.host_place = c.host;
   held.device_place = c.device;
@@ -697,15 +767,14 @@ void router::reserve(node& n, const choice& chosen) {
     if (units == 0) return true;
     held.taken.push_back({from, t.name, units});
     t.used += units;
+    if (traced) tell_tag(trace::event_kind::acquire, n, held.taken.back());
     return true;
   }));
   // What a fallback says of the device is not replaced.
   if (chosen.why != nullptr && !x.fell_back) x.why = chosen.why;
-  trace::detail::emit(trace::event_kind::route, n, static_cast<std::uint64_t>(c.host));
   if (x.chooses) {
     trace::detail::emit(trace::event_kind::choose, n, static_cast<std::uint64_t>(chosen.why->why));
   }
-  trace::detail::emit(trace::event_kind::acquire, n);
 }
 
 // Has `n` take its turn behind `lender` with up to `wanted` of what that has of the tag; how much.
@@ -727,6 +796,10 @@ std::int64_t router::follow(node& n, node& lender, std::int32_t device, const ta
     taken.back().units = units;
     taken.back().turn = e.turn;
     got += units;
+    if (trace::on()) {
+      tell_tag(trace::event_kind::acquire, n, taken.back());
+      trace::detail::tell(trace::event_kind::follow, n, lender.path, t.name);
+    }
   }
   return got;
 }
@@ -747,9 +820,9 @@ void router::give_back(node& n) {
     auto& tags = t.place >= 0 ? places_[static_cast<std::size_t>(t.place)].tags : executor_wide_;
     const auto freed = t.turn != nullptr ? t.turn->leave(n) : t.units;
     if (auto* mine = find(tags, t.tag)) mine->used -= freed;
+    if (trace::on()) tell_tag(trace::event_kind::release, n, t);
   }
   held.taken.clear();
-  trace::detail::emit(trace::event_kind::release, n);
 }
 
 // After a reservation: its canceller may have looked for it before it was made. Then drops both it
@@ -782,8 +855,10 @@ void router::park(node& n) {
     // A waiter ran it meanwhile, and now it runs again: the old entry, with its keeper, serves.
     n.drop_keeper();
   }
-  trace::detail::emit(trace::event_kind::enqueue, n,
-                      static_cast<std::uint64_t>(trace::queue::tags));
+  if (trace::on()) {
+    trace::detail::tell(trace::event_kind::enqueue, n,
+                        static_cast<std::uint64_t>(trace::queue::tags), missing_tag(n));
+  }
 }
 
 // `n` got its amounts: every older waiting task that shares a tag with it was passed over.
@@ -899,7 +974,9 @@ std::optional<router::target> router::route(node& n) {
     if (ended_meanwhile(n)) return std::nullopt;
     passed_over(n);
   } else {
-    n.extra()->held.host_place = best->at.host;
+    auto& x = *n.extra();
+    x.held.host_place = best->at.host;
+    x.sent_for = trace::on() ? reason_for(n, *best) : trace::route_reason::untold;
   }
   return target_of(n, best->at);
 }
@@ -913,11 +990,12 @@ task_host::claim_result router::claim(node& n, std::int32_t at, bool inline_wait
   const bool had = x.held.held;
   if (had && x.held.host_place != at && inline_waiter) return result::gone;
   if (had) return n.try_claim(phase::running) ? result::claimed : result::gone;
-  const auto best = choose(n, at);
+  auto best = choose(n, at);
   if (!best) {
     if (!inline_waiter) park(n);
     return result::parked;
   }
+  best->by_waiter = inline_waiter && x.held.host_place != at;
   reserve(n, *best);
   passed_over(n);
   yield_point();

@@ -4,6 +4,7 @@
 #include <fronta/backend.hpp>
 #include <fronta/executor.hpp>
 #include <fronta/placement.hpp>
+#include <fronta/trace.hpp>
 
 #include "cost_model.hpp"
 
@@ -15,6 +16,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -161,6 +163,15 @@ class router {
     std::vector<node*> lenders;
     // Of a task that chooses its body or is timed.
     std::shared_ptr<const placement> why;
+    std::int32_t asked = -1;  // the host, where it was given
+    bool by_waiter = false;   // by a task that runs it where it was not sent
+  };
+  // What speaks for a candidate.
+  struct score {
+    double preferred = 0;
+    double inputs = 0;
+    double load = 0;
+    [[nodiscard]] double sum() const noexcept { return preferred + inputs + load; }
   };
   // Waiting tasks of equal needs, by descending priority, then age.
   struct queue {
@@ -184,13 +195,17 @@ class router {
   [[nodiscard]] std::size_t missing_bytes(const node& n, candidate c) const;
   [[nodiscard]] bool feasible(const node& n, candidate c) const;
   [[nodiscard]] bool available(const node& n, candidate c, std::span<node* const> lenders) const;
-  [[nodiscard]] bool yields(const node& n, candidate c) const;
+  // A tag that an older task has claimed, so that `n` must not take it; null where there is none.
+  [[nodiscard]] const std::string* claimed_before(const node& n, candidate c) const;
   [[nodiscard]] bool wanted_above(const node& n, std::int32_t device, const tag& t) const;
   [[nodiscard]] static bool lends(const node& lender, const reservation::entry& e,
                                   std::int32_t device, const tag& t);
   [[nodiscard]] static std::vector<node*> lenders_of(node& n);
-  [[nodiscard]] double score(const node& n, candidate c) const;
+  [[nodiscard]] score score_of(const node& n, candidate c) const;
   [[nodiscard]] std::optional<choice> choose(node& n, std::int32_t host) const;
+  // For traces: what decided, before anything is taken; and the tag that a waiting task lacks.
+  [[nodiscard]] trace::route_reason reason_for(const node& n, const choice& chosen) const;
+  [[nodiscard]] std::string_view missing_tag(const node& n) const;
   [[nodiscard]] cost_model::candidate weigh(const node& n, candidate c) const;
   [[nodiscard]] std::pair<candidate, std::shared_ptr<const placement>> weigh_all(
       const node& n, std::span<const candidate> possible, candidate by_score) const;

@@ -17,6 +17,7 @@ array_copy::array_copy(fronta::detail::data_block& of, std::shared_ptr<block> me
 array_copy::~array_copy() {
   auto& on = memory_->context();
   on.arrays().remove(*this);
+  on.tell(trace::event_kind::freed, memory_->bytes());
   if (arrived_ != nullptr) on.give_event(arrived_);
 }
 
@@ -42,6 +43,7 @@ void array_copy::fetch(void* to, std::size_t bytes) {
   const current_device here(on.on());
   go_behind(on.on(), on.fetches());
   on.downloads().download(on.fetches(), to, memory_->data(), bytes);
+  on.tell(trace::event_kind::moved, bytes);
 }
 
 void array_list::add(array_copy& c) {

@@ -192,9 +192,10 @@ class place {
   [[nodiscard]] completion& done() const noexcept { return completion_; }
   // Null where the host's times do.
   [[nodiscard]] detail::work_times* times() const noexcept { return times_.get(); }
-  void set_number(std::int32_t of_executor) noexcept {
+  void set_number(std::uint16_t executor, std::int32_t of_executor) noexcept {
     number_ = of_executor;
-    if (times_ != nullptr) times_->set_place(of_executor);
+    context_->set_traced(executor, of_executor);
+    if (times_ != nullptr) times_->set_place(executor, of_executor);
   }
   [[nodiscard]] std::int32_t number() const noexcept { return number_; }
   // A lane for a host part, held by it, of the priority's class: one that ends with an input, so
@@ -275,7 +276,7 @@ struct lone_stream final : stream {
         if (b.being_filled()) by = b.filling;
       }
       if (by == nullptr) break;
-      const fronta::detail::blocking_section section;
+      const fronta::detail::blocking_section section(trace::wait_reason::data);
       by->wait();
     }
     try {
@@ -506,10 +507,10 @@ void run::trace_ended() noexcept {
   const auto not_before = std::max(opened_at_, lane_.last_not_ended_at);
   const auto not_ended_at = std::max(not_before, completion_entry::not_ended_at());
   if (ended_at() != 0) {
-    trace::detail::emit(trace::device_span{task().path, of.number(), lane_.index(),
-                                           trace::device_work::task, trace::time_grade::observed,
-                                           of.context().on().properties().simulated, not_before,
-                                           ended_at(), not_ended_at, ended_at(), 0});
+    trace::detail::emit(trace::device_span{
+        task().path, of.number(), lane_.index(), trace::device_work::task,
+        trace::time_grade::observed, of.context().on().properties().simulated, not_before,
+        ended_at(), not_ended_at, ended_at(), 0, task().host->traced_as});
   }
   lane_.last_not_ended_at = not_ended_at;
   if (mark_ != 0) of.times()->close(mark_);
@@ -600,6 +601,8 @@ lane* place::take(node& n, const std::vector<issued_input>& inputs) {
     best->held = true;
     return best;
   }
+  trace::detail::emit(trace::event_kind::enqueue, n,
+                      static_cast<std::uint64_t>(trace::queue::stream));
   waiting_[index_of(wanted)].push_back(&n);
   // Before somebody lets go of a lane: then another worker has the task.
   n.extra()->waits_for_stream = n.device_ended = true;
@@ -656,6 +659,7 @@ void run::send_to_host(fronta::detail::data_block& b) noexcept {
     here.go_behind(d, to_host.handle());
     d.copy(to_host.handle(), memory, here.numbers()->data(), b.bytes(), copy_kind::to_host);
     sent(b, here.numbers());
+    context.tell(trace::event_kind::moved, b.bytes(), &task());
     arrival_.of = &task();
     arrival_.what = sending.get();
     b.arriving = std::move(sending);
@@ -841,7 +845,7 @@ class device_backend final : public backend, public fronta::detail::device_host 
     std::vector<detail::work_times*> compared;
     for (std::size_t i = 0; i < places_.size(); ++i) {
       auto& p = *places_[i];
-      p.set_number(host.place_number(i));
+      p.set_number(host.tasks().traced_as, host.place_number(i));
       if (p.times() != nullptr) compared.push_back(p.times());
       infos.push_back({p.context().place(), {{"gpu", 1}}});
     }

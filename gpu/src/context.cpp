@@ -20,6 +20,18 @@ void device_context::require_alive(const std::string& what) const {
                           device_->fault_code(), place_);
 }
 
+// The task is named if the place is of its executor.
+void device_context::tell_now(trace::event_kind kind, std::size_t bytes,
+                              const fronta::detail::node* task) const noexcept {
+  const auto* const c = fronta::detail::this_context;
+  const auto* const w = fronta::detail::this_worker;
+  if (task == nullptr && c != nullptr) task = c->task;
+  const bool own = task != nullptr && task->host != nullptr && task->host->traced_as == executor_;
+  trace::detail::tell({kind, executor_, w != nullptr ? w->slot() : -1, own ? task->path : 0,
+                       trace::place_bytes{number_, bytes}.argument()},
+                      {});
+}
+
 bool device_context::synchronize(stream_handle s) {
   auto* const e = take_event();
   try {
@@ -92,10 +104,18 @@ bool device_context::wait_for_others(task_memory& m, std::uint64_t seen) {
     m.waits_since_ = seen;
   }
   // A worker is needed to end the others.
+  const auto told_on = [&] {
+    trace::detail::emit(trace::event_kind::unblock, m.task(),
+                        static_cast<std::uint64_t>(worker->slot()));
+  };
   if (worker != nullptr) {
+    trace::detail::emit(trace::event_kind::block, m.task());
+    trace::detail::emit(trace::event_kind::wait, m.task(),
+                        static_cast<std::uint64_t>(trace::wait_reason::memory));
     try {
       worker->begin_block(true);
     } catch (const std::system_error&) {
+      told_on();
       return goes_on();
     }
   }
@@ -104,7 +124,10 @@ bool device_context::wait_for_others(task_memory& m, std::uint64_t seen) {
     memory_freed_.wait(lock, moved_on);
   }
   static_cast<void>(goes_on());
-  if (worker != nullptr) worker->end_block();
+  if (worker != nullptr) {
+    worker->end_block();
+    told_on();
+  }
   return true;
 }
 

@@ -6,6 +6,7 @@
 #include <fronta/gpu/device.hpp>
 #include <fronta/gpu/readback.hpp>
 #include <fronta/gpu/stream.hpp>
+#include <fronta/trace.hpp>
 
 #include "array_copy.hpp"
 #include "pageable_copies.hpp"
@@ -87,6 +88,17 @@ class device_context {
   [[nodiscard]] staging& downloads() noexcept { return downloads_; }
   [[nodiscard]] array_list& arrays() noexcept { return arrays_; }
   [[nodiscard]] pageable_copies* pageable() const noexcept { return pageable_.get(); }
+  /// By which numbers traces know it.
+  void set_traced(std::uint16_t executor, std::int32_t place) noexcept {
+    executor_ = executor;
+    number_ = place;
+  }
+  /// To a trace, of an array: `placed`, `moved` or `freed`. Without a task by the one that runs.
+  void tell(trace::event_kind kind, std::size_t bytes,
+            const fronta::detail::node* task = nullptr) const noexcept {
+    if (trace::on()) [[unlikely]]
+      tell_now(kind, bytes, task);
+  }
   /// device_lost_error after a fault: "gpu:0: the device was lost (…) before " and `what`.
   void require_alive(const std::string& what) const;
 
@@ -177,6 +189,11 @@ class device_context {
   std::shared_ptr<device> device_;
   std::string place_;
   std::shared_ptr<pageable_copies> pageable_;
+  // Constant from the backend's start on.
+  std::uint16_t executor_ = 0;
+  std::int32_t number_ = -1;
+  void tell_now(trace::event_kind kind, std::size_t bytes,
+                const fronta::detail::node* task) const noexcept;
   struct own_stream {
     explicit own_stream(device& d) : of(d), handle(d.create_stream(0)) {}
     ~own_stream() { of.destroy_stream(handle); }
@@ -229,7 +246,7 @@ class task_memory : public fronta::detail::device_end {
       : on_(std::move(on)), task_(task), backend_(backend), stream_(stream), number_(number) {
     here_.task = this;
   }
-  ~task_memory() override { release(); }
+  ~task_memory() override { task_memory::release(); }
   task_memory(const task_memory&) = delete;
   task_memory& operator=(const task_memory&) = delete;
 

@@ -69,8 +69,8 @@ void host_block_delete::operator()(std::byte* p) const noexcept {
   ::operator delete(p, std::align_val_t{256});
 }
 
-machine::machine(const simulated& config)
-    : config_(config), began_(std::chrono::steady_clock::now()) {
+machine::machine(simulated config)
+    : config_(std::move(config)), began_(std::chrono::steady_clock::now()) {
   for (int i = 0; i < config_.devices; ++i) {
     auto d = std::make_unique<parts>();
     d->index = i;

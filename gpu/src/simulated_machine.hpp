@@ -209,7 +209,7 @@ struct aftermath {
 /// simulation need not scale.
 class machine {
  public:
-  explicit machine(const simulated& config);
+  explicit machine(simulated config);
   ~machine();
   machine(const machine&) = delete;
   machine& operator=(const machine&) = delete;

@@ -247,6 +247,7 @@ detail::array_copy& stream::add_copy(fronta::detail::data_block& b,
   context_->arrays().add(*made);
   auto& added = *made;
   b.copies.push_back(std::move(made));
+  context_->tell(trace::event_kind::placed, b.bytes());
   return added;
 }
 

@@ -86,6 +86,7 @@ device& virtual_devices::at(int index) { return state_->all->at(index); }
 
 std::int64_t virtual_devices::now() const { return state_->all->now(); }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): all of these take their options by value
 std::unique_ptr<backend> make_backend(virtual_places config) {
   const auto s = std::static_pointer_cast<virtual_devices::state>(config.of);
   if (s == nullptr) {

@@ -167,17 +167,19 @@ void work_times::tell(which those) noexcept {
     }
   }
   if (lost != 0) {
-    trace::detail::emit(trace::event_kind::lost_records, 0,
-                        (std::uint64_t{static_cast<std::uint32_t>(place_)} << 32) |
-                            std::min<std::uint64_t>(lost, 0xFFFF'FFFF));
+    trace::detail::tell({trace::event_kind::lost_records, executor_, -1, 0,
+                         (std::uint64_t{static_cast<std::uint32_t>(place_)} << 32) |
+                             std::min<std::uint64_t>(lost, 0xFFFF'FFFF)},
+                        {});
   }
   const bool simulated = device_.properties().simulated;
   for (const auto& w : told) {
     const auto begin = map_.to_host(w.work.begin);
     const auto end = map_.to_host(w.work.end);
-    trace::detail::emit(trace::device_span{
-        w.task, place_, w.stream, w.work.what, w.grade, simulated, begin.host - begin.error,
-        begin.host + begin.error, end.host - end.error, end.host + end.error, w.work.bytes});
+    trace::detail::emit(trace::device_span{w.task, place_, w.stream, w.work.what, w.grade,
+                                           simulated, begin.host - begin.error,
+                                           begin.host + begin.error, end.host - end.error,
+                                           end.host + end.error, w.work.bytes, executor_});
   }
 }
 

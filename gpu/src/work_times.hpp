@@ -28,8 +28,11 @@ class work_times final : public work_recorder {
   work_times& operator=(const work_times&) = delete;
 
   [[nodiscard]] trace::time_grade grade() const noexcept { return grade_; }
-  /// The executor's number of the place.
-  void set_place(std::int32_t place) noexcept { place_ = place; }
+  /// The executor's number in traces, and its of the place.
+  void set_place(std::uint16_t executor, std::int32_t place) noexcept {
+    executor_ = executor;
+    place_ = place;
+  }
 
   // ---- What stays until the clocks have been compared. None blocks.
 
@@ -66,6 +69,7 @@ class work_times final : public work_recorder {
 
   device& device_;
   const trace::time_grade grade_;
+  std::uint16_t executor_ = 0;
   std::int32_t place_ = -1;
 
   std::mutex comparing_;

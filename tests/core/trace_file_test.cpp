@@ -253,6 +253,73 @@ TEST(TraceFile, AnEmptyOneHasNothing) {
   EXPECT_EQ(read.process, 42U);
 }
 
+TEST(TraceFile, ADeviceSpanKeepsItsExecutorInTheFileAndInTheRings) {
+  const temporary_folder folder;
+  recording trace(folder.file("t"), {.flush_every = 0ms});
+  const auto tell = [](std::uint16_t executor) {
+    fronta::trace::detail::emit(fronta::trace::device_span{
+        5, 1, 2, fronta::trace::device_work::kernel, fronta::trace::time_grade::profiled, true, 10,
+        11, 12, 13, 14, executor});
+  };
+  tell(3);
+  trace.flush();
+  tell(65'535);
+  const auto read = read_file(folder.file("t"));
+  ASSERT_EQ(read.spans.size(), 2U);
+  EXPECT_EQ(read.spans[0].what.executor, 3U);
+  EXPECT_EQ(read.spans[1].what.executor, 65'535U);
+  EXPECT_EQ(read.from_rings, 1U);
+}
+
+// One line for each event, without its beginning.
+std::vector<std::string> json_of(const std::vector<fronta::trace::event>& events) {
+  fronta::trace::file_contents trace;
+  for (const auto& e : events) trace.events.push_back({10, 0, 0, e});
+  std::ostringstream out;
+  write_json_lines(trace, out);
+  std::istringstream in(out.str());
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) {
+    if (const auto at = line.find(R"("event":)"); at != std::string::npos) {
+      lines.push_back(line.substr(at + 8));
+    }
+  }
+  return lines;
+}
+
+TEST(TraceFile, JsonLinesTakeArgumentsOfSeveralNumbersApart) {
+  using fronta::trace::place_bytes;
+  using fronta::trace::route_choice;
+  using fronta::trace::route_reason;
+  using fronta::trace::tag_amount;
+  EXPECT_THAT(
+      json_of({{event_kind::acquire, 1, -1, 1, tag_amount{2, 15'000}.argument()},
+               {event_kind::release, 1, -1, 1, tag_amount{-1, 0xFFFF'FFFF}.argument()},
+               {event_kind::follow, 1, -1, 1, 0xAB},
+               {event_kind::route, 1, -1, 1, route_choice{0, 2, route_reason::load}.argument()},
+               {event_kind::route, 1, -1, 1, route_choice{1, -1, route_reason::named}.argument()},
+               {event_kind::route, 1, -1, 1, std::uint64_t{200} << 32},
+               {event_kind::wait, 1, -1, 1, 4},
+               {event_kind::wait, 1, -1, 1, 99},
+               {event_kind::consume, 1, -1, 1, 0xCD},
+               {event_kind::location, 1, -1, 1, 42},
+               {event_kind::placed, 1, -1, 1, place_bytes{3, 1'000}.argument()},
+               {event_kind::enqueue, 1, -1, 1, 5}}),
+      testing::ElementsAre(
+          R"("acquire","executor":1,"task":"0000000000000001","place":2,"units":15000})",
+          R"("release","executor":1,"task":"0000000000000001","place":-1,"units":4294967295})",
+          R"("follow","executor":1,"task":"0000000000000001","behind":"00000000000000ab"})",
+          R"("route","executor":1,"task":"0000000000000001","place":0,"device":2,"why":"load"})",
+          R"("route","executor":1,"task":"0000000000000001","place":1,"why":"named"})",
+          R"("route","executor":1,"task":"0000000000000001","place":0,"why":200})",
+          R"("wait","executor":1,"task":"0000000000000001","why":"blocking"})",
+          R"("wait","executor":1,"task":"0000000000000001","why":99})",
+          R"("consume","executor":1,"task":"0000000000000001","by":"00000000000000cd"})",
+          R"("location","executor":1,"task":"0000000000000001","line":42})",
+          R"("placed","executor":1,"task":"0000000000000001","place":3,"bytes":1000})",
+          R"("enqueue","executor":1,"task":"0000000000000001","queue":"stream"})"));
+}
+
 TEST(TraceFile, JsonLinesSayItInWords) {
   fronta::trace::file_contents trace;
   trace.host = "here";
@@ -269,7 +336,7 @@ TEST(TraceFile, JsonLinesSayItInWords) {
   trace.spans = {{15,
                   0,
                   {0xAB, 1, -1, fronta::trace::device_work::to_host,
-                   fronta::trace::time_grade::stamped, true, 1, 2, 3, 4, 5}}};
+                   fronta::trace::time_grade::stamped, true, 1, 2, 3, 4, 5, 7}}};
   std::ostringstream lines;
   write_json_lines(trace, lines);
   EXPECT_EQ(
@@ -282,7 +349,7 @@ TEST(TraceFile, JsonLinesSayItInWords) {
       "\xEF\xBF\xBD\xC3\xB4"
       R"("})"
       "\n"
-      R"({"t":15,"thread":0,"event":"device_span","task":"00000000000000ab","place":1,"stream":-1,"what":"to_host","grade":"stamped","simulated":true,"begin_earliest":1,"begin_latest":2,"end_earliest":3,"end_latest":4,"bytes":5})"
+      R"({"t":15,"thread":0,"event":"device_span","executor":7,"task":"00000000000000ab","place":1,"stream":-1,"what":"to_host","grade":"stamped","simulated":true,"begin_earliest":1,"begin_latest":2,"end_earliest":3,"end_latest":4,"bytes":5})"
       "\n"
       R"({"t":20,"thread":0,"event":"counter","value":1.5,"text":"a \"name\"\u000a)"
       "\xEF\xBF\xBD\xC3\xB4"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fronta/trace.hpp>
 
+#include <fronta/annotate.hpp>
 #include <fronta/cpu/threads.hpp>
 #include <fronta/executor.hpp>
 #include <fronta/this_task.hpp>
@@ -18,7 +19,9 @@
 #include <latch>
 #include <map>
 #include <mutex>
+#include <source_location>
 #include <stdexcept>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -32,9 +35,16 @@ using fronta::test::gate;
 using recorder = fronta::test::trace_recorder;
 using fronta::trace::event;
 using fronta::trace::event_kind;
+using fronta::trace::queue;
+using fronta::trace::route_choice;
+using fronta::trace::route_reason;
+using fronta::trace::tag_amount;
+using fronta::trace::wait_reason;
 using testing::AnyOf;
+using testing::Contains;
 using testing::Each;
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::IsEmpty;
 using testing::IsSupersetOf;
 using testing::Pair;
@@ -238,6 +248,295 @@ TEST(Trace, TagsAreAcquiredAndReleased) {
       kinds(trace.of(task),
             {event_kind::acquire, event_kind::start, event_kind::release, event_kind::finish}),
       ElementsAre(event_kind::acquire, event_kind::start, event_kind::release, event_kind::finish));
+}
+
+std::uint64_t units_of(std::int32_t place, double amount) {
+  return fronta::trace::tag_amount{place,
+                                   static_cast<std::uint32_t>(fronta::amount(amount).units())}
+      .argument();
+}
+
+TEST(Trace, EachTagIsToldWithItsPlaceAndAmount) {
+  recorder trace;
+  executor ex{{.tags = {{"licence", 3}}}, threads{.workers = 1, .offers = {{"lens", 2}}}};
+  const auto task = ex.submit({.needs = {{"lens", 1.5}, {"licence", 2}}}, id).get();
+  ex.shutdown();
+  const auto both =
+      UnorderedElementsAre(Pair(units_of(0, 1.5), "lens"), Pair(units_of(-1, 2), "licence"));
+  EXPECT_THAT(trace.told(task, event_kind::acquire), both);
+  EXPECT_THAT(trace.told(task, event_kind::release), both);
+}
+
+TEST(Trace, AnAmountBeyondItsFieldCountsAsTheMost) {
+  recorder trace;
+  executor ex{threads{.workers = 1, .offers = {{"bytes", 1'000'000'000}}}};
+  const auto task = ex.submit({.needs = {{"bytes", 999'999'999}}}, id).get();
+  const auto told = trace.told(task, event_kind::acquire);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(tag_amount::from(told[0].first).units, 0xFFFF'FFFFU);
+}
+
+TEST(Trace, ATaskThatWaitsForTagsNamesTheOneThatIsMissing) {
+  recorder trace;
+  executor ex{{.tags = {{"licence", 1}}}, threads{.workers = 2, .offers = {{"lens", 2}}}};
+  gate go;
+  std::latch holds{1};
+  const auto holder = ex.submit({.needs = {{"licence", 1}}}, [&] {
+    holds.count_down();
+    go.wait();
+  });
+  holds.wait();
+  const auto waiter = ex.submit({.needs = {{"lens", 1}, {"licence", 1}}}, id);
+  go.open();
+  EXPECT_THAT(trace.told(waiter.get(), event_kind::enqueue),
+              Contains(Pair(static_cast<std::uint64_t>(queue::tags), "licence")));
+}
+
+TEST(Trace, ATaskOfSeveralCpuSharesWaitsForCpu) {
+  recorder trace;
+  executor ex{threads{.workers = 2}};
+  const auto task = ex.submit({.needs = {{"cpu", 2}}}, id).get();
+  EXPECT_THAT(trace.told(task, event_kind::enqueue),
+              Contains(Pair(static_cast<std::uint64_t>(queue::tags), "cpu")));
+}
+
+TEST(Trace, ARetryWithAPauseWaitsItOut) {
+  recorder trace;
+  executor ex{threads{.workers = 1}};
+  const auto task = ex.submit({.retries = 1, .backoff = std::chrono::nanoseconds(1)}, [] {
+                        if (fronta::this_task::attempt() == 0) throw std::runtime_error("x");
+                        return id();
+                      }).get();
+  EXPECT_THAT(trace.told(task, event_kind::enqueue),
+              Contains(Pair(static_cast<std::uint64_t>(queue::backoff), "")));
+  EXPECT_THAT(kinds(trace.of(task), {event_kind::retry, event_kind::enqueue, event_kind::start}),
+              ElementsAre(event_kind::enqueue, event_kind::start, event_kind::retry,
+                          event_kind::enqueue, event_kind::enqueue, event_kind::start));
+}
+
+// Why a task got its place: the one event, taken apart.
+route_choice route_of(const recorder& trace, std::uint64_t task) {
+  const auto told = trace.told(task, event_kind::route);
+  EXPECT_EQ(told.size(), 1U);
+  return told.empty() ? route_choice{} : route_choice::from(told[0].first);
+}
+
+TEST(Trace, ARouteSaysThatThereWasNoOtherPlace) {
+  recorder trace;
+  executor ex{threads{.workers = 1, .offers = {{"lens", 1}}}, threads{.name = "other"}};
+  const auto route = route_of(trace, ex.submit({.needs = {{"lens", 1}}}, id).get());
+  EXPECT_EQ(route.place, 0);
+  EXPECT_EQ(route.device, -1);
+  EXPECT_EQ(route.why, route_reason::only);
+}
+
+TEST(Trace, ARouteSaysThatItsPlaceWasNamedOrPreferred) {
+  recorder trace;
+  executor ex{threads{.workers = 1}, threads{.workers = 1, .name = "other"}};
+  const auto named = route_of(trace, ex.submit({.place_on = "other"}, id).get());
+  EXPECT_EQ(named.place, 1);
+  EXPECT_EQ(named.why, route_reason::named);
+  const auto preferred = route_of(trace, ex.submit({.prefer = "other"}, id).get());
+  EXPECT_EQ(preferred.place, 1);
+  EXPECT_EQ(preferred.why, route_reason::preferred);
+}
+
+TEST(Trace, ARouteSaysThatItsInputsAreThere) {
+  recorder trace;
+  executor ex{threads{.workers = 1}, threads{.workers = 1, .name = "other"}};
+  const auto there = ex.scatter(std::vector<int>(1'000'000), "other");
+  const auto task = ex.submit([](const std::vector<int>&) { return id(); }, there).get();
+  const auto route = route_of(trace, task);
+  EXPECT_EQ(route.place, 1);
+  EXPECT_EQ(route.why, route_reason::inputs);
+}
+
+TEST(Trace, ARouteSaysThatLessIsInTheWayOrThatPlacesAreEqual) {
+  recorder trace;
+  executor ex{threads{.workers = 1}, threads{.workers = 1, .name = "other"}};
+  EXPECT_EQ(route_of(trace, ex.submit(id).get()).why, route_reason::first);
+  gate go;
+  std::latch busy{1};
+  const auto holder = ex.submit({.place_on = "cpu"}, [&] {
+    busy.count_down();
+    go.wait();
+  });
+  busy.wait();
+  const auto behind = ex.submit({.place_on = "cpu"}, [] {});
+  const auto route = route_of(trace, ex.submit(id).get());
+  go.open();
+  EXPECT_EQ(route.place, 1);
+  EXPECT_EQ(route.why, route_reason::load);
+}
+
+TEST(Trace, ARouteSaysThatTagsWereTakenElsewhere) {
+  recorder trace;
+  executor ex{threads{.workers = 2, .offers = {{"lens", 1}}},
+              threads{.workers = 1, .name = "other", .offers = {{"lens", 1}}}};
+  gate go;
+  std::latch holds{1};
+  const auto holder = ex.submit({.needs = {{"lens", 1}}, .place_on = "cpu"}, [&] {
+    holds.count_down();
+    go.wait();
+  });
+  holds.wait();
+  const auto route = route_of(trace, ex.submit({.needs = {{"lens", 1}}}, id).get());
+  go.open();
+  EXPECT_EQ(route.place, 1);
+  EXPECT_EQ(route.why, route_reason::tags);
+}
+
+TEST(Trace, ARouteSaysThatWhoWaitsForATaskRunsIt) {
+  recorder trace;
+  executor ex{threads{.workers = 1}, threads{.workers = 1, .name = "other"}};
+  gate go;
+  std::latch busy{1};
+  const auto holder = ex.submit({.place_on = "other"}, [&] {
+    busy.count_down();
+    go.wait();
+  });
+  busy.wait();
+  const auto waiter = ex.submit({.place_on = "cpu"}, [] {
+    return fronta::this_task::executor().submit({.prefer = "other"}, id).get();
+  });
+  const auto route = route_of(trace, waiter.get());
+  go.open();
+  EXPECT_EQ(route.place, 0);
+  EXPECT_EQ(route.why, route_reason::waiter);
+}
+
+TEST(Trace, AWaitSaysWhatFor) {
+  using namespace std::chrono_literals;
+  recorder trace;
+  fronta::promise<int> made;
+  const std::vector one{made.get_future()};
+  executor ex{threads{.workers = 1}};
+  gate go;
+  const auto waiter = ex.submit([&] {
+                          EXPECT_EQ(one[0].wait_for(1ms), fronta::future_status::timeout);
+                          fronta::wait(one, 1ms);
+                          fronta::wait(one, fronta::first_completed, 1ms);
+                          auto completed = fronta::as_completed(one, 1ms);
+                          EXPECT_THROW(static_cast<void>(completed.begin()), fronta::timeout_error);
+                          {
+                            const fronta::this_task::blocking section;
+                          }
+                          {
+                            executor inner{threads{.workers = 1}};
+                            inner.post([&] { go.wait(); });
+                            ex.post([&] { go.open(); });  // when the shutdown has lent the share
+                          }
+                          return id();
+                        }).get();
+  std::vector<wait_reason> reasons;
+  for (const auto& [argument, text] : trace.told(waiter, event_kind::wait)) {
+    reasons.push_back(static_cast<wait_reason>(argument));
+  }
+  EXPECT_THAT(reasons,
+              ElementsAre(wait_reason::task, wait_reason::all, wait_reason::any,
+                          wait_reason::completion, wait_reason::blocking, wait_reason::executor));
+  EXPECT_EQ(trace.told(waiter, event_kind::block).size(), reasons.size());
+}
+
+TEST(Trace, AWaitForATaskNamesItAlsoWithALimit) {
+  using namespace std::chrono_literals;
+  recorder trace;
+  executor ex{threads{.workers = 1}};
+  executor other{threads{.workers = 1}};
+  gate go;
+  const auto awaited = other.submit([&] {
+    go.wait();
+    return id();
+  });
+  const auto waiter = ex.submit([&] {
+    EXPECT_EQ(awaited.wait_for(1ms), fronta::future_status::timeout);
+    ex.post([&] { go.open(); });
+    awaited.wait();
+    return id();
+  });
+  const auto blocks = trace.told(waiter.get(), event_kind::block);
+  EXPECT_THAT(blocks, ElementsAre(Pair(awaited.get(), ""), Pair(awaited.get(), "")));
+}
+
+TEST(Trace, WhoTakesAValueIsTold) {
+  recorder trace;
+  executor ex{threads{.workers = 1}};
+  const auto made = ex.submit(id);
+  const auto task = made.get();
+  EXPECT_THAT(trace.told(task, event_kind::consume), ElementsAre(Pair(0U, "")));
+  const auto taker = ex.submit([&] {
+                         made.wait();  // that takes nothing
+                         EXPECT_EQ(made.result(), task);
+                         EXPECT_EQ(made.exception(), nullptr);
+                         return id();
+                       }).get();
+  EXPECT_THAT(trace.told(task, event_kind::consume),
+              ElementsAre(Pair(0U, ""), Pair(taker, ""), Pair(taker, "")));
+  const auto consumed = trace.of(event_kind::consume);
+  EXPECT_EQ(consumed[0].executor, 0U) << "outside tasks it is not known";
+  EXPECT_EQ(consumed[1].executor, trace.of(task).front().executor);
+}
+
+TEST(Trace, AnErrorThatIsThrownIsTakenAndATimeoutTakesNothing) {
+  recorder trace;
+  executor ex{threads{.workers = 1}};
+  std::uint64_t task = 0;
+  gate go;
+  const auto failing = ex.submit([&] {
+    go.wait();
+    task = id();
+    throw std::runtime_error("x");
+  });
+  EXPECT_THROW(failing.get(std::chrono::nanoseconds(0)), fronta::timeout_error);
+  go.open();
+  EXPECT_THROW(failing.get(), std::runtime_error);
+  EXPECT_THAT(trace.told(task, event_kind::consume), ElementsAre(Pair(0U, "")));
+}
+
+TEST(Trace, InputsOfTasksAreNotTakenByHand) {
+  recorder trace;
+  executor ex{threads{.workers = 1}};
+  const auto input = ex.submit(id);
+  ex.submit([](std::uint64_t) {}, input).wait();
+  ex.submit([](std::vector<std::uint64_t>) {}, std::vector{input}).wait();
+  EXPECT_THAT(trace.of(event_kind::consume), IsEmpty());
+  EXPECT_THAT(fronta::gather(std::vector{input, ex.submit(id)}), testing::SizeIs(2));
+  EXPECT_THAT(trace.of(event_kind::consume), testing::SizeIs(2));
+}
+
+TEST(Trace, EachItemOfAMapIsTakenOnce) {
+  recorder trace;
+  executor ex{threads{.workers = 1}};
+  for (const int twice : ex.map({.window = 2}, [](int i) { return 2 * i; }, std::vector{1, 2, 3})) {
+    static_cast<void>(twice);
+  }
+  EXPECT_THAT(trace.of(event_kind::consume), testing::SizeIs(3));
+}
+
+TEST(Trace, ATaskWithOptionsSaysWhereItWasSubmitted) {
+  recorder trace;
+  executor ex{threads{.workers = 1}};
+  const auto line = std::source_location::current().line() + 1;
+  const auto task = ex.submit({.name = "here"}, id).get();
+  EXPECT_THAT(trace.told(task, event_kind::location),
+              ElementsAre(Pair(line, EndsWith("trace_test.cpp:" + std::to_string(line)))));
+  EXPECT_THAT(kinds(trace.of(task), {event_kind::submit, event_kind::location, event_kind::start}),
+              ElementsAre(event_kind::submit, event_kind::location, event_kind::start));
+}
+
+TEST(Trace, ATaskWithoutOptionsOrWithOnesMadeElsewhereHasNoLocation) {
+  recorder trace;
+  executor ex{threads{.workers = 1}};
+  EXPECT_THAT(trace.told(ex.submit(id).get(), event_kind::location), IsEmpty());
+  fronta::task_options without_braces;
+  without_braces.name = "there";
+  EXPECT_THAT(trace.told(ex.submit(without_braces, id).get(), event_kind::location), IsEmpty());
+  const fronta::annotate named({.name = "around"});
+  EXPECT_THAT(trace.told(ex.submit(id).get(), event_kind::location), IsEmpty());
+  for (const auto task : ex.map({.chunk_size = 2}, [](int) { return id(); }, std::vector{1, 2})) {
+    static_cast<void>(task);
+  }
+  EXPECT_THAT(trace.of(event_kind::location), IsEmpty());
 }
 
 TEST(Trace, WorkersStartAndExit) {

@@ -146,7 +146,7 @@ class Divisibility(Case):
         self.assertEqual(self.succeed("run", "divisibility", "--speed", "0", "--json").stderr, "")
 
     def test_the_text_says_what_the_places_are(self):
-        done = self.succeed("run", "divisibility", "--speed", "0", "--size", "50", "--divisors", "7", "--gpus", "200")
+        done = self.succeed("run", "divisibility", "--speed", "0", "--size", "50", "--divisors", "7", "--gpus", "200", "--pictures", "none")
         self.assertIn("the gpus are simulated", done.stdout)
         self.assertIn("answer     8 integers: 0, 7, 14, 21, 28, 35, 42 and 49", done.stdout)
         self.assertIn("22 of 22 done", done.stdout)
@@ -553,7 +553,7 @@ class Program(Case):
             (["run", "batch", "--window", "0"], ["--window"]),
             (["run", "gridsearch", "--target", "2"], ["--target"]),
             (["export"], ["TRACE"]),
-            (["export", "t", "-o", "t.xml"], [".jsonl"]),
+            (["export", "t", "-o", "t.xml"], [".jsonl, .json or .perfetto"]),
         ]:
             with self.subTest(arguments=arguments):
                 self.refuses(*arguments, says=says)
@@ -593,6 +593,20 @@ class Trace(Case):
         found = self.json_of("run", "divisibility", "--speed", "0", "--trace", trace)
         self.check(self.lines(trace), found)
 
+    def test_other_viewers_get_what_they_read(self):
+        trace = self.folder / "t"
+        self.succeed("run", "divisibility", "--speed", "0", "--trace", trace)
+        self.succeed("export", trace, "-o", self.folder / "t.json")
+        chrome = json.loads((self.folder / "t.json").read_text())
+        names = [e["name"] for e in chrome["traceEvents"] if e["ph"] == "X"]
+        self.assertLess({"load", "is_divisible_by"}, set(names))
+        self.assertEqual(len([e for e in chrome["traceEvents"] if e["ph"] == "s"]),
+                         len([e for e in chrome["traceEvents"] if e["ph"] == "f"]))
+        self.succeed("export", trace, "-o", self.folder / "t.perfetto")
+        packets = (self.folder / "t.perfetto").read_bytes()
+        self.assertEqual(packets[0], 0x0A)  # field 1, with a length: a packet of a trace
+        self.assertEqual(packets.count(b"is_divisible_by"), names.count("is_divisible_by"))
+
     def test_the_environment_records_too(self):
         trace = self.folder / "t"
         found = self.json_of("run", "divisibility", "--speed", "0", env={**os.environ, "FRONTA_TRACE": str(trace)})
@@ -610,6 +624,79 @@ class Trace(Case):
         trace = self.folder / "t"
         trace.write_text("nothing")
         self.refuses("export", trace, "-o", self.folder / "t.jsonl", says=["no trace"], code=1)
+
+
+class Pictures(Case):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def run_demo(self, *more, **how):
+        return fronta("run", "divisibility", "--speed", "0.01", *more, cwd=self.folder, **how)
+
+    def names(self, folder):
+        return sorted(file.name for file in (self.folder / folder).iterdir())
+
+    ALL = ["divisibility.html", "divisibility.png", "divisibility.svg"]
+
+    def test_a_run_leaves_pictures_and_says_where(self):
+        done = self.run_demo()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(done.stdout.endswith("pictures   out/divisibility.{png,html,svg}\n"), done.stdout)
+        self.assertEqual(self.names("out"), self.ALL)
+        self.assertEqual(self.names("."), ["out"])
+        page = (self.folder / "out" / "divisibility.html").read_text()
+        self.assertIn("is_divisible_by", page)
+        self.assertLess(len(page), 3_000_000)
+
+    def test_none_are_made_for_programs_or_on_request(self):
+        self.assertEqual(self.run_demo("--json").returncode, 0)
+        self.assertNotIn("pictures", self.run_demo("--pictures", "none").stdout)
+        self.assertEqual(self.names("."), [])
+
+    def test_a_program_gets_them_where_it_asks(self):
+        done = self.run_demo("--json", "--pictures", "a/b", "--trace", "t")
+        self.assertEqual(json.loads(done.stdout)["complete"], True)
+        self.assertEqual(self.names("a/b"), self.ALL)
+        self.assertEqual(self.names("."), ["a", "t"])
+
+    def test_the_run_is_as_good_without_them(self):
+        (self.folder / "out").write_text("a file")
+        done = self.run_demo()
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stderr, r"\nfronta: there are no pictures of the run: .*--pictures, or none\.\n$")
+        self.assertIn("answer", done.stdout)
+
+    def test_what_was_asked_for_and_cannot_be_is_an_error(self):
+        (self.folder / "out").write_text("a file")
+        self.assertEqual(self.run_demo("--pictures", "out/more").returncode, 1)
+        done = self.run_demo("--pictures", "p", env={**os.environ, "FRONTA_TRACE": "t"})
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("use --trace FILE instead", done.stderr)
+
+    def test_the_environment_may_record_instead(self):
+        self.assertEqual(self.run_demo(env={**os.environ, "FRONTA_TRACE": "t"}).returncode, 0)
+        self.assertEqual(self.names("."), ["t"])
+
+    def test_an_interrupted_run_is_no_error_on_top(self):
+        process = subprocess.Popen([PROGRAM, "run", "divisibility", "--speed", "100"], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True, cwd=self.folder)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=LIMIT)
+        self.assertEqual(process.returncode, 130, err)
+        self.assertIn("Interrupted.", out)
+        self.assertNotIn("fronta:", err)
+        self.assertEqual(self.names("out"), self.ALL)
+
+    def test_a_trace_becomes_a_player(self):
+        self.assertEqual(self.run_demo("--json", "--trace", "t").returncode, 0)
+        for more in [[], ["--preset", "stage", "--theme", "dark", "--size", "640x400", "--from", 1, "--to", 20]]:
+            done = fronta("render", "t", "-o", "t.html", *more, cwd=self.folder)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("in t.html", done.stdout)
+            self.assertIn('<svg id="picture"', (self.folder / "t.html").read_text())
 
 
 class Interrupt(Case):
@@ -670,7 +757,7 @@ class Interrupt(Case):
         self.assertLess(set(found["result"]), set(divisible(2000, [5])))
 
     def test_it_says_so_in_words(self):
-        process = self.start("run", "divisibility", "--speed", "100")
+        process = self.start("run", "divisibility", "--speed", "100", "--pictures", "none")
         out, _, _ = self.interrupt(process, 0.3)
         self.assertEqual(process.returncode, 130)
         self.assertIn("Interrupted.", out)
@@ -759,7 +846,7 @@ class Terminal(Case):
         return text.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
     def test_a_bar_shows_progress(self):
-        text, code = self.on_terminal("run", "divisibility", "--speed", "0.02", "--seed", "5")
+        text, code = self.on_terminal("run", "divisibility", "--speed", "0.02", "--seed", "5", "--pictures", "none")
         self.assertEqual(code, 0)
         self.assertIn("running", text)
         self.assertIn("░", text)
@@ -774,14 +861,14 @@ class Terminal(Case):
             self.assertLess(max(map(len, frames)), columns)
 
     def test_other_terminals_get_plain_characters(self):
-        text, _ = self.on_terminal("run", "divisibility", "--speed", "0.01", LC_ALL="C")
+        text, _ = self.on_terminal("run", "divisibility", "--speed", "0.01", "--pictures", "none", LC_ALL="C")
         self.assertIn("[###", text)
-        text, _ = self.on_terminal("run", "divisibility", "--speed", "0.01", TERM="dumb")
+        text, _ = self.on_terminal("run", "divisibility", "--speed", "0.01", "--pictures", "none", TERM="dumb")
         self.assertNotIn("\x1b", text)
         self.assertIn("divisibility: 62/62 tasks", text)
 
     def test_pipes_get_plain_lines(self):
-        done = self.succeed("run", "divisibility", "--speed", "0.01")
+        done = self.succeed("run", "divisibility", "--speed", "0.01", "--pictures", "none")
         self.assertNotIn("\x1b", done.stdout + done.stderr)
         self.assertNotIn("\r", done.stdout + done.stderr)
         self.assertRegex(done.stderr, r"^(divisibility: \d+/62 tasks.*\n)+$")

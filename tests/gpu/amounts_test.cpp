@@ -7,6 +7,7 @@
 #include <fronta/errors.hpp>
 #include <fronta/executor.hpp>
 #include <fronta/this_task.hpp>
+#include <fronta/trace.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -16,12 +17,14 @@
 #include <support/manual_clock.hpp>
 #include <support/occupied.hpp>
 #include <support/test_kernels.hpp>
+#include <support/trace_recorder.hpp>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -291,6 +294,54 @@ TEST_P(Amounts, AreTakenTogetherOrNotAtAllFromInputsToo) {
   EXPECT_TRUE(both.get());
   EXPECT_FALSE(reader.get());
   holder.get();
+}
+
+TEST_P(Amounts, ThatPassAlongAreToldAsATurnBehindTheInput) {
+  using fronta::trace::event_kind;
+  fronta::test::trace_recorder trace;
+  const auto id = [] { return fronta::this_task::path(); };
+  held_work held;
+  gate begun;
+  executor ex{threads{.workers = 1}, devices()};
+  std::uint64_t first = 0;
+  const auto input = ex.submit(half, [&](stream& s) {
+    first = id();
+    auto b = number(s, 0);
+    held.put_on(s);
+    return b;
+  });
+  std::uint64_t second = 0;
+  const auto behind = ex.submit(
+      whole,
+      [&](stream&, const buffer<int>&) {
+        second = id();
+        begun.open();
+      },
+      input);
+  begun.wait();
+  held.go.open();
+  behind.get();
+  ex.shutdown();
+  const auto amount_of = [](double part) {
+    return fronta::trace::tag_amount{1, static_cast<std::uint32_t>(fronta::amount(part).units())}
+        .argument();
+  };
+  using testing::ElementsAre;
+  using testing::Pair;
+  EXPECT_THAT(trace.told(first, event_kind::acquire), ElementsAre(Pair(amount_of(0.5), "gpu")));
+  // Half of it is the input's still, the other half was free.
+  const auto both = ElementsAre(Pair(amount_of(0.5), "gpu"), Pair(amount_of(0.5), "gpu"));
+  EXPECT_THAT(trace.told(second, event_kind::acquire), both);
+  EXPECT_THAT(trace.told(second, event_kind::follow), ElementsAre(Pair(first, "gpu")));
+  EXPECT_THAT(trace.told(first, event_kind::follow), testing::IsEmpty());
+  EXPECT_THAT(trace.told(second, event_kind::release), both);
+  EXPECT_THAT(trace.told(first, event_kind::release), ElementsAre(Pair(amount_of(0.5), "gpu")));
+  const auto routes = trace.told(second, event_kind::route);
+  ASSERT_EQ(routes.size(), 1U);
+  const auto route = fronta::trace::route_choice::from(routes[0].first);
+  EXPECT_EQ(route.place, 0);
+  EXPECT_EQ(route.device, 1);
+  EXPECT_EQ(route.why, fronta::trace::route_reason::bound);
 }
 
 // It may stand for something that host parts use.

@@ -5,6 +5,8 @@
 #include <fronta/cpu/threads.hpp>
 #include <fronta/executor.hpp>
 #include <fronta/gpu/backend.hpp>
+#include <fronta/this_task.hpp>
+#include <fronta/trace.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,10 +15,12 @@
 #include <support/gate.hpp>
 #include <support/gpu_kind.hpp>
 #include <support/test_kernels.hpp>
+#include <support/trace_recorder.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -41,9 +45,12 @@ using fronta::test::counting_device;
 using fronta::test::gate;
 using fronta::test::run_on;
 using fronta::test::set;
+using fronta::test::trace_recorder;
+using fronta::trace::event_kind;
 using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Pair;
 using testing::ThrowsMessage;
 
 constexpr std::size_t kibi = 1024;
@@ -77,6 +84,10 @@ array<int> increment(stream& s, array<int> a) {
   const auto v = s.write(a);
   affine(s, v, 1, 1, v);
   return a;
+}
+
+std::uint64_t told_argument(std::int32_t place, std::uint64_t bytes) {
+  return fronta::trace::place_bytes{place, bytes}.argument();
 }
 
 std::size_t used(executor& ex, const char* place = "gpu:0") {
@@ -627,6 +638,28 @@ TEST(DeviceMemory, ATaskOfAnotherDeviceIsWaitedFor) {
   holds.get();
 }
 
+TEST(DeviceMemory, AWaitForItIsTold) {
+  trace_recorder trace;
+  executor ex{threads{.workers = 1}, small_devices(1, 64 * kibi)};
+  gate go;
+  const auto holds = ex.submit([&](stream& s) {
+    const auto b = s.allocate<int>(12 * kibi);
+    run_on(s, [&] { go.wait(); });
+  });
+  const auto waits = ex.submit([](stream& s) {
+    static_cast<void>(s.make_array<int>(8 * kibi));
+    return fronta::this_task::path();
+  });
+  const auto opens = ex.submit([&] { go.open(); });  // when the one before it has lent the share
+  const auto task = waits.get();
+  EXPECT_THAT(trace.told(task, event_kind::block), ElementsAre(Pair(0U, "")));
+  EXPECT_THAT(
+      trace.told(task, event_kind::wait),
+      ElementsAre(Pair(static_cast<std::uint64_t>(fronta::trace::wait_reason::memory), "")));
+  EXPECT_EQ(trace.told(task, event_kind::unblock).size(), 1U);
+  holds.get();
+}
+
 // One worker: the third task runs only once the second waits.
 TEST(DeviceMemory, MemoryOfAnotherDeviceIsNoSignal) {
   executor ex{threads{.workers = 1}, small_devices(2, 64 * kibi)};
@@ -718,6 +751,25 @@ TEST(DeviceMemory, NobodyWaitsForATaskThatHasLetGo) {
 }
 
 // A lane that is held keeps no worker from other tasks.
+TEST_P(DeviceLanes, ATaskWithoutOneIsToldToWaitForAStream) {
+  trace_recorder trace;
+  auto config = devices();
+  config.streams = 1;
+  executor ex{threads{.workers = 2}, config};
+  gate held;
+  gate go;
+  const auto first = ex.submit([&](stream&) {
+    held.open();
+    go.wait();
+  });
+  held.wait();
+  const auto second = ex.submit([](stream&) { return fronta::this_task::path(); });
+  const auto waits = Pair(static_cast<std::uint64_t>(fronta::trace::queue::stream), "");
+  trace.wait_for(event_kind::enqueue, 3);  // both to the pool, then the second one here
+  go.open();
+  EXPECT_THAT(trace.told(second.get(), event_kind::enqueue), testing::Contains(waits));
+}
+
 TEST_P(DeviceLanes, TasksWithoutOneWaitInAQueue) {
   auto config = devices();
   config.streams = 1;
@@ -816,6 +868,63 @@ TEST_P(DeviceArray, AViewIsForHostParts) {
   executor ex{threads{.workers = 1}};
   const auto in_cpu_task = ex.submit([&] { return static_cast<view<const int>>(a).size(); });
   EXPECT_THROW(static_cast<void>(in_cpu_task.get()), fronta::invalid_state_error);
+}
+
+TEST_P(DeviceArray, IsToldWhereItComesAndGoes) {
+  trace_recorder trace;
+  executor ex{threads{.workers = 1}, devices()};
+  const auto told = Pair(told_argument(1, 400), "");
+  std::uint64_t reads = 0;
+  {
+    const auto made = ex.submit(
+        [&](stream& s, view<const int> in) {
+          reads = fronta::this_task::path();
+          auto out = s.make_array<int>(in.size());
+          affine(s, in, 1, 1, s.write(out));
+          return out;
+        },
+        counting(100));
+    made.wait();
+    // Copied there, and made there.
+    EXPECT_THAT(trace.told(reads, event_kind::placed), ElementsAre(told, told));
+    EXPECT_THAT(trace.told(0, event_kind::moved), testing::IsEmpty());
+    EXPECT_EQ(made.result()[0], 1);
+    EXPECT_THAT(trace.told(0, event_kind::moved), ElementsAre(told));
+  }
+  ex.shutdown();
+  const auto freed = trace.of(event_kind::freed);
+  ASSERT_EQ(freed.size(), 2U);
+  for (const auto& e : freed) {
+    EXPECT_EQ(e.argument, told_argument(1, 400));
+    EXPECT_EQ(e.executor, trace.of(reads).front().executor);
+  }
+}
+
+TEST_P(DeviceArray, ThatIsSentAheadIsToldAsMovedByItsTask) {
+  trace_recorder trace;
+  executor ex{threads{.workers = 1}, devices()};
+  std::uint64_t task = 0;
+  gate go;
+  const auto made = ex.submit([&](stream& s) {
+    task = fronta::this_task::path();
+    go.wait();
+    auto out = s.make_array<int>(100);
+    set(s, s.write(out), 1);
+    return out;
+  });
+  const auto sum = ex.submit(
+      [](std::span<const int> v) { return std::accumulate(v.begin(), v.end(), 0); }, made);
+  go.open();
+  EXPECT_EQ(sum.get(), 100);
+  EXPECT_EQ(trace.of(event_kind::moved).size(), 1U);
+  EXPECT_THAT(trace.told(task, event_kind::moved), testing::SizeIs(1));
+}
+
+TEST_P(DeviceArray, ThatIsScatteredIsToldOfNoTask) {
+  trace_recorder trace;
+  executor ex{threads{.workers = 1}, devices(2)};
+  const auto there = ex.scatter(counting(100), "gpu:1");
+  EXPECT_THAT(trace.told(0, event_kind::placed), ElementsAre(Pair(told_argument(2, 400), "")));
 }
 
 TEST_P(DeviceArray, IsScatteredToADevice) {

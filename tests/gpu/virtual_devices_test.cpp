@@ -10,10 +10,13 @@
 #include <fronta/gpu/stream.hpp>
 #include <fronta/this_task.hpp>
 #include <fronta/trace.hpp>
+#include <fronta/trace_file.hpp>
+#include <fronta/trace_recording.hpp>
 
 #include <gmock/gmock.h>
 
 #include <support/host_kernel.hpp>
+#include <support/temporary_folder.hpp>
 #include <support/test_kernels.hpp>
 
 #include <atomic>
@@ -147,6 +150,59 @@ TEST(VirtualDevices, TheSameSeedGivesTheSameTraceToTheByte) {
     EXPECT_GT(first.ended_at, 0);
     EXPECT_EQ(first.trace, second.trace);
     EXPECT_EQ(first.ended_at, second.ended_at);
+  }
+}
+
+TEST(VirtualDevices, ARecordingByTheirClockHasTasksAndDevicesInOneTime) {
+  const fronta::test::temporary_folder folder;
+  const auto record = [&](const std::string& name) {
+    virtual_devices gpus{{.seed = 7}};
+    const auto tasks = std::make_shared<manual_tasks>();
+    fronta::trace::recording trace(folder.file(name),
+                                   {.flush_every = 0ms, .clock = [&gpus] { return gpus.now(); }});
+    {
+      executor ex{{.seed = 7}, manual{tasks}, gpus.places()};
+      const auto made = ex.submit([](stream& s) {
+        const auto nothing = host_kernel([] {});
+        s.launch(nothing, {4}, {256});
+        return s.make_array<int>(1'000);
+      });
+      const auto last = ex.submit([](std::span<const int> v) { return v.size(); }, made);
+      while (tasks->run_one() || gpus.step()) {
+        trace.flush();  // also while time stands still
+      }
+      EXPECT_EQ(last.result(0s), 1'000U);
+    }
+    trace.stop();
+    return fronta::trace::read_file(folder.file(name));
+  };
+  const auto first = record("first");
+  EXPECT_TRUE(first.given_clock);
+  EXPECT_EQ(first.origin_steady, 0);
+  EXPECT_EQ(first.damage, "");
+  ASSERT_EQ(first.spans.size(), 1U);
+  const auto& span = first.spans[0];
+  EXPECT_GT(span.what.end_latest, span.what.begin_earliest);
+  // What is told lies around the work, to the nanosecond.
+  for (const auto& e : first.events) {
+    using enum fronta::trace::event_kind;
+    const bool own = e.what.task == span.what.task;
+    if (own && (e.what.kind == start || e.what.kind == issue)) {
+      EXPECT_LE(e.time, span.what.begin_latest);
+    }
+    if (own && e.what.kind == finish) {
+      EXPECT_GE(e.time, span.what.end_latest);
+    }
+    if (!own && e.what.kind == start) {
+      EXPECT_GE(e.time, span.what.end_latest);
+    }
+  }
+  const auto second = record("second");
+  ASSERT_EQ(first.events.size(), second.events.size());
+  for (std::size_t i = 0; i < first.events.size(); ++i) {
+    if (first.events[i].what.kind == fronta::trace::event_kind::thread) continue;
+    EXPECT_EQ(first.events[i].time, second.events[i].time);
+    EXPECT_EQ(first.events[i].what.kind, second.events[i].what.kind);
   }
 }
 

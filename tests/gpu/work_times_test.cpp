@@ -82,6 +82,7 @@ TEST(WorkTimes, ObservedOnesHoldWhatReallyHappened) {
   EXPECT_EQ(s.what, device_work::task);
   EXPECT_EQ(s.grade, time_grade::observed);
   EXPECT_TRUE(s.simulated);
+  EXPECT_EQ(s.executor, trace.of(task).front().executor);
   EXPECT_LE(before, s.begin_earliest);
   EXPECT_LE(s.begin_earliest, began);
   EXPECT_LE(began, s.begin_latest);
@@ -196,6 +197,7 @@ TEST(WorkTimes, ProfiledOnesTellOfEachKernelAndCopy) {
     ASSERT_EQ(s.task, task);
     expect_ordered(s);
     ++pieces[s.what];
+    EXPECT_EQ(s.executor, trace.of(task).front().executor);
     if (s.what != device_work::kernel) {
       EXPECT_EQ(s.bytes, 4'000U);
     }

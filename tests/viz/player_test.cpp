@@ -3,7 +3,7 @@
 #include <fronta/viz/theme.hpp>
 #include <fronta/viz/words.hpp>
 
-#include "sample_run.hpp"
+#include "steady_run.hpp"
 
 #include <gtest/gtest.h>
 
@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::int64_t microsecond = 1'000;
 
-index run_of(std::uint64_t tasks) { return index(test::sample_run(tasks)); }
+index run_of(std::uint64_t tasks) { return index(test::steady_run(tasks)); }
 
 class Player : public testing::Test {
  protected:

@@ -18,9 +18,9 @@ constexpr color grey{.red = 0x66, .green = 0x66, .blue = 0x66};
 struct state {
   color fill;
   color ink;
-  const char* word;
-  dash outline;
-  float outline_width;
+  const char* word = "";
+  dash outline = dash::solid;
+  float outline_width = 0;
 };
 constexpr std::array states{
     state{{0xDD, 0xDD, 0xDD}, black, "queued", dash::dotted, 2},

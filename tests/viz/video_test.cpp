@@ -6,9 +6,8 @@
 #include <gtest/gtest.h>
 #include <support/temporary_folder.hpp>
 
-#include <stdlib.h>
-
 #include <bit>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -19,7 +18,6 @@ namespace fronta::viz {
 namespace {
 
 using testing::AllOf;
-using testing::Contains;
 using testing::HasSubstr;
 
 scene plain(float width, float height, color background) {

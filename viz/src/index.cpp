@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <tuple>
 
 namespace fronta::viz {
 namespace {
@@ -30,9 +32,9 @@ std::string_view index::name_of(task_number t) const noexcept {
   return text == 0 ? std::string_view("task") : std::string_view(texts_[text]);
 }
 
-std::string_view index::place_name(std::uint16_t executor, std::int32_t number) const {
+std::string_view index::place_name(std::uint16_t executor, std::int32_t place) const {
   const auto found = std::ranges::find_if(
-      places_, [&](const auto& p) { return p.executor == executor && p.number == number; });
+      places_, [&](const auto& p) { return p.executor == executor && p.number == place; });
   return found == places_.end() ? std::string_view() : std::string_view(found->name);
 }
 
@@ -142,17 +144,18 @@ std::size_t index::changes_until(std::int64_t t) const noexcept {
   return static_cast<std::size_t>(after - changes_.begin());
 }
 
-std::uint32_t index::tally(std::size_t until, std::size_t slot) const noexcept {
-  const auto& from = checkpoints_[until / changes_a_checkpoint];
-  return slot < from.size() ? from[slot] : 0;
+const index::checkpoint* index::checkpoint_before(std::size_t changes) const noexcept {
+  const auto after = std::ranges::upper_bound(checkpoints_, changes, {}, &checkpoint::changes);
+  return after == checkpoints_.begin() ? nullptr : &*std::prev(after);
 }
 
 std::vector<std::uint32_t> index::counts_at(std::int64_t t) const {
   const auto until = changes_until(t);
   std::vector<std::uint32_t> counts(task_states);
-  if (checkpoints_.empty()) return counts;
-  for (std::size_t s = 0; s < task_states; ++s) counts[s] = tally(until, s);
-  for (auto c = until - until % changes_a_checkpoint; c < until; ++c) {
+  const auto* from = checkpoint_before(until);
+  if (from == nullptr) return counts;
+  std::ranges::copy_n(from->counts.begin(), task_states, counts.begin());
+  for (auto c = from->changes; c < until; ++c) {
     ++counts[static_cast<std::size_t>(changes_[c].state)];
     if (const auto before = changes_[c].previous; before != none)
       --counts[static_cast<std::size_t>(changes_[before].state)];
@@ -162,9 +165,11 @@ std::vector<std::uint32_t> index::counts_at(std::int64_t t) const {
 
 std::uint32_t index::length_at(std::uint32_t queue, std::int64_t t) const {
   const auto until = changes_until(t);
-  if (checkpoints_.empty()) return 0;
-  auto length = tally(until, task_states + queue);
-  for (auto c = until - until % changes_a_checkpoint; c < until; ++c) {
+  const auto* from = checkpoint_before(until);
+  if (from == nullptr) return 0;
+  const auto slot = task_states + queue;
+  auto length = slot < from->counts.size() ? from->counts[slot] : 0;
+  for (auto c = from->changes; c < until; ++c) {
     if (is_in_queue(changes_[c]) && changes_[c].where == queue) ++length;
     const auto before = changes_[c].previous;
     if (before != none && is_in_queue(changes_[before]) && changes_[before].where == queue)
@@ -178,12 +183,12 @@ std::vector<task_number> index::queued_at(std::uint32_t queue, std::int64_t t, s
   std::vector<task_number> found;
   const auto& row = queue_rows_[queue];
   const auto until = changes_until(t);  // those have happened
-  const auto last = std::ranges::partition_point(
-      row.intervals, [&](const interval& i) { return i.begin < until; });
-  const auto size = static_cast<std::size_t>(last - row.intervals.begin());
+  const auto last = std::ranges::lower_bound(row.entries, until);
+  const auto size = static_cast<std::size_t>(last - row.entries.begin());
   const auto take = [&](std::size_t nth) {
-    const auto& i = row.intervals[nth];
-    if (i.end >= until) found.push_back(events_[changes_[i.begin].event].task);
+    const auto& c = changes_[row.entries[nth]];
+    const auto task = events_[c.event].task;
+    if (state_of(task, t) == &c) found.push_back(task);
     return found.size() < most;
   };
   if (most == 0) return found;
@@ -214,7 +219,7 @@ std::vector<bar> index::open_at(std::uint32_t lane, std::int64_t t) const {
       nth = next * block - 1;
     }
   }
-  std::ranges::sort(open, {}, [](const bar& b) { return std::pair(b.depth, b.begin); });
+  std::ranges::sort(open, {}, [](const bar& b) { return std::tuple(b.depth, b.begin, b.what); });
   return open;
 }
 
@@ -250,12 +255,12 @@ std::string index::why_blank(std::uint32_t lane, std::int64_t t) const {
                   : std::to_string(n) + (n == 1 ? " task waits for " : " tasks wait for ") +
                         std::string(what);
   };
-  for (auto words :
+  for (const auto& words :
        {say(task_state::waiting_tags, "tags"), say(task_state::waiting_inputs, "inputs"),
         say(task_state::retry_wait, "a retry")}) {
-    if (!words.empty()) return "asleep: " + words;
+    if (!words.empty()) return "sleeps: " + words;
   }
-  return "asleep: no task is ready";
+  return "sleeps: nothing to do";
 }
 
 std::size_t index::completed_at(std::int64_t t) const noexcept {

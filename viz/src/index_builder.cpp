@@ -8,10 +8,13 @@
 #include <array>
 #include <bit>
 #include <cstddef>
-#include <iterator>
+#include <limits>
 #include <map>
+#include <numeric>
+#include <set>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 namespace fronta::viz {
 
@@ -27,6 +30,7 @@ class index_builder {
   index_builder(index& made, trace::file_contents& from) : to_(made), from_(from) {}
 
   void build() {
+    from_.known_until = std::clamp(from_.known_until, -farthest, farthest);
     to_.host_ = std::move(from_.host);
     to_.origin_unix_ = from_.origin_unix;
     to_.dropped_ = from_.dropped;
@@ -51,40 +55,42 @@ class index_builder {
 
  private:
   static constexpr std::size_t block = 64;
+  // Seven months. So no difference of times overflows, and no sum of what lies on a lane.
+  static constexpr std::int64_t farthest = std::int64_t{1} << 54U;
   static constexpr std::uint8_t plain_bar = 0;
   static constexpr std::uint8_t failed_bar = index::stored_bar::failed;
+  static constexpr std::uint8_t cut_bar = index::stored_bar::goes_on;
   static constexpr std::uint8_t lost_bar = index::stored_bar::lost;
 
   // A run on a thread's stack.
   struct open_run {
     task_number task;
-    std::uint32_t bar;        // in the lane, or none after it was cut
-    std::uint32_t suspended;  // the bar of its wait, or none
-    bool waits;
+    std::uint32_t lane = none;       // of its bars
+    std::uint32_t bar = none;        // `none` where it has none at present
+    std::uint32_t suspended = none;  // the bar of its wait
+    bool waits = false;
+    bool cut = false;  // another thread was seen in the lane before this one was seen to leave
   };
   struct thread_state {
     std::vector<open_run> stack;
-    std::uint32_t lane = none;                                              // where its bars lie
+    std::uint32_t lane = none;  // that it holds; then it is the lane's holder
     std::map<std::pair<std::uint16_t, std::int16_t>, std::uint32_t> lanes;  // by executor and slot
     std::vector<std::uint32_t> zones;
-    std::uint32_t placed = none;  // its event `thread`
   };
   struct lane_state {
     std::uint32_t holder = none;      // the thread whose bars may be open in it
-    std::vector<std::uint32_t> rows;  // of stream lanes: the bar that ended last in each depth
+    std::vector<std::uint32_t> rows;  // of other lanes than threads': the bar open in each depth
     bool parked = false;
   };
   struct task_state_now {
-    std::uint32_t interval = none;     // open in its queue
+    std::uint32_t entry = none;        // in its queue
     std::uint32_t thread = none;       // on whose stack it is
     std::int32_t place = -1;           // of its last route
     std::uint32_t device_lane = none;  // where it was last
     std::uint32_t kernels = 0;         // at work now
     std::uint32_t reserved_lane = none;
+    std::int32_t reserved_place = -1;
     std::uint32_t reserved_bar = none;
-    std::uint8_t best_grade = 0;
-    bool has_pieces = false;
-    bool has_span = false;
     bool issues = false;
   };
 
@@ -104,6 +110,16 @@ class index_builder {
     }
   }
 
+  // Who takes a value outside all executors does not know whose it was.
+  task_number task_of(const trace::event& e) {
+    if (!names_a_task(e)) return no_task;
+    if (e.executor != 0) return number_of(e.executor, e.task);
+    for (const auto x : executors_) {
+      if (const auto t = table_.number_if_known(x, e.task); t != task_table::empty) return t;
+    }
+    return e.kind == event_kind::consume ? no_task : number_of(0, e.task);
+  }
+
   task_number number_of(std::uint16_t executor, std::uint64_t id) {
     auto& number = table_.number_of(executor, id);
     if (number == task_table::empty) {
@@ -111,8 +127,7 @@ class index_builder {
       task t;
       t.id = id;
       t.executor = executor;
-      if (std::ranges::find(executors_, executor) == executors_.end())
-        executors_.push_back(executor);
+      executors_.insert(executor);
       to_.tasks_.push_back(t);
       now_.emplace_back();
     }
@@ -124,11 +139,12 @@ class index_builder {
     events.reserve(from_.events.size() + 2 * from_.spans.size());
     for (const auto& r : from_.events) {
       event e{};
-      e.time = r.time;
+      e.time = std::clamp(r.time, -farthest, farthest);
       e.argument = r.what.argument;
-      e.task = names_a_task(r.what) ? number_of(r.what.executor, r.what.task) : no_task;
+      e.task = task_of(r.what);
       e.thread = std::min(r.thread, static_cast<std::uint32_t>(threads_.size()));
-      e.text = r.text < to_.texts_.size() ? r.text & 0xFFFFFFU : 0U;
+      e.text =
+          r.text < std::min<std::size_t>(to_.texts_.size(), 1U << 24U) ? r.text & 0xFFFFFFU : 0U;
       e.kind = static_cast<std::uint8_t>(r.what.kind);
       e.slot = static_cast<std::int16_t>(std::clamp(r.what.slot, -1, 0x7FFF));
       e.executor = r.what.executor;
@@ -139,77 +155,118 @@ class index_builder {
     from_.events = {};
   }
 
-  [[nodiscard]] std::uint16_t only_executor() const noexcept {
-    return executors_.size() == 1 ? executors_.front() : std::uint16_t{0};
-  }
-  task_number task_of(const trace::device_span& s) {
-    if (s.task == 0) return no_task;
-    for (const auto x : executors_) {
-      if (const auto found = table_.number_if_known(x, s.task); found != task_table::empty)
-        return found;
-    }
-    return no_task;
-  }
-
-  // Of each task the best that is known: its pieces as the device told them, else the whole as
-  // stamped, else as observed.
+  // Old traces do not tell whose a device's tasks are; then ids decide.
   void take_spans() {
-    std::vector<task_number> tasks;
-    tasks.reserve(from_.spans.size());
-    for (const auto& r : from_.spans) {
-      const auto& s = r.what;
-      to_.simulated_ = to_.simulated_ || s.simulated;
-      const auto t = task_of(s);
-      tasks.push_back(t);
-      if (t == no_task) continue;
-      auto& n = now_[t];
-      n.has_pieces = n.has_pieces || s.what != trace::device_work::task;
-      if (s.what == trace::device_work::task)
-        n.best_grade = std::max(n.best_grade, static_cast<std::uint8_t>(s.grade));
+    if (from_.spans.empty()) return;
+    task_table by_id;
+    for (task_number t = 0; t < to_.tasks_.size(); ++t) {
+      auto& number = by_id.number_of(0, to_.tasks_[t].id);
+      if (number == task_table::empty) number = t;
     }
-    std::vector<event> added;
-    for (std::size_t i = 0; i < from_.spans.size(); ++i) {
-      auto s = from_.spans[i].what;
-      const auto t = tasks[i];
-      if (t != no_task && s.what == trace::device_work::task &&
-          (now_[t].has_pieces || now_[t].has_span ||
-           static_cast<std::uint8_t>(s.grade) != now_[t].best_grade)) {
-        continue;
+    std::vector<timed_span> all;
+    all.reserve(from_.spans.size());
+    for (const auto& r : from_.spans) {
+      to_.simulated_ = to_.simulated_ || r.what.simulated;
+      timed_span s{r.what, no_task, r.thread, all.size()};
+      if (const auto& w = s.what; w.task != 0) {
+        s.task = w.executor != 0 ? table_.number_if_known(w.executor, w.task)
+                                 : by_id.number_if_known(0, w.task);
       }
-      for (auto* at : {&s.begin_earliest, &s.begin_latest, &s.end_earliest, &s.end_latest})
-        *at = from_.origin_steady > 0 && *at < 0 ? 0 : *at - from_.origin_steady;
-      s.begin_latest = std::max(s.begin_latest, s.begin_earliest);
-      s.end_latest = std::max(s.end_latest, s.end_earliest);
-      const auto begin = middle(s.begin_earliest, s.begin_latest);
-      const auto end = std::max(begin, middle(s.end_earliest, s.end_latest));
-      // In virtual time it is another clock's.
-      const auto far = from_.known_until + 1'000'000'000;
-      if (begin < -1'000'000'000 || end > far) continue;
-      if (t != no_task && s.what == trace::device_work::task) now_[t].has_span = true;
-      event e{};
-      e.argument = to_.spans_.size();
-      e.task = t;
-      e.thread = std::min(from_.spans[i].thread, static_cast<std::uint32_t>(from_.threads.size()));
-      e.slot = -1;
-      e.executor = t != no_task ? to_.tasks_[t].executor : only_executor();
-      e.time = begin;
-      e.kind = device_began;
-      added.push_back(e);
-      e.time = end;
-      e.kind = device_ended;
-      added.push_back(e);
-      to_.spans_.push_back(s);
+      if (set_times(s)) all.push_back(s);
     }
     from_.spans = {};
-    if (added.empty()) return;
-    std::ranges::sort(added, {},
-                      [](const event& e) { return std::tuple(e.time, e.argument, e.kind); });
-    std::vector<event> all;
-    all.reserve(to_.events_.size() + added.size());
-    std::ranges::merge(to_.events_, added, std::back_inserter(all), {}, &event::time, &event::time);
-    to_.events_ = std::move(all);
+    best_known(all);
+    const auto only_executor = executors_.size() == 1 ? *executors_.begin() : std::uint16_t{0};
+    std::vector<std::pair<int, event>> added;
+    for (const auto& s : all) {
+      event e{};
+      e.argument = to_.spans_.size();
+      e.task = s.task;
+      e.thread = std::min(s.thread, static_cast<std::uint32_t>(from_.threads.size()));
+      e.slot = -1;
+      e.executor = s.what.executor != 0 ? s.what.executor : only_executor;
+      if (s.task != no_task) e.executor = to_.tasks_[s.task].executor;
+      // At one time: what ends, what takes no time, what begins.
+      const bool takes_time = s.begin != s.end;
+      e.time = s.begin;
+      e.kind = device_began;
+      added.emplace_back(takes_time ? 2 : 1, e);
+      e.time = s.end;
+      e.kind = device_ended;
+      added.emplace_back(takes_time ? 0 : 1, e);
+      to_.spans_.push_back(s.what);
+    }
+    std::ranges::sort(added, {}, [](const auto& a) {
+      return std::tuple(a.second.time, a.first, a.second.argument, a.second.kind);
+    });
+    auto& events = to_.events_;
+    auto from = events.size();
+    events.resize(from + added.size());  // there is room
+    // From the back. What the host told comes first at one time.
+    for (auto to = events.size(), next = added.size(); next != 0;) {
+      const bool told = from != 0 && events[from - 1].time > added[next - 1].second.time;
+      events[--to] = told ? events[--from] : added[--next].second;
+    }
   }
-  static std::int64_t middle(std::int64_t a, std::int64_t b) noexcept { return a + (b - a) / 2; }
+
+  struct timed_span {
+    trace::device_span what;
+    task_number task;
+    std::uint32_t thread;
+    std::size_t told;
+    std::int64_t begin = 0;
+    std::int64_t end = 0;
+  };
+
+  // From the steady clock's to those of the trace. False for another clock's: virtual time.
+  [[nodiscard]] bool set_times(timed_span& of) const {
+    auto& s = of.what;
+    using limits = std::numeric_limits<std::int64_t>;
+    const auto known = to_.events_.empty() ? 0 : to_.events_.back().time;
+    const auto last = sum(std::max(from_.known_until, known), second);
+    const auto zero = from_.origin_steady;
+    for (auto* at : {&s.begin_earliest, &s.begin_latest, &s.end_earliest, &s.end_latest}) {
+      if (zero > 0 ? *at < limits::min() + zero : *at > limits::max() + zero) return false;
+      *at -= zero;
+      if (*at < -second || *at > last) return false;
+    }
+    s.begin_latest = std::max(s.begin_latest, s.begin_earliest);
+    s.end_latest = std::max(s.end_latest, s.end_earliest);
+    of.begin = std::midpoint(s.begin_earliest, s.begin_latest);
+    of.end = std::max(of.begin, std::midpoint(s.end_earliest, s.end_latest));
+    return true;
+  }
+  static constexpr std::int64_t second = 1'000'000'000;
+  static std::int64_t sum(std::int64_t a, std::int64_t b) noexcept {
+    return a > std::numeric_limits<std::int64_t>::max() - b ? a : a + b;
+  }
+
+  // Of each attempt the best that is known: its pieces as the device told them, else the whole as
+  // stamped, else as observed. What tells of the same attempt meets in time.
+  static void best_known(std::vector<timed_span>& all) {
+    const auto rank = [](const timed_span& s) {
+      return s.what.what != trace::device_work::task ? 3 : static_cast<int>(s.what.grade);
+    };
+    std::ranges::sort(all, {},
+                      [](const timed_span& x) { return std::tuple(x.task, x.begin, x.told); });
+    std::vector<timed_span> kept;
+    kept.reserve(all.size());
+    for (std::size_t first = 0; first < all.size();) {
+      auto last = first;
+      auto until = all[first].end;
+      auto best = first;
+      while (last < all.size() && all[last].task == all[first].task && all[last].begin <= until) {
+        until = std::max(until, all[last].end);
+        if (rank(all[last]) > rank(all[best])) best = last;
+        ++last;
+      }
+      for (auto i = first; i < last; ++i) {
+        if (i == best || rank(all[i]) == 3 || all[i].task == no_task) kept.push_back(all[i]);
+      }
+      first = last;
+    }
+    all = std::move(kept);
+  }
 
   // ---- Lanes and queues.
 
@@ -282,17 +339,17 @@ class index_builder {
   void set(task_number t, std::uint32_t e, task_state state, std::uint16_t where,
            std::uint8_t attempt) {
     auto& changes = to_.changes_;
-    if (changes.size() % index::changes_a_checkpoint == 0) to_.checkpoints_.push_back(counts_);
+    if (to_.checkpoints_.empty() || to_.checkpoints_.back().changes + apart() <= changes.size())
+      to_.checkpoints_.push_back({changes.size(), counts_});
     const auto number = static_cast<std::uint32_t>(changes.size());
     const auto previous = std::exchange(to_.tasks_[t].last_change, number);
-    auto& open = now_[t].interval;
+    auto& open = now_[t].entry;
     if (previous != none) {
       const auto& before = changes[previous];
       --count(static_cast<std::size_t>(before.state));
       if (index::is_in_queue(before)) {
         --count(task_states + before.where);
         auto& row = to_.queue_rows_[before.where];
-        row.intervals[open].end = number;
         // `none` while one is open; this is the latest end.
         if (--row_open(before.where)[open / block] == 0) row.latest_end[open / block] = number;
         open = none;
@@ -303,13 +360,17 @@ class index_builder {
     if (!index::is_in_queue(changes.back())) return;
     ++count(task_states + where);
     auto& row = to_.queue_rows_[where];
-    open = static_cast<std::uint32_t>(row.intervals.size());
-    row.intervals.push_back({number, none});
+    open = static_cast<std::uint32_t>(row.entries.size());
+    row.entries.push_back(number);
     if (open % block == 0) row.latest_end.push_back(none);
     row.latest_end.back() = none;
     auto& opened = row_open(where);
     if (opened.size() < row.latest_end.size()) opened.push_back(0);
     ++opened.back();
+  }
+  // However many queues there are, checkpoints take less room than changes.
+  [[nodiscard]] std::size_t apart() const noexcept {
+    return std::max<std::size_t>(1024, counts_.size());
   }
   std::uint32_t& count(std::size_t nth) {
     if (counts_.size() <= nth) counts_.resize(nth + 1);
@@ -345,43 +406,48 @@ class index_builder {
     b.flags |= flags;
   }
 
-  // Another thread takes the lane: what its holder has there goes on elsewhere, since it began to
-  // wait.
-  void take_lane(std::uint32_t lane, std::uint32_t thread, std::uint32_t e) {
-    const auto holder = std::exchange(lanes_[lane].holder, thread);
-    if (holder == none || holder == thread) return;
-    leave_lane(threads_[holder], e);
-  }
+  // What the thread has in its lane ends there. If it waits, its task lent the lane and goes on
+  // elsewhere.
   void leave_lane(thread_state& of, std::uint32_t e) {
     if (of.lane == none) return;
+    lanes_[of.lane].holder = none;
     auto& bars = to_.lane_rows_[of.lane].bars;
+    of.lane = none;
+    if (of.stack.empty()) return;
+    auto& top = of.stack.back();
     auto until = e;
-    if (!of.stack.empty()) {
-      auto& top = of.stack.back();
-      // Nothing ran there meanwhile: then it left when it began to wait.
-      if (top.suspended != none && top.suspended + 1 == bars.size()) {
-        until = bars.back().begin;
-        bars.pop_back();
-        top.suspended = none;
-      }
+    // Nothing ran there meanwhile: then it left when it began to wait.
+    if (top.suspended != none && top.suspended + std::size_t{1} == bars.size()) {
+      until = bars.back().begin;
+      bars.pop_back();
+      top.suspended = none;
     }
     for (auto& r : of.stack) {
-      close_bar(of.lane, std::exchange(r.suspended, none), until);
-      close_bar(of.lane, std::exchange(r.bar, none), until, index::stored_bar::goes_on);
+      close_bar(r.lane, std::exchange(r.suspended, none), until);
+      close_bar(r.lane, r.bar, until, top.waits ? cut_bar : lost_bar);
+      r.cut = !top.waits;
+      if (top.waits) r.bar = none;
     }
-    of.lane = none;
   }
   // All that is on the thread's stack, in a lane from here on.
   void enter_lane(thread_state& of, std::uint32_t thread, std::uint32_t lane, std::uint32_t e) {
     if (of.lane == lane) return;
-    if (of.lane != none) {
-      if (lanes_[of.lane].holder == thread) lanes_[of.lane].holder = none;
-      leave_lane(of, e);
-    }
-    take_lane(lane, thread, e);
+    leave_lane(of, e);
+    if (const auto holder = lanes_[lane].holder; holder != none) leave_lane(threads_[holder], e);
+    lanes_[lane].holder = thread;
     of.lane = lane;
+    // A made-up trace may move a deep stack all the time.
+    reopened_ += of.stack.size();
+    const bool too_many = reopened_ > 4 * to_.events_.size();
     for (std::size_t depth = 0; depth < of.stack.size(); ++depth) {
       auto& r = of.stack[depth];
+      if (std::exchange(r.cut, false) && r.bar != none) {
+        auto& flags = to_.lane_rows_[r.lane].bars[r.bar].flags;
+        flags = static_cast<std::uint8_t>((flags & ~lost_bar) | cut_bar);
+      }
+      r.lane = lane;
+      r.bar = r.suspended = none;
+      if (too_many) continue;
       r.bar = open_bar(lane, e, r.task, bar::kind::run, depth, index::stored_bar::came_over);
       if (r.waits) r.suspended = open_bar(lane, e, r.task, bar::kind::suspended, depth);
     }
@@ -389,50 +455,58 @@ class index_builder {
 
   // The run of a task has ended, wherever that was told.
   void end_run(task_number t, std::uint32_t e, std::uint8_t flags) {
-    const auto thread = std::exchange(now_[t].thread, none);
-    if (thread == none) return;
-    auto& of = threads_[thread];
-    const auto at = std::ranges::find(of.stack, t, &open_run::task);
-    if (at == of.stack.end()) return;
-    // What lies above has ended unheard.
-    while (of.stack.back().task != t) {
-      const auto lost = of.stack.back();
-      close(of, lost, e, lost_bar);
-      now_[lost.task].thread = none;
-      if (!ended(lost.task)) keep(lost.task, e, task_state::unknown, nowhere);
-      of.stack.pop_back();
-    }
-    close(of, of.stack.back(), e, flags);
-    of.stack.pop_back();
+    if (now_[t].thread == none) return;
+    auto& stack = threads_[now_[t].thread].stack;
+    while (stack.back().task != t) lose_top(stack, e);  // what lies above has ended unheard
+    close_top(stack, e, flags);
   }
-  void close(const thread_state& of, const open_run& r, std::uint32_t e, std::uint8_t flags) {
-    if (of.lane == none) return;
-    close_bar(of.lane, r.suspended, e);
-    close_bar(of.lane, r.bar, e, flags);
+  void lose_top(std::vector<open_run>& stack, std::uint32_t e) {
+    const auto t = stack.back().task;
+    close_top(stack, e, lost_bar);
+    if (!ended(t)) keep(t, e, task_state::unknown, nowhere);
+  }
+  void close_top(std::vector<open_run>& stack, std::uint32_t e, std::uint8_t flags) {
+    const auto& r = stack.back();
+    if (r.cut && r.bar != none) {  // the end was told after all
+      auto& b = to_.lane_rows_[r.lane].bars[r.bar];
+      b.flags = static_cast<std::uint8_t>((b.flags & ~lost_bar) | flags);
+    } else {
+      close_bar(r.lane, r.suspended, e);
+      close_bar(r.lane, r.bar, e, flags);
+    }
+    now_[r.task].thread = none;
+    stack.pop_back();
   }
 
   // ---- Events.
 
   void read(std::uint32_t number) {
     const auto& e = to_.events_[number];
-    if (e.kind == device_began || e.kind == device_ended) return read_device(number);
+    if (e.kind == device_began || e.kind == device_ended) {
+      read_device(number);
+      return;
+    }
     switch (e.what()) {
       case event_kind::place:
-        to_.places_.push_back(
-            {e.executor, static_cast<std::int32_t>(e.argument), to_.texts_[e.text]});
+        places_.insert_or_assign({e.executor, static_cast<std::int32_t>(e.argument)}, e.text);
         return;
       case event_kind::worker_park:
-        return park(e);
+        park(e);
+        return;
       case event_kind::worker_unpark:
-        return unpark(e);
+        unpark(e);
+        return;
       case event_kind::lost:
-        return lost(number);
+        lost(number);
+        return;
       case event_kind::zone_begin:
       case event_kind::zone_end:
       case event_kind::message:
-        return read_note(e);
+        read_note(e);
+        return;
       case event_kind::counter:
-        return read_counter(e);
+        read_counter(e);
+        return;
       default:
         if (e.task != no_task) read_task(number);
     }
@@ -444,24 +518,20 @@ class index_builder {
     switch (e.what()) {
       case event_kind::submit: {
         to_.tasks_[t].text = e.text;
-        if (e.argument != 0) {
-          to_.tasks_[t].parent = table_.number_if_known(e.executor, e.argument);
-        }
+        to_.tasks_[t].parent = earlier(e);
         if (last_of(t) == nullptr) set(t, number, task_state::waiting_inputs, nowhere, 0);
         return;
       }
       case event_kind::dependency:
-        if (e.argument != 0) {
-          const auto from = table_.number_if_known(e.executor, e.argument);
-          if (from != task_table::empty && from != t) to_.edges_.push_back({from, t});
-        }
+        if (const auto from = earlier(e); from != no_task) to_.edges_.push_back({from, t});
         return;
       case event_kind::ready:
-        if (const auto* c = last_of(t); c != nullptr && c->state == task_state::waiting_inputs)
+        if (const auto* c = last_of(t); c != nullptr && (c->state == task_state::waiting_inputs ||
+                                                         c->state == task_state::retry_wait))
           keep(t, number, task_state::queued, queue_of(queue::kind::router, e.executor, -1, -1));
         return;
       case event_kind::route:
-        now_[t].place = static_cast<std::int32_t>(e.argument & 0xFFFF'FFFF);
+        now_[t].place = trace::route_choice::from(e.argument).place;
         return;
       case event_kind::enqueue:
         if (!at_work(t) && !ended(t)) enqueue(number);
@@ -473,11 +543,14 @@ class index_builder {
         }
         return;
       case event_kind::start:
-        return start(number);
+        start(number);
+        return;
       case event_kind::block:
-        return block_run(number);
+        block_run(number);
+        return;
       case event_kind::unblock:
-        return unblock(number);
+        unblock(number);
+        return;
       case event_kind::issue:
         end_run(t, number, 0);
         if (ended(t)) return;
@@ -492,26 +565,39 @@ class index_builder {
         return;
       case event_kind::fall_back:
         end_run(t, number, failed_bar);
+        now_[t].device_lane = none;
         if (!ended(t))
           keep(t, number, task_state::queued, queue_of(queue::kind::router, e.executor, -1, -1));
         return;
       case event_kind::retry: {
         end_run(t, number, failed_bar);
+        now_[t].device_lane = none;
         if (ended(t)) return;
         set(t, number, task_state::retry_wait, queue_of(queue::kind::backoff, e.executor, -1, -1),
             short_attempt(e.argument));
         return;
       }
       case event_kind::acquire:
-        return acquire(number);
+        acquire(number);
+        return;
       case event_kind::release:
-        return release(t, number);
+        if (now_[t].reserved_place == trace::tag_amount::from(e.argument).place)
+          release(t, number, plain_bar);
+        return;
       case event_kind::finish:
       case event_kind::cancel:
-        return end(number);
+        end(number);
+        return;
       default:
         return;
     }
+  }
+  // The task that is the argument, if it was mentioned before the event's own, as it is in any real
+  // trace. So nobody can go round in circles.
+  task_number earlier(const event& e) noexcept {
+    if (e.argument == 0) return no_task;
+    const auto t = table_.number_if_known(e.executor, e.argument);
+    return t < e.task ? t : no_task;
   }
   static std::uint8_t short_attempt(std::uint64_t attempt) noexcept {
     return static_cast<std::uint8_t>(std::min<std::uint64_t>(attempt, 255));
@@ -523,20 +609,26 @@ class index_builder {
     const auto routed = now_[t].place >= 0 ? now_[t].place : default_place(e.executor);
     switch (static_cast<trace::queue>(e.argument)) {
       case trace::queue::deque:
-        return keep(t, number, task_state::queued,
-                    queue_of(queue::kind::deque, e.executor, place_of_thread(e), e.slot));
+        keep(t, number, task_state::queued,
+             queue_of(queue::kind::deque, e.executor, place_of_thread(e), e.slot));
+        return;
       case trace::queue::inbox:
-        return keep(t, number, task_state::queued,
-                    queue_of(queue::kind::inbox, e.executor, routed, -1));
+        keep(t, number, task_state::queued, queue_of(queue::kind::inbox, e.executor, routed, -1));
+        return;
       case trace::queue::priority:
-        return keep(t, number, task_state::queued,
-                    queue_of(queue::kind::priority, e.executor, routed, -1));
+        keep(t, number, task_state::queued,
+             queue_of(queue::kind::priority, e.executor, routed, -1));
+        return;
       case trace::queue::tags:
-        return keep(t, number, task_state::waiting_tags,
-                    queue_of(queue::kind::tags, e.executor, -1, -1));
+        keep(t, number, task_state::waiting_tags, queue_of(queue::kind::tags, e.executor, -1, -1));
+        return;
       case trace::queue::backoff:
-        return keep(t, number, task_state::retry_wait,
-                    queue_of(queue::kind::backoff, e.executor, -1, -1));
+        keep(t, number, task_state::retry_wait, queue_of(queue::kind::backoff, e.executor, -1, -1));
+        return;
+      case trace::queue::stream:
+        keep(t, number, task_state::waiting_tags,
+             queue_of(queue::kind::streams, e.executor, -1, -1));
+        return;
     }
   }
 
@@ -546,12 +638,13 @@ class index_builder {
     if (ended(t)) return;
     end_run(t, number, lost_bar);  // the end of its last run was not heard
     auto& of = threads_[e.thread];
-    if (of.stack.size() >= most_nested) return;
     enter_lane(of, e.thread, lane_of(e, e.slot), number);
     set(t, number, task_state::running, short_of(of.lane), short_attempt(e.argument));
-    of.stack.push_back(
-        {t, open_bar(of.lane, number, t, bar::kind::run, of.stack.size()), none, false});
-    now_[t].thread = e.thread;
+    if (of.stack.size() < most_nested) {
+      const auto made = open_bar(of.lane, number, t, bar::kind::run, of.stack.size());
+      of.stack.push_back({.task = t, .lane = of.lane, .bar = made});
+      now_[t].thread = e.thread;
+    }
     to_unparked(of.lane, e.time);
   }
 
@@ -562,7 +655,7 @@ class index_builder {
     if (ended(t) || of.stack.empty() || of.stack.back().task != t || of.stack.back().waits) return;
     auto& top = of.stack.back();
     top.waits = true;
-    if (of.lane != none)
+    if (of.lane != none && top.bar != none)
       top.suspended = open_bar(of.lane, number, t, bar::kind::suspended, of.stack.size() - 1);
     keep(t, number, task_state::suspended, of.lane != none ? short_of(of.lane) : nowhere);
   }
@@ -573,7 +666,8 @@ class index_builder {
     auto& of = threads_[e.thread];
     if (ended(t) || of.stack.empty() || of.stack.back().task != t || !of.stack.back().waits) return;
     of.stack.back().waits = false;
-    if (of.lane != none) close_bar(of.lane, std::exchange(of.stack.back().suspended, none), number);
+    if (auto& top = of.stack.back(); top.suspended != none)
+      close_bar(top.lane, std::exchange(top.suspended, none), number);
     enter_lane(of, e.thread, lane_of(e, e.slot), number);
     to_unparked(of.lane, e.time);
     keep(t, number, task_state::running, short_of(of.lane));
@@ -586,6 +680,7 @@ class index_builder {
     const bool cancelled = e.what() == event_kind::cancel;
     const bool failed = !cancelled && e.argument != 0;
     end_run(t, number, failed ? failed_bar : plain_bar);
+    release(t, number, lost_bar);
     to_.completions_.push_back(static_cast<std::uint32_t>(to_.changes_.size()));
     const auto state = failed ? task_state::failed : task_state::done;
     keep(t, number, cancelled ? task_state::cancelled : state, nowhere);
@@ -595,17 +690,17 @@ class index_builder {
   void acquire(std::uint32_t number) {
     const auto& e = to_.events_[number];
     auto& n = now_[e.task];
-    const auto place = static_cast<std::uint32_t>(e.argument >> 32U);
-    if (e.text == 0 || place == 0xFFFF'FFFF || n.issues || n.reserved_lane != none) return;
-    if (static_cast<std::int32_t>(place) == n.place) return;
-    n.reserved_lane =
-        lane_of(lane::kind::reserved, e.executor, static_cast<std::int32_t>(place), 0);
+    const auto place = trace::tag_amount::from(e.argument).place;
+    if (e.text == 0 || place < 0 || n.issues || n.reserved_lane != none) return;
+    if (ended(e.task) || place == n.place) return;
+    n.reserved_place = place;
+    n.reserved_lane = lane_of(lane::kind::reserved, e.executor, place, 0);
     n.reserved_bar = open_in_row(n.reserved_lane, number, e.task, bar::kind::reserved);
   }
-  void release(task_number t, std::uint32_t number) {
+  void release(task_number t, std::uint32_t number, std::uint8_t flags) {
     auto& n = now_[t];
     if (n.reserved_lane == none) return;
-    close_in_row(n.reserved_lane, n.reserved_bar, number);
+    close_in_row(n.reserved_lane, n.reserved_bar, number, flags);
     n.reserved_lane = n.reserved_bar = none;
   }
 
@@ -613,13 +708,17 @@ class index_builder {
   std::uint32_t open_in_row(std::uint32_t lane, std::uint32_t e, task_number t, bar::kind what) {
     auto& rows = lanes_[lane].rows;
     auto free = std::ranges::find(rows, none);
-    if (free == rows.end()) free = rows.insert(rows.end(), none);
+    if (free == rows.end()) {
+      if (rows.size() == most_nested) return open_bar(lane, e, t, what, most_nested);
+      free = rows.insert(rows.end(), none);
+    }
     const auto depth = static_cast<std::size_t>(free - rows.begin());
     *free = open_bar(lane, e, t, what, depth);
     return *free;
   }
-  void close_in_row(std::uint32_t lane, std::uint32_t bar, std::uint32_t e) {
-    close_bar(lane, bar, e);
+  void close_in_row(std::uint32_t lane, std::uint32_t bar, std::uint32_t e,
+                    std::uint8_t flags = plain_bar) {
+    close_bar(lane, bar, e, flags);
     auto& rows = lanes_[lane].rows;
     if (const auto at = std::ranges::find(rows, bar); at != rows.end()) *at = none;
   }
@@ -659,7 +758,7 @@ class index_builder {
     auto& of = threads_[e.thread];
     if (e.slot < 0) return;
     const auto lane = lane_of(e, e.slot);
-    if (lanes_[lane].holder == e.thread && of.stack.empty()) lanes_[lane].holder = none;
+    if (of.stack.empty()) leave_lane(of, none);
     if (std::exchange(lanes_[lane].parked, true)) return;
     to_.lane_rows_[lane].parked.emplace_back(e.time, forever);
   }
@@ -673,13 +772,8 @@ class index_builder {
   // Events of a thread are missing: what it was running may have ended.
   void lost(std::uint32_t number) {
     auto& of = threads_[to_.events_[number].thread];
-    while (!of.stack.empty()) {
-      const auto r = of.stack.back();
-      close(of, r, number, lost_bar);
-      now_[r.task].thread = none;
-      if (!ended(r.task)) keep(r.task, number, task_state::unknown, nowhere);
-      of.stack.pop_back();
-    }
+    while (!of.stack.empty()) lose_top(of.stack, number);
+    for (const auto z : of.zones) to_.notes_[z].end = to_.events_[number].time;
     of.zones.clear();
   }
 
@@ -738,16 +832,24 @@ class index_builder {
         }
       }
     }
-    if (to_.changes_.size() % index::changes_a_checkpoint == 0) to_.checkpoints_.push_back(counts_);
+    for (const auto& [at, text] : places_)
+      to_.places_.push_back({at.first, at.second, to_.texts_[text]});
     for (auto& l : to_.lanes_) l.name = name_of(l);
     for (auto& q : to_.queues_) q.name = name_of(q);
+    for (auto& row : to_.lane_rows_) row.bars.shrink_to_fit();
+    for (auto& row : to_.queue_rows_) row.entries.shrink_to_fit();
     to_.changes_.shrink_to_fit();
     to_.tasks_.shrink_to_fit();
+    to_.edges_.shrink_to_fit();
+    to_.notes_.shrink_to_fit();
+    to_.completions_.shrink_to_fit();
   }
 
   [[nodiscard]] std::string place_name(std::uint16_t executor, std::int32_t place) const {
-    const auto name = to_.place_name(executor, place);
-    return name.empty() ? "place " + std::to_string(place) : std::string(name);
+    const auto found = places_.find({executor, place});
+    if (found == places_.end() || to_.texts_[found->second].empty())
+      return "place " + std::to_string(place);
+    return to_.texts_[found->second];
   }
   [[nodiscard]] std::string name_of(const lane& l) const {
     switch (l.what) {
@@ -779,6 +881,8 @@ class index_builder {
         return place_name(q.executor, q.place) + " by priority";
       case queue::kind::tags:
         return "waiting for tags";
+      case queue::kind::streams:
+        return "waiting for a stream";
       case queue::kind::backoff:
         return "waiting to retry";
       case queue::kind::stream:
@@ -787,8 +891,8 @@ class index_builder {
     return place_name(q.executor, q.place) + " stream " + std::to_string(q.number);
   }
 
-  // As deep as anybody would look; made-up traces may go on for ever.
-  static constexpr std::size_t most_nested = 1'000;
+  // As deep as anybody would look, and as a bar's depth goes; made-up traces may go on for ever.
+  static constexpr std::size_t most_nested = 255;
 
   index& to_;
   trace::file_contents& from_;
@@ -797,13 +901,15 @@ class index_builder {
   std::vector<thread_state> threads_;
   std::vector<lane_state> lanes_;
   std::map<std::uint16_t, std::int32_t> default_place_;
-  std::vector<std::uint16_t> executors_;
+  std::set<std::uint16_t> executors_;                                       // of tasks
+  std::map<std::pair<std::uint16_t, std::int32_t>, std::uint32_t> places_;  // names, as texts
   std::map<key, std::uint32_t> lane_numbers_;
   std::map<key, std::uint32_t> queue_numbers_;
   std::map<std::uint32_t, std::size_t> counter_numbers_;
   std::map<std::uint64_t, std::pair<std::uint32_t, std::uint32_t>> open_spans_;
   std::vector<std::uint32_t> counts_ = std::vector<std::uint32_t>(task_states);
   std::vector<std::vector<std::uint32_t>> open_in_blocks_;
+  std::size_t reopened_ = 0;
 };
 
 index::index(trace::file_contents from) { index_builder(*this, from).build(); }

@@ -144,6 +144,7 @@ class lane_painter {
       p_.hatch(id(part::hatch, nth), at, p_.colors().outline, p_.units(1.2F), p_.stroke() * 0.6F);
       p_.outline(id(part::bar, nth), at, p_.colors().outline, p_.stroke(), dash::dashed);
       p_.meet(id(part::bar, nth), at, "reserved by " + called(b.task));
+      reserved_label(b, at, nth);
       return;
     }
     p_.state_box(id(part::bar, nth), at, l, 0);
@@ -169,6 +170,22 @@ class lane_painter {
     if (b.attempt != 0) tip += ", attempt " + std::to_string(b.attempt + 1);
     p_.meet(b.task == no_task ? id(part::bar, nth) : item_id{kind::task, part::bar, b.task, nth},
             at, std::move(tip));
+  }
+
+  // On a plate at its foot, so that the device's own work stays in sight.
+  void reserved_label(const bar& b, const rect& at, std::uint32_t nth) {
+    const auto line = p_.line_height(text_);
+    const auto pad = p_.units(0.4F);
+    for (const auto& words :
+         {"reserved by " + called(b.task), std::to_string(std::uint64_t{b.task} + 1)}) {
+      const auto w = p_.width_of(words, text_) + 2 * pad;
+      if (w + 2 * pad > at.width || line + 2 > at.height) continue;
+      const rect plate{at.x + pad, at.bottom() - line - 1, w, line};
+      p_.fill(id(part::frame, nth), plate, p_.colors().panel);
+      p_.write({kind::task, part::tether, b.task, nth},
+               {plate.x + pad, plate.y, w - 2 * pad + 1, line}, words, text_, p_.colors().text);
+      return;
+    }
   }
 
   // How it ended, whether it goes on elsewhere, and what is not known of its ends.
@@ -345,7 +362,7 @@ void draw_axis(painter& p, const moment_in_view& m, const axis& a, const rect& l
     const auto x = std::round(a.x(tick + origin));
     p.draw_line({kind::axis, part::mark, 0, nth}, {x, lanes.y}, {x, lanes.bottom()},
                 p.colors().grid, p.stroke() * 0.5F);
-    const auto words = moment(tick, step);
+    const auto words = moment(tick, step, m.to - origin);
     const auto width = p.width_of(words, text);
     const auto left = std::clamp(x - width / 2, a.left, below.right() - width - 1);
     p.write({kind::axis, part::value, 0, nth}, {left, below.y, width + 1, below.height}, words,
@@ -413,7 +430,7 @@ length length_at(const index& of, float x, std::int64_t t) {
 std::vector<length> lengths(const moment_in_view& m, const axis& a) {
   const auto& of = m.of;
   const auto until = std::min(m.at, m.to);
-  std::vector<length> points{length_at(of, a.x(m.from), m.from)};
+  std::vector<length> points{length_at(of, std::round(a.x(m.from)), m.from)};
   const auto changes = of.changes();
   const auto at = [&](std::int64_t t) {
     return std::ranges::partition_point(changes,
@@ -432,7 +449,8 @@ std::vector<length> lengths(const moment_in_view& m, const axis& a) {
         if (waits(before)) --next.waiting;
         if (runs(before)) --next.running;
       }
-      if (next.x - points.back().x < 0.5F) {
+      next.x = std::round(next.x);  // edge to edge, with no seam between
+      if (next.x <= points.back().x) {
         next.x = points.back().x;
         points.back() = next;
       } else {
@@ -444,7 +462,7 @@ std::vector<length> lengths(const moment_in_view& m, const axis& a) {
   for (float x = 2; x < a.width; x += 2) {
     const auto t = a.time(x);
     if (t > until) break;
-    points.push_back(length_at(of, a.left + x, t));
+    points.push_back(length_at(of, std::round(a.left + x), t));
   }
   return points;
 }

@@ -128,23 +128,36 @@ std::string painter::write(const item_id& id, const rect& in, std::string_view t
   return fitting;
 }
 
+std::size_t painter::first_line(std::string_view text, float size, float width,
+                                typeface face) const {
+  if (width_of(text, size, face) <= width) return text.size();
+  std::size_t end = 0;
+  for (auto space = text.find(' '); space != std::string_view::npos;
+       space = text.find(' ', space + 1)) {
+    if (width_of(text.substr(0, space), size, face) > width) break;
+    end = space;
+  }
+  return end == 0 ? std::min(text.find(' '), text.size()) : end;  // one word that is too long
+}
+
+float painter::lines_of(std::string_view text, float size, float width, typeface face) const {
+  float lines = 0;
+  while (!text.empty()) {
+    text.remove_prefix(std::min(text.size(), first_line(text, size, width, face) + 1));
+    ++lines;
+  }
+  return lines;
+}
+
 float painter::write_lines(const item_id& id, const rect& in, std::string_view text, float size,
                            color c, typeface face) {
   const auto height = line_height(size);
   auto top = in.y;
   auto part_id = id;
   while (!text.empty() && top + height <= in.bottom() + 0.01F) {
-    auto end = text.size();
-    if (width_of(text, size, face) > in.width) {
-      end = 0;
-      for (auto space = text.find(' '); space != std::string_view::npos;
-           space = text.find(' ', space + 1)) {
-        if (width_of(text.substr(0, space), size, face) > in.width) break;
-        end = space;
-      }
-      // One word that is too long, or the last line that there is room for.
-      if (end == 0 || top + 2 * height > in.bottom() + 0.01F) end = text.size();
-    }
+    auto end = first_line(text, size, in.width, face);
+    if (top + 2 * height > in.bottom() + 0.01F)
+      end = text.size();  // the last that there is room for
     write(part_id, {in.x, top, in.width, height}, text.substr(0, end), size, c, align::left, face);
     top += height;
     ++part_id.nth;

@@ -53,6 +53,9 @@ class painter {
   /// Broken between words, from the top, as many lines as fit. The height that they take.
   float write_lines(const item_id& id, const rect& in, std::string_view text, float size, color c,
                     typeface face = typeface::sans);
+  /// How many lines that would be.
+  [[nodiscard]] float lines_of(std::string_view text, float size, float width,
+                               typeface face = typeface::sans) const;
   [[nodiscard]] float line_height(float size) const;
 
   void meet(const item_id& id, const rect& at, std::string tip);
@@ -62,6 +65,9 @@ class painter {
 
  private:
   void add(const item_id& id, shape s);
+  // How much of the text stands in its first line: up to a space, or all of it.
+  [[nodiscard]] std::size_t first_line(std::string_view text, float size, float width,
+                                       typeface face) const;
 
   scene& to_;
   const font_metrics& font_;

@@ -22,7 +22,7 @@ static_assert(parts.size() == static_cast<std::size_t>(item_id::part::reason) + 
 
 // Rounded to tenths, and never "-0.0".
 std::string tenths(float value) {
-  auto in_tenths = static_cast<long>(std::lround(static_cast<double>(value) * 10));
+  auto in_tenths = std::lround(static_cast<double>(value) * 10);
   std::array<char, 32> text{};
   const bool negative = in_tenths < 0;
   if (negative) in_tenths = -in_tenths;

@@ -29,7 +29,7 @@ constexpr std::array<state_look, looks> states{{
     {green, black, "✓", "done"},
     {vermillion, black, "✗", "failed"},
     {dark_grey, white, "–", "cancelled", dash::dashed},
-    {white, black, "?", "unknown", dash::dashed, true},
+    {light_grey, black, "?", "unknown", dash::dashed, true},
     {sky_blue, black, "▦", "on a GPU"},
 }};
 

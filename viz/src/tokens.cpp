@@ -21,9 +21,9 @@ rect below_headline(painter& p, const rect& at, std::string_view text, std::uint
   const auto size = p.units(2.6F);
   const auto height = p.line_height(size) * 1.2F;
   const auto pad = p.units(1);
-  p.write({kind::page, part::name, number, 0}, {at.x + pad, at.y, at.width - 2 * pad, height}, text,
-          size, p.colors().text, align::left, typeface::bold);
-  return {at.x + pad, at.y + height, at.width - 2 * pad, at.height - height - pad};
+  p.write({kind::page, part::name, number, 0}, {at.x, at.y, at.width - pad, height}, text, size,
+          p.colors().text, align::left, typeface::bold);
+  return {at.x, at.y + height, at.width - pad, at.height - height - pad};
 }
 
 float token_height(const painter& p) { return p.line_height(p.units(reads_well)) * 1.15F; }
@@ -131,9 +131,20 @@ void draw_queues(painter& p, const moment_in_view& m, const rect& at) {
   }
 }
 
+namespace {
+
+float longest_name(const painter& p, const index& of, const std::vector<std::uint32_t>& lanes,
+                   float size) {
+  float most = 0;
+  for (const auto l : lanes) most = std::max(most, p.width_of(of.lanes()[l].name, size));
+  return most + 1;
+}
+
+}  // namespace
+
 void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
   p.begin_pane("workers", at);
-  const auto room = below_headline(p, at, "WORKERS AND STREAMS", 2);
+  const auto room = below_headline(p, at, "WORKERS", 2);
   const auto& of = m.of;
   std::vector<std::uint32_t> lanes;
   for (const auto l : lanes_in_order(of)) {
@@ -176,11 +187,11 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
     p.outline({kind::lane, part::frame, l, 1}, box, p.colors().grid, p.stroke(), dash::solid,
               p.units(0.6F));
     const auto pad = p.units(0.8F);
-    const auto name_width = std::min(p.width_of("gpu:0 stream 0", name_size), width * 0.3F);
+    const auto name_width = std::min(longest_name(p, of, lanes, name_size), width * 0.38F);
     p.write({kind::lane, part::name, l, 0}, {box.x + pad, box.y, name_width, box.height},
             which.name, name_size, p.colors().text);
-    rect inner{box.x + pad * 2 + name_width, box.y + (box.height - token_height(p)) / 2,
-               box.width - name_width - 3 * pad, token_height(p)};
+    rect inner{box.x + pad * 2.5F + name_width, box.y + (box.height - token_height(p)) / 2,
+               box.width - name_width - 3.5F * pad, token_height(p)};
     // What waits in its own queue, at the right: the owner takes from the near end.
     const auto q = std::ranges::find_if(of.queues(), [&](const queue& x) {
       const auto own = which.what == lane::kind::stream ? queue::kind::stream : queue::kind::deque;
@@ -198,14 +209,30 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
         inner.width -= w + pad;
       }
     }
-    const auto open = of.open_at(l, m.at);
+    auto open = of.open_at(l, m.at);
     const bar* shown = nullptr;
     for (const auto& b : open) {
       if (b.what != bar::kind::suspended && b.task != no_task) shown = &b;
     }
+    if (shown == nullptr && which.what == lane::kind::stream && which.number == 0) {
+      // Another place hosts the task that has it.
+      for (std::uint32_t r = 0; r < of.lanes().size() && shown == nullptr; ++r) {
+        const auto& other = of.lanes()[r];
+        if (other.what != lane::kind::reserved || other.executor != which.executor ||
+            other.place != which.place) {
+          continue;
+        }
+        open = of.open_at(r, m.at);
+        if (!open.empty()) shown = &open.front();
+      }
+    }
     if (shown == nullptr) {
       const auto why = of.why_blank(l, m.at);
-      p.write({kind::lane, part::reason, l, 0}, inner, why, name_size, p.colors().text);
+      const auto lines = p.lines_of(why, name_size, inner.width) * p.line_height(name_size);
+      const auto high = std::min(lines, box.height);
+      p.write_lines({kind::lane, part::reason, l, 0},
+                    {inner.x, box.y + (box.height - high) / 2, inner.width, high}, why, name_size,
+                    p.colors().text);
       continue;
     }
     const auto* c = of.state_of(shown->task, m.at);
@@ -237,7 +264,7 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
 void draw_completed(painter& p, const moment_in_view& m, const rect& at) {
   p.begin_pane("completed", at);
   const auto done = m.of.completed_at(m.at);
-  const auto room = below_headline(p, at, "COMPLETED · " + grouped(done), 3);
+  const auto room = below_headline(p, at, "DONE · " + grouped(done), 3);
   const auto size = p.units(reads_well);
   if (done == 0) {
     p.write_lines({kind::completion, part::reason, 0, 0}, room, "No task has ended yet.",
@@ -264,7 +291,7 @@ void draw_completed(painter& p, const moment_in_view& m, const rect& at) {
 
 void draw_narration(painter& p, const moment_in_view& m, const rect& at) {
   p.begin_pane("narration", at);
-  const auto room = below_headline(p, at, "WHAT JUST HAPPENED", 0);
+  const auto room = below_headline(p, at, "JUST NOW", 0);
   const auto size = p.units(reads_well);
   // The last sentences, the newest on top.
   auto event = m.of.last_event(m.at);
@@ -272,10 +299,14 @@ void draw_narration(painter& p, const moment_in_view& m, const rect& at) {
   std::uint32_t nth = 0;
   std::size_t looked_at = 0;
   while (event != none && left.height >= p.line_height(size) && looked_at++ < 200) {
-    const auto sentence = narrate(m.of, event);
+    auto sentence = narrate(m.of, event);
     if (!sentence.empty()) {
-      const auto used = p.write_lines({kind::narration, part::name, nth, nth * 100}, left,
-                                      sentence + ".", size, p.colors().text);
+      sentence += '.';
+      // Whole sentences only, but for the first.
+      if (nth != 0 && p.lines_of(sentence, size, left.width) * p.line_height(size) > left.height)
+        break;
+      const auto used = p.write_lines({kind::narration, part::name, nth, nth * 100}, left, sentence,
+                                      size, p.colors().text);
       left.y += used + p.units(1);
       left.height -= used + p.units(1);
       ++nth;

@@ -81,8 +81,11 @@ std::string duration(std::int64_t nanoseconds) {
 }
 
 std::string moment(std::int64_t nanoseconds, std::int64_t step) {
-  const auto size = std::abs(static_cast<double>(nanoseconds));
-  const auto u = unit_of(std::max(size, static_cast<double>(step)));
+  return moment(nanoseconds, step, std::abs(nanoseconds));
+}
+
+std::string moment(std::int64_t nanoseconds, std::int64_t step, std::int64_t most) {
+  const auto u = unit_of(static_cast<double>(std::max(most, step)));
   int decimals = 0;
   for (auto part = static_cast<double>(step) / u.nanoseconds; part < 0.999 && decimals < 9;
        part *= 10) {

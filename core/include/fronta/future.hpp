@@ -156,12 +156,7 @@ class future : public any_future {
   /// `cancelled_error`, `invalid_state_error` when the value was moved out. A ready value is
   /// returned whatever the limit.
   result_type result(time_limit limit = time_limit::none()) const {
-    auto& s = ready("result", limit);
-    if constexpr (std::is_reference_v<T>) {
-      return static_cast<T>(*s.value());
-    } else if constexpr (!std::is_void_v<T>) {
-      return s.value();
-    }
+    return value_of(ready("result", limit));
   }
 
   /// `result`, copied.
@@ -211,7 +206,12 @@ class future : public any_future {
   using state = detail::state<T>;
   explicit future(state* adopted) noexcept : any_future(adopted) {}
   static future from(any_future f) noexcept;
+  // Waits; throws where there is no value. `ready` tells traces that somebody took the outcome.
   [[nodiscard]] state& ready(const char* verb, time_limit limit) const;
+  [[nodiscard]] state& awaited(const char* verb, time_limit limit) const;
+  static state& readable(state& s);
+  static result_type value_of(const state& s);
+  T take(state& s) &&;
 };
 
 namespace detail {
@@ -247,6 +247,19 @@ struct future_access {
     }
   }
   static node* release(any_future&& f) noexcept { return std::exchange(f.node_, nullptr); }
+  // `result` and `get` of a task's input, which traces know as that.
+  template <class T>
+  static typename future<T>::result_type input(const future<T>& f) {
+    return future<T>::value_of(future<T>::readable(f.awaited("result", time_limit::none())));
+  }
+  template <class T>
+  static T take_input(future<T>& f) {
+    if constexpr (std::is_object_v<T>) {
+      return std::move(f).take(future<T>::readable(f.awaited("get", time_limit::none())));
+    } else {
+      return input(f);
+    }
+  }
 };
 
 // What `future::retry` calls; made by the executor for a task with keep::recipe.
@@ -265,8 +278,29 @@ future<T> future<T>::from(any_future f) noexcept {
 
 template <class T>
 detail::state<T>& future<T>::ready(const char* verb, time_limit limit) const {
+  auto& s = awaited(verb, limit);
+  trace::detail::emit_consume(s);
+  return readable(s);
+}
+
+template <class T>
+detail::state<T>& future<T>::awaited(const char* verb, time_limit limit) const {
   auto& s = static_cast<state&>(checked(verb));
   if (!s.done() && !detail::wait_until(s, deadline(limit))) detail::throw_timeout(s, verb);
+  return s;
+}
+
+template <class T>
+typename future<T>::result_type future<T>::value_of(const state& s) {
+  if constexpr (std::is_reference_v<T>) {
+    return static_cast<T>(*s.value());
+  } else if constexpr (!std::is_void_v<T>) {
+    return s.value();
+  }
+}
+
+template <class T>
+detail::state<T>& future<T>::readable(state& s) {
   if (s.current() != detail::phase::value || s.remote.load(std::memory_order_acquire)) {
     detail::require_value(s);
   }
@@ -279,26 +313,30 @@ T future<T>::get(time_limit limit) && {
   if constexpr (!std::is_object_v<T>) {
     return result(limit);
   } else {
-    auto& s = ready("get", limit);
-    if (s.sole_reader()) {
-      if constexpr (std::is_nothrow_move_constructible_v<T>) {
-        const future last = std::move(*this);
-        s.mark_taken();
-        return T(std::move(s.value()));
-      } else if constexpr (std::is_move_constructible_v<T>) {
-        T value(std::move(s.value()));  // if this throws, the handle stays as it was
-        s.mark_taken();
-        const future last = std::move(*this);
-        return value;
-      }
+    return std::move(*this).take(ready("get", limit));
+  }
+}
+
+template <class T>
+T future<T>::take(state& s) && {
+  if (s.sole_reader()) {
+    if constexpr (std::is_nothrow_move_constructible_v<T>) {
+      const future last = std::move(*this);
+      s.mark_taken();
+      return T(std::move(s.value()));
+    } else if constexpr (std::is_move_constructible_v<T>) {
+      T value(std::move(s.value()));  // if this throws, the handle stays as it was
+      s.mark_taken();
+      const future last = std::move(*this);
+      return value;
     }
-    if constexpr (detail::copyable_v<T>) {
-      return T(std::as_const(s.value()));
-    } else {
-      throw invalid_state_error("future::get: the value of task \"" + s.name() +
-                                "\" cannot be moved out while another handle or a dependent exists "
-                                "and cannot be copied; use result(), or drop the others first");
-    }
+  }
+  if constexpr (detail::copyable_v<T>) {
+    return T(std::as_const(s.value()));
+  } else {
+    throw invalid_state_error("future::get: the value of task \"" + s.name() +
+                              "\" cannot be moved out while another handle or a dependent exists "
+                              "and cannot be copied; use result(), or drop the others first");
   }
 }
 

@@ -9,6 +9,7 @@
 #include <exception>
 #include <functional>
 #include <optional>
+#include <source_location>
 #include <stop_token>
 #include <string>
 
@@ -88,6 +89,8 @@ struct task_options {
   std::optional<fronta::fallback> fallback = {};
   /// Of this call alone: not taken from `annotate`.
   fronta::keep keep = fronta::keep::nothing;
+  /// For traces. Where the options are written in braces, that is the place.
+  std::source_location where = std::source_location::current();
 };
 
 /// Options of `executor::map`.
@@ -100,7 +103,7 @@ struct map_options {
   /// Counts from the call of `map`.
   time_limit timeout = time_limit::none();
   /// Options of each item.
-  task_options task = {};
+  task_options task = {.where = {}};
 };
 
 }  // namespace fronta

@@ -40,7 +40,7 @@ class blocking {
   blocking() = default;
 
  private:
-  detail::blocking_section section_{false};
+  detail::blocking_section section_{trace::wait_reason::blocking};
 };
 
 /// Ends this run and puts the task back in the queue: neither a failure nor a retry. Callable and

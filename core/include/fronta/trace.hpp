@@ -18,14 +18,14 @@ enum class event_kind : std::uint8_t {
   enqueue = 3,     ///< argument: the queue (see `queue`)
   steal = 4,       ///< argument: the slot stolen from
   start = 5,       ///< argument: attempt, from 0
-  block = 6,       ///< argument: the id waited for, 0 for several or none
+  block = 6,       ///< argument: the id waited for, 0 for several or none; `wait` says why
   unblock = 7,     ///< argument: the slot in which the task goes on
   finish = 8,      ///< argument: 0 value, 1 error
   cancel = 9,
   retry = 10,    ///< argument: the attempt that follows
-  acquire = 11,  ///< tags were reserved
-  release = 12,  ///< tags were given back
-  route = 13,    ///< argument: the place
+  acquire = 11,  ///< text: a tag that it has from now on; argument: see `tag_amount`
+  release = 12,  ///< likewise, which it has no more
+  route = 13,    ///< argument: see `route_choice`
   issue = 14,    ///< a GPU task has enqueued its work; argument: place << 32 | stream
   worker_start = 15,
   worker_park = 16,    ///< the slot is the one that the worker leaves, -1 for none
@@ -45,12 +45,89 @@ enum class event_kind : std::uint8_t {
   fall_back = 29,     ///< the CPU body runs next; argument: the place of the device that could not
   choose = 30,        ///< argument: why that body, a `placement::reason`
   lost_records = 31,  ///< of a device, so that spans are missing; argument: place << 32 | how many
+  follow = 32,        ///< beside `acquire`: its turn comes behind that of the task in the argument
+  wait = 33,          ///< beside `block`: why it waits; argument: a `wait_reason`
+  consume = 34,       ///< its outcome was taken; argument: by which task, 0 outside tasks
+  location = 35,      ///< text: file:line where it was submitted; argument: the line
+  placed = 36,        ///< an array lies at a place from now on; argument: see `place_bytes`
+  moved = 37,         ///< the numbers of an array came from there to the host; argument: likewise
+  freed = 38,         ///< an array lies there no more; argument: likewise
 };
 
 /// In words as above; empty for a number that is not there.
 [[nodiscard]] std::string_view name_of(event_kind kind) noexcept;
 
-enum class queue : std::uint8_t { deque, inbox, priority, tags, backoff };
+/// `tags`: the text is a tag that is missing. `stream`: all of the device are taken.
+enum class queue : std::uint8_t { deque, inbox, priority, tags, backoff, stream };
+
+/// Why a task that runs waits and lends its slot.
+enum class wait_reason : std::uint8_t {
+  task,        ///< for the end of one task, or for a promise
+  all,         ///< of several
+  any,         ///< of one among several, or for the first failure
+  completion,  ///< for the next of `as_completed` or a `completion_queue`
+  blocking,    ///< it says itself that it blocks: `this_task::blocking`
+  data,        ///< for the numbers of an array
+  memory,      ///< for memory of a device
+  code,        ///< for the code of a task that has ended by a timeout
+  executor,    ///< for the end of another executor
+};
+
+/// Why a task got its place and not another one.
+enum class route_reason : std::uint8_t {
+  untold,
+  only,       ///< no other could ever run it
+  named,      ///< `place_on` names it
+  bound,      ///< an input is of use there alone
+  tags,       ///< elsewhere its tags were taken, or the device was lost
+  preferred,  ///< `prefer` names it
+  inputs,     ///< its inputs are there
+  load,       ///< least is in its way there
+  body,       ///< so that the body runs that was chosen: see `choose`
+  fell_back,  ///< a device could not
+  waiter,     ///< a task that waits for it runs it itself
+  first,      ///< of equal ones
+};
+
+/// Arguments that hold several numbers.
+struct tag_amount {
+  std::int32_t place = -1;  ///< whose tag it is; -1: the executor's own
+  std::uint32_t units = 0;  ///< parts of `amount::scale`; what is more counts as the most
+
+  [[nodiscard]] static constexpr tag_amount from(std::uint64_t argument) noexcept {
+    return {static_cast<std::int32_t>(argument >> 32), static_cast<std::uint32_t>(argument)};
+  }
+  [[nodiscard]] constexpr std::uint64_t argument() const noexcept {
+    return (std::uint64_t{static_cast<std::uint32_t>(place)} << 32) | units;
+  }
+};
+struct route_choice {
+  std::int32_t place = -1;   ///< where its code runs
+  std::int32_t device = -1;  ///< the place of the device that it has besides; -1 without one
+  route_reason why = route_reason::untold;
+
+  [[nodiscard]] static constexpr route_choice from(std::uint64_t argument) noexcept {
+    return {static_cast<std::int32_t>(argument & 0xFFFF'FFFF),
+            static_cast<std::int32_t>(argument >> 40) - 1,
+            static_cast<route_reason>((argument >> 32) & 0xFF)};
+  }
+  [[nodiscard]] constexpr std::uint64_t argument() const noexcept {
+    return (std::uint64_t{static_cast<std::uint32_t>(device + 1)} << 40) |
+           (std::uint64_t{static_cast<std::uint8_t>(why)} << 32) |
+           static_cast<std::uint32_t>(place);
+  }
+};
+struct place_bytes {
+  std::int32_t place = -1;
+  std::uint64_t bytes = 0;  ///< below 2^48
+
+  [[nodiscard]] static constexpr place_bytes from(std::uint64_t argument) noexcept {
+    return {static_cast<std::int32_t>(argument >> 48), argument & 0xFFFF'FFFF'FFFF};
+  }
+  [[nodiscard]] constexpr std::uint64_t argument() const noexcept {
+    return (std::uint64_t{static_cast<std::uint16_t>(place)} << 48) | (bytes & 0xFFFF'FFFF'FFFF);
+  }
+};
 
 struct event {
   event_kind kind;
@@ -94,7 +171,8 @@ struct device_span {
   std::int64_t begin_latest;
   std::int64_t end_earliest;
   std::int64_t end_latest;
-  std::uint64_t bytes;  ///< of a copy or fill
+  std::uint64_t bytes;         ///< of a copy or fill
+  std::uint16_t executor = 0;  ///< whose place and task these are; 0 where it is not known
 };
 
 /// Receives events from any thread, concurrently. `record` must neither block nor throw.

@@ -42,6 +42,7 @@ struct file_contents {
   std::string host;  ///< name of the machine, cut off after 23 bytes
   std::uint32_t process = 0;
   bool tsc = false;                ///< the processor's counter was the clock
+  bool given_clock = false;        ///< `recording_options::clock` was; its times are not the host's
   std::int64_t origin_steady = 0;  ///< time 0, by the host's steady clock
   std::int64_t origin_unix = 0;    ///< time 0, in nanoseconds since 1970
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace fronta::trace {
@@ -18,6 +19,12 @@ struct recording_options {
   /// about a quarter of a microsecond each. The environment variable FRONTA_TRACE_CPU=1 does as
   /// well.
   bool cpu_time = false;
+  /// The clock in place of the host's, in nanoseconds, which must not go back: such as
+  /// `virtual_devices::now`, so that tasks and devices are in one time. Called for each event and
+  /// by the thread that moves events, so from several at once, unless there is but one and
+  /// `flush_every` is zero; must neither block, throw nor tell anything. Lives as long as the
+  /// executors that tell.
+  std::function<std::int64_t()> clock = {};
 };
 
 /// Records what this process does in a file, while it lives; docs/trace-format.md describes the

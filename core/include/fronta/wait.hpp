@@ -344,7 +344,9 @@ auto gather(A&& futures) {
   const auto nodes = detail::distinct_nodes(erased);
   detail::wait_many(nodes, return_when::first_exception, deadline());
   for (auto* n : nodes) {
-    if (n->done()) detail::require_value(*n);
+    if (!n->done()) continue;
+    trace::detail::emit_consume(*n);
+    detail::require_value(*n);
   }
   container own(std::forward<A>(futures));
   return resolve<container>::take(own);

@@ -242,6 +242,7 @@ manual_tasks::~manual_tasks() = default;
 bool manual_tasks::run_one() { return body_->run_one(); }
 std::size_t manual_tasks::size() const { return body_->size(); }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): all of these take their options by value
 std::unique_ptr<backend> make_backend(manual config) {
   if (config.tasks == nullptr) {
     throw std::invalid_argument("cpu::manual: there are no tasks; give it a manual_tasks");

@@ -837,7 +837,10 @@ void pool_thread::claim_and_execute(node& n) {
 // ---- Amounts of cpu other than 1.
 
 void pool::launch_odd(node& n) noexcept {
-  emit(event_kind::enqueue, n, static_cast<std::uint64_t>(trace::queue::tags));
+  if (trace::on()) {
+    trace::detail::tell(event_kind::enqueue, n, static_cast<std::uint64_t>(trace::queue::tags),
+                        "cpu");
+  }
   wake_list woken;
   const std::lock_guard lock(mutex_);
   try {

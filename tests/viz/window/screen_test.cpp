@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "screen.hpp"
 #include "keys.hpp"
-#include "sample_run.hpp"
+#include "steady_run.hpp"
 
 #include <fronta/viz/font.hpp>
 #include <fronta/viz/theme.hpp>
@@ -49,7 +49,7 @@ class Screen : public testing::Test {
     return all;
   }
 
-  index of{test::sample_run(30)};
+  index of{test::steady_run(30)};
   player_state s = opened(of);
   font fonts;
   bool controls = true;

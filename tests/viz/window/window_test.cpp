@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "likeness.hpp"
-#include "sample_run.hpp"
+#include "steady_run.hpp"
 #include "sample_scene.hpp"
 #include "stage.hpp"
 
@@ -107,7 +107,7 @@ class Window : public testing::Test {
     return test::differences(expected, font(), render_rgb(expected), s().on().pixels_of(drawn));
   }
 
-  std::shared_ptr<const index> of_ = std::make_shared<const index>(test::sample_run(30));
+  std::shared_ptr<const index> of_ = std::make_shared<const index>(test::steady_run(30));
 
  private:
   static std::unique_ptr<stage> shown_stage;

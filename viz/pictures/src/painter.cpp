@@ -35,7 +35,7 @@ cairo_face open_cairo_face(const std::shared_ptr<std::remove_pointer_t<FT_Librar
   check_cairo(cairo_font_face_set_user_data(face.get(), &kept_face_key, kept.get(),
                                             [](void* k) { delete static_cast<kept_face*>(k); }),
               "fonts");
-  static_cast<void>(kept.release());
+  [[maybe_unused]] const auto* const given = kept.release();
   return face;
 }
 

@@ -23,9 +23,8 @@ constexpr std::size_t behind_header = 8 + 25;
 
 }  // namespace
 
-std::string to_png(const image& pixels) {
-  // Cairo only reads here.
-  auto* data = const_cast<std::uint32_t*>(pixels.pixels.data());
+std::string to_png(image& pixels) {
+  auto* const data = pixels.pixels.data();
   const cairo_surface surface(cairo_image_surface_create_for_data(
       reinterpret_cast<unsigned char*>(data), CAIRO_FORMAT_RGB24, pixels.width, pixels.height,
       pixels.width * static_cast<int>(sizeof(*data))));

@@ -8,7 +8,8 @@
 
 namespace fronta::viz::detail {
 
-[[nodiscard]] std::string to_png(const image& pixels);
+/// Only reads the pixels, though Cairo does not promise it.
+[[nodiscard]] std::string to_png(image& pixels);
 
 /// Adds a text under a keyword of Latin letters; nothing where the text is empty.
 void add_png_text(std::string& png, std::string_view keyword, std::string_view utf8);

@@ -55,6 +55,10 @@ std::pair<descriptor, descriptor> connected() {
 
 int even(int pixels) { return pixels + pixels % 2; }
 
+constexpr const char* a_palette_each =
+    "split[a][b];[a]palettegen=stats_mode=single:reserve_transparent=0[p];"
+    "[b][p]paletteuse=new=1:dither=none";
+
 std::vector<std::string> arguments_of(const std::filesystem::path& file, const image& frame,
                                       int frames_per_second) {
   constexpr bool little = std::endian::native == std::endian::little;
@@ -79,16 +83,13 @@ std::vector<std::string> arguments_of(const std::filesystem::path& file, const i
   };
   if (file.extension() == ".gif") {
     // A palette for each frame: one for all would have to see, and so keep, all of them.
-    add({"-filter_complex",
-         "split[a][b];[a]palettegen=stats_mode=single:reserve_transparent=0[p];"
-         "[b][p]paletteuse=new=1:dither=none"});
+    add({"-filter_complex", a_palette_each});
   } else {
     // A colour means a state: say which matrix it was made with, or players guess.
-    add({"-vf",
-         "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int,"
-         "format=yuv420p",
-         "-c:v", "libx264", "-crf", "18", "-colorspace", "bt709", "-color_primaries", "bt709",
-         "-color_trc", "bt709", "-color_range", "tv", "-movflags", "+faststart"});
+    add({"-vf", "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int",
+         "-pix_fmt", "yuv420p", "-c:v", "libx264", "-crf", "18", "-colorspace", "bt709",
+         "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv", "-movflags",
+         "+faststart"});
   }
   // The same scenes, the same bytes.
   add({"-fflags", "+bitexact", "-flags:v", "+bitexact"});
@@ -163,6 +164,7 @@ class video::encoder {
     frame_.height = even(detail::pixels_for(options_.height, options_.scale, "video"));
     auto texts = arguments_of(file_, frame_, options_.frames_per_second);
     std::vector<char*> arguments;
+    arguments.reserve(texts.size() + 1);
     for (auto& a : texts) arguments.push_back(a.data());
     arguments.push_back(nullptr);
 

@@ -68,7 +68,7 @@ class values {
   explicit values(const std::vector<future<T>>& futures) noexcept : futures_(&futures) {}
   [[nodiscard]] std::size_t size() const noexcept { return futures_->size(); }
   [[nodiscard]] bool empty() const noexcept { return futures_->empty(); }
-  const T& operator[](std::size_t i) const { return (*futures_)[i].result(); }
+  const T& operator[](std::size_t i) const { return detail::future_access::input((*futures_)[i]); }
 
   class iterator {
    public:
@@ -76,7 +76,7 @@ class values {
     using difference_type = std::ptrdiff_t;
     iterator() noexcept = default;
     explicit iterator(typename std::vector<future<T>>::const_iterator at) noexcept : at_(at) {}
-    const T& operator*() const { return at_->result(); }
+    const T& operator*() const { return detail::future_access::input(*at_); }
     iterator& operator++() noexcept {
       ++at_;
       return *this;
@@ -118,7 +118,7 @@ struct resolve<future<T>> {
   static void each(const future<T>& f, Visit&& visit) {
     visit(f);
   }
-  static type take(future<T>& f) { return std::move(f).get(); }
+  static type take(future<T>& f) { return detail::future_access::take_input(f); }
 };
 
 template <class A, class Allocator>
@@ -283,7 +283,7 @@ struct shared_argument {
         auto& s = *future_access::get(value);
         if (s.readable_early()) return std::tuple<result>(s.value());
       }
-      return std::tuple<result>(value.result());
+      return std::tuple<result>(future_access::input(value));
     }
   }
   void retry_failed() { detail::retry_failed(value); }
@@ -311,7 +311,7 @@ struct moved_argument {
   auto pass() {
     auto& s = *future_access::get(value);
     // An edge of less than `done` does not say that the value is there.
-    if (!s.readable_early()) static_cast<void>(value.result());
+    if (!s.readable_early()) static_cast<void>(future_access::input(value));
     // What may be taken early is not moved out where callbacks of the input may be reading it: a
     // copy of a handle costs little.
     if (s.sole_reader() && (!reads_early || !s.had_callbacks.load(std::memory_order_relaxed))) {

@@ -4,6 +4,7 @@
 #include <fronta/detail/node_cache.hpp>
 #include <fronta/task_options.hpp>
 #include <fronta/time.hpp>
+#include <fronta/trace.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -317,7 +318,7 @@ class device_end {
 };
 
 struct task_extra {
-  task_options options;
+  task_options options{.where = {}};
   std::atomic<int> attempt{0};
   std::stop_source stop{std::nostopstate};  // guarded by the node's lock bit
   std::atomic<bool> aborting{false};        // who sets it writes the next
@@ -360,8 +361,9 @@ struct task_extra {
   // Routing.
   std::int64_t cpu_units = amount::scale;  // the "cpu" amount
   reservation held;
-  std::uint64_t sequence = 0;     // order among the router's waiting tasks; guarded by its mutex
-  std::uint32_t passed_over = 0;  // how often the router served a later one first; likewise
+  std::uint64_t sequence = 0;      // order among the router's waiting tasks; guarded by its mutex
+  std::uint32_t passed_over = 0;   // how often the router served a later one first; likewise
+  trace::route_reason sent_for{};  // why it was sent to its pool, for traces; likewise
   std::vector<std::pair<std::int32_t, std::size_t>> input_bytes;  // per place; set when ready
   std::int32_t bound_to = -1;          // the device that its inputs are bound to; likewise
   std::vector<std::int32_t> drawn_to;  // devices where it goes if it can; likewise

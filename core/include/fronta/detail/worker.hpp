@@ -11,6 +11,7 @@
 #include <exception>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 // How a task's life meets the executor that it belongs to and the thread that runs it.
@@ -271,16 +272,16 @@ inline constinit thread_local bool submit_woke_worker = false;
 enum class wait_mode : std::uint8_t { all, any };
 class blocking_section {
  public:
-  // `sleeps`: the caller goes straight to sleep, and is not about to use its core in other ways.
-  explicit blocking_section(bool sleeps = true);
-  blocking_section(std::span<node* const> awaited, wait_mode mode);
+  // `awaited`: the task whose end is waited for, if it is one; for traces alone.
+  explicit blocking_section(trace::wait_reason why, const node* awaited = nullptr);
+  blocking_section(std::span<node* const> awaited, wait_mode mode, trace::wait_reason why);
   ~blocking_section();
   blocking_section(const blocking_section&) = delete;
   blocking_section& operator=(const blocking_section&) = delete;
 
  private:
   static void refuse_in_host_part();
-  void lend_share(std::uint64_t awaited, bool sleeps);
+  void lend_share(std::uint64_t awaited, trace::wait_reason why);
 
   worker* worker_ = nullptr;
   void* entry_ = nullptr;  // in the wait graph
@@ -294,6 +295,10 @@ bool try_run_inline(worker& w, node& n);
 namespace fronta::trace::detail {
 
 void tell(event_kind kind, const fronta::detail::node& n, std::uint64_t argument) noexcept;
+void tell(event_kind kind, const fronta::detail::node& n, std::uint64_t argument,
+          std::string_view text) noexcept;
+// A value or an error was taken, by the calling thread's task.
+void tell_consume(const fronta::detail::node& n) noexcept;
 // The submit of a new task; not to be called once others know the task.
 void tell_submit(const fronta::detail::node& n) noexcept;
 
@@ -301,6 +306,10 @@ inline void emit(event_kind kind, const fronta::detail::node& n,
                  std::uint64_t argument = 0) noexcept {
   if (active.load(std::memory_order_relaxed) != nullptr) [[unlikely]]
     tell(kind, n, argument);
+}
+inline void emit_consume(const fronta::detail::node& n) noexcept {
+  if (active.load(std::memory_order_relaxed) != nullptr) [[unlikely]]
+    tell_consume(n);
 }
 inline void emit_submit(const fronta::detail::node& n) noexcept {
   if (active.load(std::memory_order_relaxed) != nullptr) [[unlikely]]

@@ -59,7 +59,7 @@ struct lane {
 };
 
 struct queue {
-  enum class kind : std::uint8_t { router, deque, inbox, priority, tags, backoff, stream };
+  enum class kind : std::uint8_t { router, deque, inbox, priority, tags, streams, backoff, stream };
   kind what = kind::inbox;
   std::uint16_t executor = 0;
   std::int32_t place = -1;   ///< -1: of the executor
@@ -107,7 +107,7 @@ struct bar {
   task_number task = no_task;
   std::uint32_t span = none;  ///< of device and copy bars: what is known of their times
   kind what = kind::run;
-  std::uint8_t depth = 0;  ///< in how many bars of other tasks it lies
+  std::uint8_t depth = 0;  ///< in how many bars of other tasks it lies; or its row
   std::uint8_t attempt = 0;
   bool came_over = false;  ///< it begins here because the task went on from another lane
   bool goes_on = false;    ///< it ends here because the task goes on in another lane
@@ -116,15 +116,15 @@ struct bar {
 };
 
 struct task {
-  std::uint64_t id = 0;  ///< as in the trace
-  task_number parent = no_task;
-  std::uint32_t text = 0;  ///< its name's, 0 for none
+  std::uint64_t id = 0;          ///< as in the trace
+  task_number parent = no_task;  ///< a smaller number
+  std::uint32_t text = 0;        ///< its name's, 0 for none
   std::uint32_t last_change = none;
   std::uint16_t executor = 0;
 };
 
 struct edge {
-  task_number from = no_task;  ///< the input
+  task_number from = no_task;  ///< the input, of the smaller number
   task_number to = no_task;
 };
 
@@ -180,8 +180,10 @@ class index {
   /// Reads all tasks.
   [[nodiscard]] std::optional<task_number> find(std::uint16_t executor, std::uint64_t id) const;
 
-  /// How many bars a lane has. They are in the order of their begin; a bar lies wholly within
-  /// each of less depth that it meets.
+  /// How many bars a lane has. They are in the order of their begin. On slots and threads a bar
+  /// lies wholly within each of less depth that it meets, and a wait within its run, at the same
+  /// depth. On other lanes the depth is a row, and bars of a row are apart; so many that more than
+  /// 255 rows were needed share the last.
   [[nodiscard]] std::size_t bars_of(std::uint32_t lane) const noexcept;
   [[nodiscard]] bar bar_at(std::uint32_t lane, std::size_t nth) const noexcept;
   /// The first one that ends after `t`; `bars_of` if none does.
@@ -239,11 +241,6 @@ class index {
  private:
   friend class index_builder;
 
-  // By begin. Those that are open end with `none`.
-  struct interval {
-    std::uint32_t begin;  // a change
-    std::uint32_t end;
-  };
   struct stored_bar {
     enum : std::uint8_t { came_over = 1, goes_on = 2, failed = 4, lost = 8 };
     std::uint32_t begin;  // an event
@@ -255,8 +252,9 @@ class index {
     std::uint8_t flags;
   };
   struct queue_row {
-    std::vector<interval> intervals;
-    std::vector<std::uint32_t> latest_end;  // of each 64
+    std::vector<std::uint32_t> entries;  // changes that put a task there
+    std::vector<std::uint32_t>
+        latest_end;  // of each 64: the change that took the last away, or none
   };
   struct lane_row {
     std::vector<stored_bar> bars;
@@ -297,9 +295,12 @@ class index {
     std::string name;
   };
   std::vector<named_place> places_;
-  // Before every 256th change: tasks in each state, then in each queue known by then.
-  static constexpr std::size_t changes_a_checkpoint = 256;
-  std::vector<std::vector<std::uint32_t>> checkpoints_;
+  // After so many changes: tasks in each state, then in each queue known by then.
+  struct checkpoint {
+    std::size_t changes;
+    std::vector<std::uint32_t> counts;
+  };
+  std::vector<checkpoint> checkpoints_;
 
   static bool is_in_queue(const change& c) noexcept {
     return c.where != nowhere &&
@@ -307,7 +308,7 @@ class index {
             c.state == task_state::retry_wait);
   }
   [[nodiscard]] std::size_t changes_until(std::int64_t t) const noexcept;  // t's included
-  [[nodiscard]] std::uint32_t tally(std::size_t until, std::size_t slot) const noexcept;
+  [[nodiscard]] const checkpoint* checkpoint_before(std::size_t changes) const noexcept;
 };
 
 }  // namespace fronta::viz

@@ -12,7 +12,9 @@ namespace fronta::viz {
 /// With three significant digits and a unit, such as "12.3 µs"; "0 s" for 0.
 [[nodiscard]] std::string duration(std::int64_t nanoseconds);
 
-/// A moment on an axis whose ticks are `step` apart: as many digits as tell them apart.
+/// A moment on an axis whose ticks are `step` apart: as many digits as tell them apart, in a unit
+/// that suits times up to `most`.
+[[nodiscard]] std::string moment(std::int64_t nanoseconds, std::int64_t step, std::int64_t most);
 [[nodiscard]] std::string moment(std::int64_t nanoseconds, std::int64_t step);
 
 /// With spaces between thousands.

@@ -1,0 +1,696 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fronta/viz/index.hpp>
+
+#include <fronta/trace.hpp>
+#include <fronta/trace_file.hpp>
+
+#include <gmock/gmock.h>
+
+#include "story.hpp"
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using fronta::test::bars_on;
+using fronta::test::lane_named;
+using fronta::test::life_of;
+using fronta::test::number_of;
+using fronta::test::queue_named;
+using fronta::test::story;
+using fronta::trace::device_work;
+using fronta::trace::time_grade;
+using fronta::viz::forever;
+using fronta::viz::index;
+using fronta::viz::no_task;
+using fronta::viz::none;
+using fronta::viz::task_state;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Pair;
+using in = fronta::trace::queue;
+
+task_state state_at(const index& of, std::uint64_t task, std::int64_t t) {
+  const auto* const c = of.state_of(number_of(of, task), t);
+  return c == nullptr ? task_state::unknown : c->state;
+}
+
+std::vector<std::uint64_t> queued(const index& of, std::string_view queue, std::int64_t t,
+                                  index::first order = index::first::oldest,
+                                  std::size_t most = 100) {
+  std::vector<std::uint64_t> ids;
+  for (const auto n : of.queued_at(queue_named(of, queue), t, most, order))
+    ids.push_back(of.tasks()[n].id);
+  return ids;
+}
+
+TEST(Index, APlainTaskIsQueuedThenRunsThenIsDone) {
+  story s;
+  s.main().at(10).submit(1, "resize").ready(1).at(11).enqueue(1, in::inbox);
+  s.worker(0).at(20).start(1).at(50).finish(1);
+  const index index(s.told());
+  EXPECT_THAT(life_of(index, 1),
+              ElementsAre("10 waiting for inputs", "10 queued in next", "11 queued in cpu inbox",
+                          "20 running on cpu 0", "50 done"));
+  EXPECT_THAT(bars_on(index, "cpu 0"), ElementsAre("1 run 20-50"));
+  EXPECT_EQ(index.name_of(0), "resize");
+  EXPECT_EQ(index.completed_at(49), 0U);
+  EXPECT_EQ(index.completed_at(50), 1U);
+  EXPECT_EQ(index.state_of(0, 9), nullptr);
+  EXPECT_EQ(index.begin(), 0);
+  EXPECT_EQ(index.end(), 50);
+  EXPECT_TRUE(index.ended());
+  EXPECT_FALSE(index.simulated());
+  EXPECT_EQ(index.host(), "there");
+  EXPECT_EQ(index.place_name(1, 1), "gpu:0");
+  EXPECT_EQ(index.place_name(2, 1), "");
+}
+
+TEST(Index, WhatHappensAtAMomentHasHappened) {
+  story s;
+  s.main().at(10).submit(1).enqueue(1, in::inbox);
+  s.worker(0).at(20).start(1).at(50).finish(1);
+  const index index(s.told());
+  EXPECT_EQ(state_at(index, 1, 19), task_state::queued);
+  EXPECT_EQ(state_at(index, 1, 20), task_state::running);
+  EXPECT_EQ(state_at(index, 1, 49), task_state::running);
+  EXPECT_EQ(state_at(index, 1, 50), task_state::done);
+  const auto lane = lane_named(index, "cpu 0");
+  EXPECT_EQ(index.open_at(lane, 19).size(), 0U);
+  EXPECT_EQ(index.open_at(lane, 20).size(), 1U);
+  EXPECT_EQ(index.open_at(lane, 49).size(), 1U);
+  EXPECT_EQ(index.open_at(lane, 50).size(), 0U);
+  EXPECT_EQ(index.name_of(0), "task");
+}
+
+TEST(Index, ADependentWaitsForItsInput) {
+  story s;
+  s.main().at(10).submit(1).enqueue(1, in::inbox).submit(2).dependency(2, 1);
+  s.worker(0).at(20).start(1).at(30).finish(1).ready(2).enqueue(2, in::deque);
+  s.worker(0).at(35).start(2).at(40).finish(2);
+  const index index(s.told());
+  EXPECT_THAT(life_of(index, 2),
+              ElementsAre("10 waiting for inputs", "30 queued in next", "30 queued in cpu 0",
+                          "35 running on cpu 0", "40 done"));
+  ASSERT_EQ(index.edges().size(), 1U);
+  EXPECT_EQ(index.edges()[0].from, number_of(index, 1));
+  EXPECT_EQ(index.edges()[0].to, number_of(index, 2));
+  EXPECT_THAT(bars_on(index, "cpu 0"), ElementsAre("1 run 20-30", "2 run 35-40"));
+}
+
+TEST(Index, AHelpersTaskLiesInsideItsHost) {
+  story s;
+  s.main().at(10).submit(1).enqueue(1, in::inbox);
+  s.worker(0).at(20).start(1).at(25).submit(2, "part", 1).enqueue(2, in::deque);
+  s.worker(0).at(30).start(2).at(40).finish(2).at(50).finish(1);
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "cpu 0"), ElementsAre("1 run 20-50", "  2 run 30-40"));
+  EXPECT_EQ(index.tasks()[number_of(index, 2)].parent, number_of(index, 1));
+  EXPECT_EQ(state_at(index, 1, 35), task_state::running);
+  const auto open = index.open_at(lane_named(index, "cpu 0"), 35);
+  ASSERT_EQ(open.size(), 2U);
+  EXPECT_EQ(open[0].task, number_of(index, 1)) << "the outermost first";
+  EXPECT_EQ(open[1].task, number_of(index, 2));
+}
+
+TEST(Index, ATaskThatWaitsInItsSlotIsSuspendedThere) {
+  story s;
+  s.main().at(10).submit(1).enqueue(1, in::inbox);
+  s.worker(0).at(20).start(1).at(30).block(1).at(40).unblock(1).at(50).finish(1);
+  const index index(s.told());
+  EXPECT_THAT(life_of(index, 1),
+              ElementsAre("10 waiting for inputs", "10 queued in cpu inbox", "20 running on cpu 0",
+                          "30 suspended on cpu 0", "40 running on cpu 0", "50 done"));
+  EXPECT_THAT(bars_on(index, "cpu 0"), ElementsAre("1 run 20-50", "1 suspended 30-40"));
+}
+
+TEST(Index, ATaskThatLentItsSlotGoesOnInAnotherOne) {
+  story s;
+  s.main().at(10).submit(1).submit(2);
+  s.worker(0).at(20).start(1).at(30).block(1, 2);
+  s.worker(1).in_slot(0).at(32).start(2).at(60).finish(2);
+  s.worker(0).in_slot(3).at(65).unblock(1).at(70).finish(1);
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "cpu 0"), ElementsAre("1 run 20-30 goes on", "2 run 32-60"));
+  EXPECT_THAT(bars_on(index, "cpu 3"), ElementsAre("1 run 65-70 came over"));
+  EXPECT_EQ(state_at(index, 1, 40), task_state::suspended);
+}
+
+TEST(Index, AWholeStackOfTasksMovesTogether) {
+  story s;
+  s.main().at(10).submit(1).submit(2).submit(3);
+  s.worker(0).at(20).start(1).at(21).start(2).at(30).block(2);
+  s.worker(1).in_slot(0).at(32).start(3).at(60).finish(3);
+  s.worker(0).in_slot(1).at(65).unblock(2).at(70).finish(2).at(80).finish(1);
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "cpu 0"),
+              ElementsAre("1 run 20-30 goes on", "  2 run 21-30 goes on", "3 run 32-60"));
+  EXPECT_THAT(bars_on(index, "cpu 1"),
+              ElementsAre("1 run 65-80 came over", "  2 run 65-70 came over"));
+}
+
+TEST(Index, ATaskMayComeBackToTheSlotThatItLent) {
+  story s;
+  s.main().at(10).submit(1).submit(2);
+  s.worker(0).at(20).start(1).at(30).block(1, 2);
+  s.worker(1).in_slot(0).at(32).unpark().start(2).at(40).finish(2).at(41).park();
+  s.worker(0).at(45).unblock(1).at(70).finish(1);
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "cpu 0"),
+              ElementsAre("1 run 20-30 goes on", "2 run 32-40", "1 run 45-70 came over"));
+}
+
+TEST(Index, AWorkerThatParkedDoesNotHoldItsSlot) {
+  story s;
+  s.main().at(10).submit(1).submit(2).submit(3);
+  s.worker(0).at(20).start(1).at(25).finish(1).park();
+  s.worker(1).in_slot(0).at(30).unpark().start(2).at(35).block(2);
+  s.worker(0).at(40).unpark().start(3).at(45).finish(3);
+  s.worker(1).in_slot(1).at(50).unblock(2).at(55).finish(2);
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "cpu 0"),
+              ElementsAre("1 run 20-25", "2 run 30-35 goes on", "3 run 40-45"));
+  EXPECT_THAT(bars_on(index, "cpu 1"), ElementsAre("2 run 50-55 came over"));
+}
+
+TEST(Index, AStolenTaskIsInTheThiefsDeque) {
+  story s;
+  s.worker(0).at(10).submit(1).enqueue(1, in::deque);
+  s.worker(1).at(20).steal(1, 0).at(22).start(1).at(30).finish(1);
+  const index index(s.told());
+  EXPECT_THAT(life_of(index, 1),
+              ElementsAre("10 waiting for inputs", "10 queued in cpu 0", "20 queued in cpu 1",
+                          "22 running on cpu 1", "30 done"));
+  EXPECT_THAT(queued(index, "cpu 0", 15), ElementsAre(1U));
+  EXPECT_THAT(queued(index, "cpu 0", 20), IsEmpty());
+}
+
+TEST(Index, ARetriedTaskWaitsOutItsPauseBetweenItsRuns) {
+  story s;
+  s.main().at(10).submit(1).enqueue(1, in::inbox);
+  s.worker(0).at(20).start(1).at(30).retry(1, 1);
+  s.main().at(80).ready(1).at(81).enqueue(1, in::inbox);
+  s.worker(0).at(90).start(1, 1).at(95).finish(1);
+  const index index(s.told());
+  EXPECT_THAT(life_of(index, 1),
+              ElementsAre("10 waiting for inputs", "10 queued in cpu inbox", "20 running on cpu 0",
+                          "30 waiting to retry in waiting to retry", "80 queued in next",
+                          "81 queued in cpu inbox", "90 running on cpu 0", "95 done"));
+  EXPECT_THAT(bars_on(index, "cpu 0"), ElementsAre("1 run 20-30 failed", "1 run 90-95 attempt 1"));
+  EXPECT_THAT(queued(index, "waiting to retry", 79), ElementsAre(1U));
+  EXPECT_EQ(index.state_of(0, 85)->attempt, 1);
+}
+
+TEST(Index, AttemptsBeyondTheLargestNumberAreTheLargestNumber) {
+  story s;
+  s.main().at(10).submit(1);
+  s.worker(0).at(20).start(1, 1'000).at(30).finish(1);
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "cpu 0"), ElementsAre("1 run 20-30 attempt 255"));
+}
+
+TEST(Index, ATaskMayWaitForTags) {
+  story s;
+  s.main().at(10).submit(1).ready(1).enqueue(1, in::tags);
+  s.worker(0).at(20).route(1, 0).acquire(1).at(21).enqueue(1, in::priority);
+  s.worker(0).at(22).start(1).at(30).release(1).finish(1);
+  const index index(s.told());
+  EXPECT_THAT(life_of(index, 1),
+              ElementsAre("10 waiting for inputs", "10 queued in next",
+                          "10 waiting for tags in waiting for tags", "21 queued in cpu by priority",
+                          "22 running on cpu 0", "30 done"));
+}
+
+TEST(Index, ATaskMayWaitForAStream) {
+  story s;
+  s.main().at(10).submit(1).enqueue(1, in::stream);
+  s.worker(0).at(20).start(1);
+  const index index(s.told());
+  EXPECT_THAT(life_of(index, 1),
+              ElementsAre("10 waiting for inputs", "10 waiting for tags in waiting for a stream",
+                          "20 running on cpu 0"));
+}
+
+TEST(Index, AQueuedTaskMayBeCancelled) {
+  story s;
+  s.main().at(10).submit(1).enqueue(1, in::inbox).at(20).cancel(1);
+  const index index(s.told());
+  EXPECT_THAT(life_of(index, 1),
+              ElementsAre("10 waiting for inputs", "10 queued in cpu inbox", "20 cancelled"));
+  EXPECT_EQ(index.completed_at(20), 1U);
+  EXPECT_EQ(index.length_at(queue_named(index, "cpu inbox"), 20), 0U);
+}
+
+TEST(Index, ATaskFailsWithItsInput) {
+  story s;
+  s.main().at(10).submit(1).submit(2).dependency(2, 1);
+  s.worker(0).at(20).start(1).at(30).fail(1).at(31).fail(2);
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "cpu 0"), ElementsAre("1 run 20-30 failed"));
+  EXPECT_THAT(life_of(index, 2), ElementsAre("10 waiting for inputs", "31 failed"));
+}
+
+TEST(Index, CompletionsComeInTheOrderOfEnding) {
+  story s;
+  s.main().at(10).submit(1).submit(2).submit(3);
+  s.worker(0).at(20).start(3);
+  s.worker(1).at(20).start(1).at(25).finish(1);
+  s.worker(0).at(30).fail(3);
+  s.main().at(40).cancel(2);
+  const index index(s.told());
+  std::vector<std::uint64_t> order;
+  for (const auto c : index.completions())
+    order.push_back(index.tasks()[index.events()[index.changes()[c].event].task].id);
+  EXPECT_THAT(order, ElementsAre(1U, 3U, 2U));
+  EXPECT_EQ(index.completed_at(29), 1U);
+  EXPECT_EQ(index.counts_at(35)[static_cast<std::size_t>(task_state::failed)], 1U);
+}
+
+TEST(Index, QueuesTellWhoWaitsFromEitherEnd) {
+  story s;
+  auto main = s.main();
+  for (std::uint64_t i = 1; i <= 4; ++i)
+    main.at(static_cast<std::int64_t>(10 * i)).submit(i).enqueue(i, in::inbox);
+  s.worker(0).at(50).start(2);
+  const index index(s.told());
+  EXPECT_THAT(queued(index, "cpu inbox", 30), ElementsAre(1U, 2U, 3U));
+  EXPECT_THAT(queued(index, "cpu inbox", 50), ElementsAre(1U, 3U, 4U));
+  EXPECT_THAT(queued(index, "cpu inbox", 50, index::first::newest, 2), ElementsAre(4U, 3U));
+  EXPECT_THAT(queued(index, "cpu inbox", 50, index::first::newest, 0), IsEmpty());
+  EXPECT_EQ(index.length_at(queue_named(index, "cpu inbox"), 50), 3U);
+}
+
+// ---- Devices.
+
+TEST(Index, AGpuTaskIsOnItsStreamUntilTheDeviceHasDoneIt) {
+  story s;
+  s.main().at(10).submit(1).enqueue(1, in::inbox);
+  s.worker(0).at(20).start(1).at(25).issue(1, 1, 2);
+  s.span(1, 2, 30, 60, device_work::task, time_grade::stamped, 3);
+  s.main().at(65).finish(1);
+  const index index(s.told());
+  EXPECT_TRUE(index.simulated());
+  EXPECT_THAT(life_of(index, 1), ElementsAre("10 waiting for inputs", "10 queued in cpu inbox",
+                                             "20 running on cpu 0", "25 queued in gpu:0 stream 2",
+                                             "30 running on gpu:0 stream 2", "65 done"));
+  EXPECT_THAT(bars_on(index, "cpu 0"), ElementsAre("1 run 20-25"));
+  EXPECT_THAT(bars_on(index, "gpu:0 stream 2"), ElementsAre("1 device 30-60"));
+  const auto bar = index.bar_at(lane_named(index, "gpu:0 stream 2"), 0);
+  EXPECT_THAT(index.uncertainty(bar), Pair(3, 3));
+  EXPECT_THAT(index.uncertainty(index.bar_at(lane_named(index, "cpu 0"), 0)), Pair(0, 0));
+}
+
+TEST(Index, AKernelMayBeginBeforeAllIsIssued) {
+  story s;
+  s.main().at(10).submit(1);
+  s.worker(0).at(20).start(1);
+  s.span(1, 0, 22, 60);
+  s.worker(0).at(25).issue(1, 1, 0);
+  s.main().at(65).finish(1);
+  const index index(s.told());
+  EXPECT_THAT(life_of(index, 1), ElementsAre("10 waiting for inputs", "20 running on cpu 0",
+                                             "25 running on gpu:0 stream 0", "65 done"));
+}
+
+TEST(Index, TheBestGradeOfAnAttemptCounts) {
+  story s;
+  s.main().at(10).submit(1);
+  s.worker(0).at(20).start(1).at(25).issue(1, 1, 0);
+  s.span(1, 0, 26, 64, device_work::task, time_grade::observed);
+  s.span(1, 0, 30, 60, device_work::task, time_grade::stamped);
+  s.main().at(65).finish(1);
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "gpu:0 stream 0"), ElementsAre("1 device 30-60"));
+}
+
+TEST(Index, EachAttemptOnADeviceHasItsOwnBar) {
+  story s;
+  s.main().at(10).submit(1);
+  s.worker(0).at(20).start(1).at(25).issue(1, 1, 0);
+  s.span(1, 0, 26, 39, device_work::task, time_grade::observed);
+  s.worker(0).at(40).retry(1, 1).at(50).start(1, 1).at(55).issue(1, 1, 0);
+  s.span(1, 0, 56, 64, device_work::task, time_grade::observed);
+  s.span(1, 0, 60, 62, device_work::task, time_grade::stamped);
+  s.main().at(65).finish(1);
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "gpu:0 stream 0"),
+              ElementsAre("1 device 26-39", "1 device 60-62 attempt 1"));
+  EXPECT_EQ(state_at(index, 1, 58), task_state::queued) << "the first attempt's span is over";
+}
+
+TEST(Index, ProfiledPiecesStandForTheWhole) {
+  story s;
+  s.main().at(10).submit(1);
+  s.worker(0).at(20).start(1).at(25).issue(1, 1, 0);
+  s.span(1, 0, 26, 64, device_work::task, time_grade::observed);
+  s.span(1, 0, 30, 40, device_work::to_device, time_grade::profiled);
+  s.span(1, 0, 42, 50, device_work::kernel, time_grade::profiled);
+  s.span(1, 0, 52, 60, device_work::to_host, time_grade::profiled);
+  s.main().at(65).finish(1);
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "gpu:0 stream 0"), ElementsAre("1 device 42-50"));
+  EXPECT_THAT(bars_on(index, "gpu:0 copies in"), ElementsAre("1 copy 30-40"));
+  EXPECT_THAT(bars_on(index, "gpu:0 copies out"), ElementsAre("1 copy 52-60"));
+  EXPECT_THAT(
+      life_of(index, 1),
+      ElementsAre("10 waiting for inputs", "20 running on cpu 0", "25 queued in gpu:0 stream 0",
+                  "30 copying on gpu:0 copies in", "42 running on gpu:0 stream 0",
+                  "52 copying on gpu:0 copies out", "65 done"));
+}
+
+TEST(Index, WhatOverlapsOnAStreamLiesInRows) {
+  story s;
+  s.main().at(10).submit(1).submit(2).submit(3).at(90).finish(1).finish(2).finish(3);
+  s.span(2, 0, 40, 70).span(1, 0, 30, 60).span(3, 0, 60, 80);
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "gpu:0 stream 0"),
+              ElementsAre("1 device 30-60", "  2 device 40-70", "3 device 60-80"));
+}
+
+TEST(Index, WhatTakesNoTimeOnAStreamNeedsNoRow) {
+  story s;
+  s.main().at(10).submit(1).submit(2).submit(3).at(90).finish(1).finish(2).finish(3);
+  s.span(1, 0, 60, 80).span(2, 0, 60, 60).span(3, 0, 30, 60);
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "gpu:0 stream 0"),
+              ElementsAre("3 device 30-60", "2 device 60-60", "1 device 60-80"));
+}
+
+TEST(Index, ACopyOfNoTaskIsDrawnToo) {
+  story s;
+  s.main().at(10).submit(1).at(90).finish(1);
+  s.span(0, -1, 40, 50, device_work::to_host, time_grade::profiled);
+  s.span(0, -1, 45, 60, device_work::to_host, time_grade::profiled);
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "gpu:0 copies out"), ElementsAre("- copy 40-50", "  - copy 45-60"));
+}
+
+TEST(Index, SpansInVirtualTimeAreLeftOut) {
+  story s;
+  s.main().at(10).submit(1).at(90).finish(1);
+  auto told = s.told();
+  told.spans.push_back(
+      {20, 0, {1, 1, 0, device_work::task, time_grade::stamped, true, 0, 0, 500, 500, 0}});
+  const index index(std::move(told));
+  EXPECT_TRUE(index.simulated());
+  EXPECT_THAT(index.spans(), IsEmpty());
+  EXPECT_THAT(life_of(index, 1), ElementsAre("10 waiting for inputs", "90 done"));
+}
+
+TEST(Index, ADeviceThatCannotGivesTheTaskBack) {
+  story s;
+  s.main().at(10).submit(1).route(1, 0);
+  s.worker(0).at(20).start(1).at(25).fall_back(1, 1).at(26).enqueue(1, in::inbox);
+  s.worker(1).at(30).start(1).at(40).finish(1);
+  const index index(s.told());
+  EXPECT_THAT(life_of(index, 1),
+              ElementsAre("10 waiting for inputs", "20 running on cpu 0", "25 queued in next",
+                          "26 queued in cpu inbox", "30 running on cpu 1", "40 done"));
+  EXPECT_THAT(bars_on(index, "cpu 0"), ElementsAre("1 run 20-25 failed"));
+}
+
+TEST(Index, APlaceThatATaskElsewhereReservesShowsWhoHasIt) {
+  story s;
+  s.main().at(10).submit(1).submit(2).submit(3);
+  s.worker(0).at(20).route(1, 0).acquire(1, "gpu", 1, 1).start(1);
+  s.worker(1).at(22).route(2, 0).acquire(2, "gpu", 1, 1).start(2);
+  s.worker(2).at(23).route(3, 0).acquire(3, "licence", 0xFFFF'FFFF, 1).start(3);
+  s.worker(0).at(28).release(1, "lens", 0, 1).at(30).release(1, "gpu", 1, 1).at(32).finish(1);
+  s.worker(1).at(40).release(2, "gpu", 1, 1).finish(2);
+  s.worker(2).at(40).release(3, "licence", 0xFFFF'FFFF, 1).finish(3);
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "gpu:0"), ElementsAre("1 reserved 20-30", "  2 reserved 22-40"));
+  EXPECT_EQ(index.lanes()[lane_named(index, "gpu:0")].what, fronta::viz::lane::kind::reserved);
+}
+
+TEST(Index, WhatAGpuTaskOrItsOwnPlaceReservesHasNoLane) {
+  story s;
+  s.main().at(10).submit(1).submit(2).submit(3);
+  s.worker(0).at(20).route(1, 1).acquire(1, "gpu", 1, 1).start(1).at(22).issue(1, 1, 0);
+  s.worker(0)
+      .at(25)
+      .route(2, 0)
+      .acquire(2, "cpu", 0, 1)
+      .start(2)
+      .at(30)
+      .release(2, "cpu", 0, 1)
+      .finish(2);
+  s.worker(0).at(31).acquire(3).start(3).at(35).release(3).finish(3);
+  const index index(s.told());
+  EXPECT_EQ(lane_named(index, "gpu:0"), none);
+  EXPECT_EQ(lane_named(index, "cpu"), none);
+}
+
+TEST(Index, AReservationEndsWithItsTaskAtTheLatest) {
+  story s;
+  s.main().at(10).submit(1);
+  s.worker(0).at(20).route(1, 0).acquire(1, "gpu", 1, 1).start(1).at(30).finish(1).at(90).park();
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "gpu:0"), ElementsAre("1 reserved 20-30 lost"));
+}
+
+// ---- Workers, and what a program tells.
+
+TEST(Index, ParkedTimesAndReasonsForBlanks) {
+  story s;
+  s.worker(0).at(5).park();
+  s.main().at(10).submit(1).enqueue(1, in::tags).at(12).submit(2).enqueue(2, in::inbox);
+  s.worker(0).at(20).unpark().start(2).at(30).finish(2).at(32).park();
+  const index index(s.told());
+  const auto lane = lane_named(index, "cpu 0");
+  EXPECT_THAT(index.parked(lane), ElementsAre(Pair(5, 20), Pair(32, forever)));
+  EXPECT_EQ(index.why_blank(lane, 6), "asleep: no task is ready");
+  EXPECT_EQ(index.why_blank(lane, 11), "asleep: 1 task waits for tags");
+  EXPECT_EQ(index.why_blank(lane, 31), "between tasks");
+  EXPECT_EQ(index.why_blank(lane, 100), "not known");
+}
+
+TEST(Index, AStartShowsThatAWorkerIsAwake) {
+  story s;
+  s.main().at(1).submit(1);
+  s.worker(0).at(5).park().at(20).start(1).at(30).finish(1);
+  const index index(s.told());
+  EXPECT_THAT(index.parked(lane_named(index, "cpu 0")), ElementsAre(Pair(5, 20)));
+}
+
+TEST(Index, BlanksOfAStreamHaveReasonsToo) {
+  story s;
+  s.main().at(10).submit(1);
+  s.worker(0).at(20).start(1).at(25).issue(1, 1, 0);
+  s.span(1, 0, 40, 60);
+  s.main().at(65).finish(1);
+  const index index(s.told());
+  const auto lane = lane_named(index, "gpu:0 stream 0");
+  EXPECT_EQ(index.why_blank(lane, 20), "nothing enqueued");
+  EXPECT_EQ(index.why_blank(lane, 30), "what is enqueued waits");
+}
+
+TEST(Index, ZonesNestAndMessagesAreMoments) {
+  story s;
+  s.main().at(5).submit(1);
+  s.worker(0).at(10).start(1).zone("outer", 1).at(12).zone("inner", 1).message("here");
+  s.worker(0).at(15).zone_end(1).at(20).zone_end(1).at(21).finish(1).zone_end();
+  s.main().at(30).zone("waiting");
+  const index index(s.told());
+  const auto notes = index.notes();
+  ASSERT_EQ(notes.size(), 4U);
+  EXPECT_EQ(index.text(notes[0].text), "outer");
+  EXPECT_THAT(std::pair(notes[0].begin, notes[0].end), Pair(10, 20));
+  EXPECT_EQ(notes[0].depth, 0);
+  EXPECT_EQ(notes[0].lane, lane_named(index, "cpu 0"));
+  EXPECT_EQ(notes[0].task, number_of(index, 1));
+  EXPECT_THAT(std::pair(notes[1].begin, notes[1].end), Pair(12, 15));
+  EXPECT_EQ(notes[1].depth, 1);
+  EXPECT_EQ(index.text(notes[2].text), "here");
+  EXPECT_THAT(std::pair(notes[2].begin, notes[2].end), Pair(12, 12));
+  EXPECT_EQ(notes[3].end, forever);
+  EXPECT_EQ(index.lanes()[notes[3].lane].name, "main");
+  EXPECT_EQ(notes[3].task, no_task);
+}
+
+TEST(Index, CountersKeepTheirValuesByName) {
+  story s;
+  s.main().at(10).counter("depth", 1.5).at(20).counter("width", 7).at(30).counter("depth", -2);
+  const index index(s.told());
+  ASSERT_EQ(index.counters().size(), 2U);
+  EXPECT_EQ(index.counters()[0].name, "depth");
+  EXPECT_THAT(index.counters()[0].values, ElementsAre(Pair(10, 1.5), Pair(30, -2)));
+  EXPECT_THAT(index.counters()[1].values, ElementsAre(Pair(20, 7)));
+}
+
+// ---- What a trace need not say, or says in another order.
+
+TEST(Index, WhereEventsAreMissingTheRunningTaskIsUnknown) {
+  story s;
+  s.main().at(10).submit(1).submit(2).submit(3);
+  s.worker(0).at(20).start(1).zone("z").at(25).start(2).at(40).lose(7).at(50).start(3);
+  s.worker(0).at(60).finish(3);
+  s.worker(1).at(70).finish(2);
+  const index index(s.told());
+  EXPECT_THAT(life_of(index, 1),
+              ElementsAre("10 waiting for inputs", "20 running on cpu 0", "40 unknown"));
+  EXPECT_THAT(life_of(index, 2),
+              ElementsAre("10 waiting for inputs", "25 running on cpu 0", "40 unknown", "70 done"));
+  EXPECT_THAT(bars_on(index, "cpu 0"),
+              ElementsAre("1 run 20-40 lost", "  2 run 25-40 lost", "3 run 50-60"));
+  EXPECT_EQ(index.notes()[0].end, 40);
+}
+
+TEST(Index, AnEnqueueThatIsSeenLateChangesNothing) {
+  story s;
+  s.main().at(10).submit(1);
+  s.worker(0).at(20).start(1);
+  s.main().at(21).enqueue(1, in::inbox).ready(1);
+  s.worker(0).at(22).finish(1);
+  s.main().at(23).enqueue(1, in::inbox);
+  const index index(s.told());
+  EXPECT_THAT(life_of(index, 1),
+              ElementsAre("10 waiting for inputs", "20 running on cpu 0", "22 done"));
+  EXPECT_THAT(index.queues(), IsEmpty());
+}
+
+TEST(Index, ASubmitThatIsSeenLateStillNamesTheTask) {
+  story s;
+  s.worker(0).at(20).start(1);
+  s.main().at(21).submit(1, "late");
+  s.worker(0).at(30).finish(1);
+  const index index(s.told());
+  EXPECT_THAT(life_of(index, 1), ElementsAre("20 running on cpu 0", "30 done"));
+  EXPECT_EQ(index.name_of(0), "late");
+}
+
+TEST(Index, AFinishWithoutAStartEndsTheTask) {
+  story s;
+  s.main().at(10).submit(1).enqueue(1, in::inbox);
+  s.worker(0).at(30).finish(1);
+  const index index(s.told());
+  EXPECT_EQ(state_at(index, 1, 30), task_state::done);
+  EXPECT_THAT(index.lanes(), IsEmpty());
+}
+
+TEST(Index, ATaskEndsOnce) {
+  story s;
+  s.main().at(10).submit(1);
+  s.worker(0).at(20).start(1).at(30).finish(1).at(31).fail(1).cancel(1).start(1).retry(1, 1);
+  const index index(s.told());
+  EXPECT_THAT(life_of(index, 1),
+              ElementsAre("10 waiting for inputs", "20 running on cpu 0", "30 done"));
+  EXPECT_EQ(index.completions().size(), 1U);
+}
+
+TEST(Index, ASlotThatIsSeenTakenTooEarlyCutsTheBarBeforeIt) {
+  story s;
+  s.main().at(10).submit(1).submit(2);
+  s.worker(0).at(20).start(1);
+  s.worker(1).in_slot(0).at(29).start(2);
+  s.worker(0).at(30).fail(1);
+  s.worker(1).in_slot(0).at(40).finish(2);
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "cpu 0"), ElementsAre("1 run 20-29 failed", "2 run 29-40"));
+  EXPECT_EQ(state_at(index, 1, 29), task_state::running);
+}
+
+TEST(Index, ARunThatNobodyEndedIsLostWhereAnotherTakesItsSlot) {
+  story s;
+  s.main().at(10).submit(1).submit(2);
+  s.worker(0).at(20).start(1);
+  s.worker(1).in_slot(0).at(29).start(2).at(40).finish(2);
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "cpu 0"), ElementsAre("1 run 20-29 lost", "2 run 29-40"));
+}
+
+TEST(Index, WhatRunsWhenTheTraceStopsHasNoEnd) {
+  story s;
+  s.main().at(10).submit(1);
+  s.worker(0).at(20).start(1).at(30).block(1);
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "cpu 0"), ElementsAre("1 run 20-", "1 suspended 30-"));
+  EXPECT_EQ(index.first_bar_after(0, 1'000'000), 0U);
+  EXPECT_EQ(index.open_at(0, forever).size(), 0U) << "nothing is open after the end of time";
+}
+
+TEST(Index, UnknownAndImpossibleParentsAndInputsAreNone) {
+  story s;
+  s.main().at(10).submit(1, "a", 77).dependency(1, 78).submit(2, "b", 2).dependency(2, 2);
+  s.main().at(11).submit(3, "c", 4).dependency(3, 4).submit(4, "d", 3).dependency(4, 3);
+  const index index(s.told());
+  EXPECT_EQ(index.tasks()[number_of(index, 1)].parent, no_task);
+  EXPECT_EQ(index.tasks()[number_of(index, 2)].parent, no_task);
+  EXPECT_EQ(index.tasks()[number_of(index, 3)].parent, no_task) << "not in a circle";
+  EXPECT_EQ(index.tasks()[number_of(index, 4)].parent, number_of(index, 3));
+  EXPECT_EQ(index.edges().size(), 1U);
+}
+
+TEST(Index, ThreadsAndTextsThatTheFileDoesNotHaveDoNoHarm) {
+  story s;
+  s.main().at(10).submit(1);
+  auto told = s.told();
+  told.events.push_back({20, 1'000'000, 99, {fronta::trace::event_kind::start, 1, 0, 1, 0}});
+  told.events.push_back({21, 1'000'000, 99, {fronta::trace::event_kind::message, 1, -7, 1, 0}});
+  told.texts.clear();
+  const index index(std::move(told));
+  EXPECT_EQ(state_at(index, 1, 20), task_state::running);
+  EXPECT_EQ(index.text(index.notes()[0].text), "");
+}
+
+TEST(Index, AnEmptyTraceHasNothing) {
+  const index index(fronta::trace::file_contents{});
+  EXPECT_THAT(index.tasks(), IsEmpty());
+  EXPECT_EQ(index.begin(), 0);
+  EXPECT_EQ(index.end(), 0);
+  EXPECT_EQ(index.last_event(0), none);
+  EXPECT_EQ(index.counts_at(0), std::vector<std::uint32_t>(fronta::viz::task_states));
+  EXPECT_EQ(index.find(1, 1), std::nullopt);
+}
+
+TEST(Index, ExecutorsMayUseTheSameIds) {
+  fronta::trace::file_contents told;
+  told.threads.push_back({1, "a", 1, 0});
+  told.threads.push_back({2, "b", 2, 0});
+  using kind = fronta::trace::event_kind;
+  told.events.push_back({1, 0, 0, {kind::submit, 1, 0, 7, 0}});
+  told.events.push_back({2, 1, 0, {kind::submit, 2, 0, 7, 0}});
+  told.events.push_back({3, 0, 0, {kind::start, 1, 0, 7, 0}});
+  told.events.push_back({4, 1, 0, {kind::start, 2, 0, 7, 0}});
+  told.events.push_back({5, 1, 0, {kind::finish, 2, 0, 7, 0}});
+  const index index(std::move(told));
+  ASSERT_EQ(index.tasks().size(), 2U);
+  EXPECT_EQ(index.lanes().size(), 2U);
+  EXPECT_EQ(index.state_of(*index.find(1, 7), 5)->state, task_state::running);
+  EXPECT_EQ(index.state_of(*index.find(2, 7), 5)->state, task_state::done);
+}
+
+TEST(Index, TimesAtTheEndsOfTheScaleAreOnlyTimes) {
+  using limits = std::numeric_limits<std::int64_t>;
+  for (const auto origin : {limits::min(), std::int64_t{0}, limits::max()}) {
+    story s;
+    s.main().at(limits::min()).submit(1).submit(2);
+    s.worker(1).start(2).at(limits::max()).finish(2);
+    s.worker(0).at(0).start(1).at(limits::max()).finish(1);
+    auto told = s.told();
+    told.origin_steady = origin;
+    told.known_until = limits::max();
+    for (const auto a : {limits::min(), std::int64_t{-5}, limits::max()}) {
+      for (const auto b : {limits::min(), std::int64_t{5}, limits::max()}) {
+        told.spans.push_back(
+            {20, 0, {1, 1, 0, device_work::kernel, time_grade::profiled, false, a, b, b, a, 0}});
+      }
+    }
+    const index index(std::move(told));
+    for (std::size_t i = 0; i < index.bars_of(0); ++i) {
+      const auto b = index.bar_at(0, i);
+      EXPECT_LE(b.begin, b.end);
+      EXPECT_GE(index.uncertainty(b).first, 0);
+    }
+    EXPECT_EQ(state_at(index, 1, 0), task_state::running);
+    EXPECT_GT(index.cluster_from(lane_named(index, "cpu 1"), 0, forever, forever).busy, 0);
+  }
+}
+
+}  // namespace

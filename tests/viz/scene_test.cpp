@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fronta/viz/view.hpp>
+#include <fronta/viz/words.hpp>
+
+#include <gmock/gmock.h>
+
+#include "soup.hpp"
+#include "story.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+// What holds of any picture, read from the scene alone.
+namespace {
+
+using fronta::test::soup;
+using fronta::test::story;
+using fronta::trace::queue;
+using fronta::viz::draw;
+using fronta::viz::index;
+using fronta::viz::item_id;
+using fronta::viz::label;
+using fronta::viz::point;
+using fronta::viz::preset;
+using fronta::viz::primitive;
+using fronta::viz::rect;
+using fronta::viz::scene;
+using fronta::viz::view;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// All characters are as wide: half an em, 0.6 in bold.
+class plain_metrics final : public fronta::viz::font_metrics {
+ public:
+  [[nodiscard]] float width(fronta::viz::typeface face, std::string_view utf8,
+                            float size) const override {
+    const auto characters = std::ranges::count_if(
+        utf8, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; });
+    return static_cast<float>(characters) * size *
+           (face == fronta::viz::typeface::bold ? 0.6F : 0.5F);
+  }
+  [[nodiscard]] float ascent(fronta::viz::typeface, float size) const override {
+    return size * 0.8F;
+  }
+  [[nodiscard]] float descent(fronta::viz::typeface, float size) const override {
+    return size * 0.2F;
+  }
+};
+
+const plain_metrics font;
+
+struct bounds {
+  rect operator()(const fronta::viz::box& b) const { return b.at; }
+  rect operator()(const fronta::viz::line& l) const { return around({l.from, l.to}); }
+  rect operator()(const fronta::viz::curve& c) const {
+    return around({c.from, c.control_from, c.control_to, c.to});
+  }
+  rect operator()(const fronta::viz::polygon& p) const { return around(p.corners); }
+  rect operator()(const label& l) const {
+    return {l.baseline.x, l.baseline.y - font.ascent(l.face, l.size), l.width,
+            font.ascent(l.face, l.size) + font.descent(l.face, l.size)};
+  }
+  static rect around(const std::vector<point>& points) {
+    const auto [left, right] = std::ranges::minmax(points, {}, &point::x);
+    const auto [top, bottom] = std::ranges::minmax(points, {}, &point::y);
+    return {left.x, top.y, right.x - left.x, bottom.y - top.y};
+  }
+};
+
+std::vector<label> labels(const scene& s, std::string_view pane = {}) {
+  std::vector<label> found;
+  for (const auto& p : s.primitives) {
+    if (!pane.empty() && s.panes[p.pane].name != pane) continue;
+    if (const auto* l = std::get_if<label>(&p.what)) found.push_back(*l);
+  }
+  return found;
+}
+
+// Two workers, three masks that want a gpu, a queue, a failure, a retry and a cancelled one.
+fronta::trace::file_contents little_run() {
+  story s;
+  s.main().at(0).submit(1, "load").enqueue(1, queue::inbox).submit(2, "split").dependency(2, 1);
+  s.worker(0).at(10).start(1).at(1'000).finish(1).ready(2).start(2);
+  for (std::uint64_t t = 3; t < 23; ++t)
+    s.worker(0)
+        .at(1'000 + static_cast<std::int64_t>(t))
+        .submit(t, "mask " + std::to_string(t), 2)
+        .enqueue(t, queue::deque);
+  s.worker(1).at(1'100).steal(3, 0).start(3);
+  s.worker(0).at(1'200).finish(2).start(22).at(1'500).retry(22, 1).enqueue(22, queue::backoff);
+  s.worker(0).at(1'510).route(4, 0).acquire(4, "gpu", 1, 1).start(4);
+  s.worker(1).at(1'600).fail(3).start(5).at(1'700).block(5);
+  s.main().at(1'750).cancel(6);
+  s.worker(1).at(1'800).start(7).at(2'400).finish(7).unblock(5);
+  s.worker(0).at(2'500).release(4, "gpu", 1, 1).finish(4);
+  return s.told();
+}
+
+struct picture_case {
+  std::string name;
+  fronta::trace::file_contents (*make)();
+};
+
+const std::vector<picture_case>& cases() {
+  static const std::vector<picture_case> all{
+      {"nothing", [] { return fronta::trace::file_contents(); }},
+      {"a little run", little_run},
+      {"soup", [] { return soup(1).of(300); }},
+      {"more soup", [] { return soup(2).of(5'000); }},
+  };
+  return all;
+}
+
+template <class Check>
+void for_each_picture(Check check) {
+  for (const auto& one : cases()) {
+    const index of(one.make());
+    for (const auto what : {preset::stage, preset::timeline}) {
+      for (const auto& [width, height] :
+           {std::pair(1024.0F, 768.0F), {1280.0F, 720.0F}, {1920.0F, 1080.0F}, {640.0F, 400.0F}}) {
+        for (const int tenths : {0, 3, 5, 10}) {
+          SCOPED_TRACE(one.name + ", " + std::string(name_of(what)) + ", " +
+                       std::to_string(static_cast<int>(height)) + ", " + std::to_string(tenths));
+          view v;
+          v.what = what;
+          v.title = "run.trace";
+          v.at = of.begin() + (of.end() - of.begin()) * tenths / 10;
+          check(of, v, draw(of, v, width, height, font, fronta::viz::light_theme()));
+        }
+      }
+    }
+  }
+}
+
+TEST(Scene, KeepsEverythingInItsPane) {
+  for_each_picture([](const index&, const view&, const scene& s) {
+    for (const auto& p : s.panes)
+      ASSERT_TRUE((rect{0, 0, s.width, s.height}).encloses(p.at)) << p.name;
+    for (const auto& p : s.primitives) {
+      const auto at = std::visit(bounds{}, p.what);
+      // Whole pixels for text, half a stroke for lines.
+      const auto pane = s.panes[p.pane].at;
+      const rect with_slack{pane.x - 1, pane.y - 1, pane.width + 2, pane.height + 2};
+      ASSERT_TRUE(with_slack.encloses(at))
+          << to_string(p.id) << " in " << s.panes[p.pane].name << "\n"
+          << to_text(s);
+    }
+  });
+}
+
+TEST(Scene, HasNoTextTooSmallToRead) {
+  for_each_picture([](const index&, const view& v, const scene& s) {
+    for (const auto& l : labels(s)) ASSERT_GE(l.size, s.height * 0.0219F) << l.text;
+    if (v.what != preset::stage) return;
+    for (const auto& p : s.primitives) {
+      const auto* l = std::get_if<label>(&p.what);
+      if (l == nullptr || s.panes[p.pane].name == "lanes") continue;
+      const bool from_the_last_row =
+          p.id.what == item_id::kind::badge || p.id.which == item_id::part::number ||
+          p.id.what == item_id::kind::completion ||
+          (p.id.what == item_id::kind::narration && p.id.which == item_id::part::name);
+      if (from_the_last_row && p.id.which != item_id::part::reason) {
+        ASSERT_GE(l->size, s.height * 0.0369F) << to_string(p.id) << ' ' << l->text;
+      }
+    }
+  });
+}
+
+TEST(Scene, SaysOfTextHowWideItIs) {
+  for_each_picture([](const index&, const view&, const scene& s) {
+    for (const auto& l : labels(s)) {
+      ASSERT_FLOAT_EQ(l.width, font.width(l.face, l.text, l.size)) << l.text;
+      ASSERT_FALSE(l.text.empty());
+    }
+  });
+}
+
+TEST(Scene, WritesNoTextOverAnother) {
+  for_each_picture([](const index&, const view&, const scene& s) {
+    std::vector<std::pair<rect, const primitive*>> seen;
+    for (const auto& p : s.primitives) {
+      if (!std::holds_alternative<label>(p.what)) continue;
+      auto at = std::visit(bounds{}, p.what);
+      at = {at.x + 1, at.y + at.height * 0.25F, std::max(0.0F, at.width - 2), at.height * 0.5F};
+      for (const auto& [other, by] : seen) {
+        const bool apart = at.right() <= other.x || other.right() <= at.x ||
+                           at.bottom() <= other.y || other.bottom() <= at.y;
+        ASSERT_TRUE(apart) << to_string(p.id) << " over " << to_string(by->id) << "\n"
+                           << to_text(s);
+      }
+      seen.emplace_back(at, &p);
+    }
+  });
+}
+
+TEST(Scene, AlwaysSaysWhereItComesFrom) {
+  for_each_picture([](const index&, const view&, const scene& s) {
+    EXPECT_THAT(s.primitives,
+                ::testing::Contains(::testing::Field(
+                    &primitive::id, ::testing::Field(&item_id::what, item_id::kind::badge))));
+    EXPECT_THAT(to_text(s), HasSubstr("RECORDED"));
+    EXPECT_FALSE(s.description.empty());
+  });
+}
+
+TEST(Scene, IsTheSameHoweverItWasReached) {
+  const index of(little_run());
+  view v;
+  v.what = preset::stage;
+  std::vector<std::string> forwards;
+  const auto text = [&](std::int64_t t) {
+    v.at = t;
+    return to_text(draw(of, v, 1280, 720, font, fronta::viz::dark_theme()));
+  };
+  for (std::int64_t t = of.begin(); t <= of.end(); t += 50) forwards.push_back(text(t));
+  auto at = of.begin() + (static_cast<std::int64_t>(forwards.size()) - 1) * 50;
+  for (auto nth = forwards.size(); nth != 0; --nth, at -= 50)
+    EXPECT_EQ(text(at), forwards[nth - 1]);
+}
+
+// Tokens, and what is said to be hidden, are all the tasks that wait in queues that are not
+// workers'.
+TEST(Scene, ShowsOrCountsEveryTaskOfAQueue) {
+  const index of(little_run());
+  for (std::int64_t t = of.begin(); t <= of.end(); t += 25) {
+    view v;
+    v.what = preset::stage;
+    v.at = t;
+    const auto s = draw(of, v, 1280, 720, font, fronta::viz::light_theme());
+    std::uint64_t waiting = 0;
+    for (std::uint32_t q = 0; q < of.queues().size(); ++q) {
+      if (of.queues()[q].what != fronta::viz::queue::kind::deque) waiting += of.length_at(q, t);
+    }
+    std::uint64_t shown = 0;
+    for (const auto& p : s.primitives) {
+      if (s.panes[p.pane].name != "queues") continue;
+      const auto* l = std::get_if<label>(&p.what);
+      if (l == nullptr) continue;
+      if (p.id.which == item_id::part::number) ++shown;
+      if (p.id.which == item_id::part::more) shown += std::stoull(l->text.substr(1));
+    }
+    EXPECT_EQ(shown, waiting) << t;
+  }
+}
+
+TEST(Scene, ListsWhatIsDoneTheNewestFirst) {
+  const index of(little_run());
+  view v;
+  v.what = preset::stage;
+  const auto s = draw(of, v, 1280, 720, font, fronta::viz::light_theme());
+  std::vector<std::string> numbers;
+  for (const auto& p : s.primitives) {
+    if (s.panes[p.pane].name == "completed" && p.id.which == item_id::part::number)
+      numbers.push_back(std::get<label>(p.what).text);
+  }
+  EXPECT_THAT(numbers, ::testing::ElementsAre("4", "7", "6", "3", "2", "1"));
+}
+
+TEST(Scene, DrawsNothingThatHasNotHappened) {
+  const index of(little_run());
+  view v;
+  v.at = 1'050;
+  const auto s = draw(of, v, 1280, 720, font, fronta::viz::light_theme());
+  float playhead = 0;
+  for (const auto& p : s.primitives) {
+    if (p.id.what == item_id::kind::axis && p.id.which == item_id::part::frame)
+      playhead = std::visit(bounds{}, p.what).x;
+  }
+  ASSERT_GT(playhead, 0);
+  int bars = 0;
+  for (const auto& p : s.primitives) {
+    if (p.id.which != item_id::part::bar) continue;
+    ++bars;
+    EXPECT_LE(std::visit(bounds{}, p.what).right(), playhead + 1) << to_string(p.id);
+  }
+  EXPECT_GT(bars, 0);
+}
+
+TEST(Scene, CostsByPixelsNotByEvents) {
+  story many;
+  for (std::uint64_t t = 1; t <= 20'000; ++t) {
+    const auto at = static_cast<std::int64_t>(t) * 100;
+    many.main().at(at).submit(t);
+    many.worker(static_cast<std::int32_t>(t % 4)).at(at + 10).start(t).at(at + 90).finish(t);
+  }
+  const index of(many.told());
+  const auto s = draw(of, {}, 1280, 720, font, fronta::viz::light_theme());
+  EXPECT_LT(s.primitives.size(), 6'000U);
+  EXPECT_LT(s.hits.size(), 6'000U);
+}
+
+TEST(Scene, FindsWhatLiesUnderAPoint) {
+  const index of(little_run());
+  const auto s = draw(of, {}, 1280, 720, font, fronta::viz::light_theme());
+  EXPECT_EQ(s.at({-1, -1}), nullptr);
+  int met = 0;
+  for (const auto& h : s.hits) {
+    const auto* found = s.at({h.at.x + h.at.width / 2, h.at.y + h.at.height / 2});
+    ASSERT_NE(found, nullptr);
+    if (*found == h) ++met;
+    EXPECT_FALSE(h.tip.empty());
+  }
+  EXPECT_GT(met, 5);
+}
+
+TEST(Words, GiveDurationsThreeDigitsAndAUnit) {
+  EXPECT_EQ(fronta::viz::duration(0), "0 s");
+  EXPECT_EQ(fronta::viz::duration(7), "7 ns");
+  EXPECT_EQ(fronta::viz::duration(1'234), "1.23 µs");
+  EXPECT_EQ(fronta::viz::duration(12'345), "12.3 µs");
+  EXPECT_EQ(fronta::viz::duration(999'999), "1.00 ms");
+  EXPECT_EQ(fronta::viz::duration(123'456'789), "123 ms");
+  EXPECT_EQ(fronta::viz::duration(-2'000'000'000), "-2.00 s");
+}
+
+TEST(Words, GiveMomentsAsManyDigitsAsTellTicksApart) {
+  EXPECT_EQ(fronta::viz::moment(1'500'000, 500'000), "1.5 ms");
+  EXPECT_EQ(fronta::viz::moment(0, 500'000'000, 3'000'000'000), "0.0 s");
+  EXPECT_EQ(fronta::viz::moment(2'000'000'000, 1'000'000'000), "2 s");
+  EXPECT_EQ(fronta::viz::moment(1'000'200, 100), "1.0002 ms");
+}
+
+TEST(Words, GroupThousands) {
+  EXPECT_EQ(fronta::viz::grouped(0), "0");
+  EXPECT_EQ(fronta::viz::grouped(999), "999");
+  EXPECT_EQ(fronta::viz::grouped(1'000), "1 000");
+  EXPECT_EQ(fronta::viz::grouped(12'345'678), "12 345 678");
+}
+
+TEST(Words, TellARunAsPeopleWould) {
+  const auto told = fronta::viz::narrate(index(little_run()));
+  EXPECT_THAT(told, HasSubstr("task 1 \"load\" runs on cpu 0\n"));
+  EXPECT_THAT(told, HasSubstr("task 3 \"mask 3\" is submitted by task 2\n"));
+  EXPECT_THAT(told, HasSubstr("task 3 \"mask 3\" is stolen by cpu 1\n"));
+  EXPECT_THAT(told, HasSubstr("task 3 \"mask 3\" fails\n"));
+  EXPECT_THAT(told, HasSubstr("task 6 \"mask 6\" is cancelled\n"));
+  EXPECT_THAT(told, HasSubstr("task 22 \"mask 22\" waits to be tried again\n"));
+  EXPECT_THAT(told, Not(HasSubstr("\n\n")));
+}
+
+}  // namespace
