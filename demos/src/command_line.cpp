@@ -149,6 +149,9 @@ class command_line {
     add_json(*list_);
     add_export();
     add_render();
+    // All that follows is for the window's program, `--help` too.
+    stage_->prefix_command();
+    stage_->set_help_flag();
     for (auto* app : {&app_, run_, list_, doctor_, export_, render_, divisibility_app_, batch_app_,
                       gridsearch_app_, pipeline_app_, overlap_app_}) {
       app->set_help_flag("-h,--help", "print this text and end");
@@ -168,6 +171,7 @@ class command_line {
     if (*doctor_) return {doctor_command{}, false};
     if (*export_) return {exported_, false};
     if (*render_) return {rendered_, false};
+    if (*stage_) return {stage_command{stage_->remaining()}, false};
     if (*batch_app_) return {batch_, json_, trace_};
     if (*gridsearch_app_) return {gridsearch_, json_, trace_};
     if (*pipeline_app_) return {pipeline_, json_, trace_};
@@ -383,8 +387,8 @@ class command_line {
   // What CLI11 found, in our words.
   [[nodiscard]] std::string sentence(const CLI::ParseError& error) const {
     const auto unknown = app_.remaining(true);
-    if (!app_.got_subcommand(run_) && !*list_ && !*doctor_ && !*export_ && !*render_) {
-      const std::string commands = "run, list, render, export or doctor";
+    if (!app_.got_subcommand(run_) && !*list_ && !*doctor_ && !*export_ && !*render_ && !*stage_) {
+      const std::string commands = "run, list, stage, render, export or doctor";
       if (unknown.empty())
         return fmt::format("no command is given; use {}, or see fronta --help.", commands);
       return unknown.front().starts_with('-')
@@ -440,6 +444,7 @@ class command_line {
   CLI::App* list_ = app_.add_subcommand("list", "list the demos");
   CLI::App* export_ = app_.add_subcommand("export", "turn a trace into another format");
   CLI::App* render_ = app_.add_subcommand("render", "draw a trace, without a display");
+  CLI::App* stage_ = app_.add_subcommand("stage", "play a trace in a window");
   CLI::App* doctor_ =
       app_.add_subcommand("doctor", "what this machine has, what is missing, the remedy");
   CLI::App* divisibility_app_ = nullptr;

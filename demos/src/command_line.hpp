@@ -9,6 +9,7 @@
 #include "pipeline.hpp"
 #include "render.hpp"
 #include "session.hpp"
+#include "stage.hpp"
 
 #include <stdexcept>
 #include <string>
@@ -23,7 +24,7 @@ struct answered {};
 
 struct command {
   std::variant<answered, divisibility, batch, gridsearch, pipeline, overlap, list_command,
-               doctor_command, export_command, render_command>
+               doctor_command, export_command, render_command, stage_command>
       what;
   bool json = false;
   std::string trace = {};       ///< file to record the demo in; empty for none

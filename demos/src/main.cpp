@@ -8,6 +8,7 @@
 #include "render.hpp"
 #include "run_pictures.hpp"
 #include "session.hpp"
+#include "stage.hpp"
 
 #include <fronta/trace_recording.hpp>
 

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fronta/viz/player.hpp>
+#include <fronta/viz/theme.hpp>
+#include <fronta/viz/words.hpp>
+
+#include "steady_run.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <random>
+#include <vector>
+
+namespace fronta::viz {
+namespace {
+
+constexpr std::int64_t microsecond = 1'000;
+
+index run_of(std::uint64_t tasks) { return index(test::steady_run(tasks)); }
+
+class Player : public testing::Test {
+ protected:
+  void after(const command& c) { s = reduce(of, s, c); }
+
+  index of = run_of(50);
+  player_state s = opened(of);
+};
+
+TEST_F(Player, OpensTheWholeTraceAtItsBeginPaused) {
+  EXPECT_EQ(s.at, of.begin());
+  EXPECT_EQ(s.from, of.begin());
+  EXPECT_EQ(s.to, of.end());
+  EXPECT_FALSE(s.playing);
+  // 1 ms in about ten seconds, at a pace to reckon with.
+  EXPECT_EQ(s.dilation, 100'000);
+}
+
+TEST_F(Player, TimePassesOnlyWhilePlaying) {
+  after(commands::tick{5});
+  EXPECT_EQ(s.at, of.begin());
+  after(commands::play{});
+  after(commands::tick{0.5});
+  EXPECT_EQ(s.at, of.begin() + 50'000);
+  after(commands::play{});
+  after(commands::tick{1});
+  EXPECT_EQ(s.at, of.begin() + 50'000);
+}
+
+TEST_F(Player, ManyShortTicksAreOneLongOne) {
+  after(commands::play{});
+  auto once = reduce(of, s, commands::tick{1});
+  after(commands::pace{0.01});  // 1000 ns a second: a tick of 0.1 ms is a tenth of one
+  for (int i = 0; i < 10'000; ++i) after(commands::tick{1e-4});
+  EXPECT_NEAR(static_cast<double>(s.at - of.begin()), 1'000, 1);
+  EXPECT_EQ(once.at, of.begin() + 100'000);
+}
+
+TEST_F(Player, StopsAtTheEndAndPlaysFromTheBeginAgain) {
+  after(commands::play{});
+  after(commands::tick{1e9});
+  EXPECT_EQ(s.at, of.end());
+  EXPECT_FALSE(s.playing);
+  after(commands::play{});
+  EXPECT_EQ(s.at, of.begin());
+  EXPECT_TRUE(s.playing);
+}
+
+TEST_F(Player, StepsGoFromSentenceToSentenceAndBack) {
+  std::vector<std::int64_t> forwards;
+  for (std::int64_t before = -1; s.at != before; after(commands::step{1})) {
+    before = s.at;
+    forwards.push_back(s.at);
+  }
+  std::vector<std::int64_t> told{of.begin()};
+  for (std::uint32_t e = 0; e < of.events().size(); ++e) {
+    const auto t = of.events()[e].time;
+    if (t != told.back() && !narrate(of, e).empty()) told.push_back(t);
+  }
+  if (told.back() != of.end()) told.push_back(of.end());
+  EXPECT_EQ(forwards, told);
+
+  std::vector<std::int64_t> backwards;
+  for (std::int64_t before = -1; s.at != before; after(commands::step{-1})) {
+    before = s.at;
+    backwards.push_back(s.at);
+  }
+  std::ranges::reverse(backwards);
+  EXPECT_EQ(backwards, told);
+}
+
+TEST_F(Player, TenStepsAreTenTimesOne) {
+  auto one_by_one = s;
+  for (int i = 0; i < 10; ++i) one_by_one = reduce(of, one_by_one, commands::step{1});
+  after(commands::step{10});
+  EXPECT_EQ(s, one_by_one);
+}
+
+TEST_F(Player, AStepPauses) {
+  after(commands::play{});
+  after(commands::step{1});
+  EXPECT_FALSE(s.playing);
+}
+
+TEST_F(Player, ZoomKeepsThePlayheadWhereItIsOnTheScreen) {
+  after(commands::scrub{of.begin() + 300 * microsecond});
+  const auto place = [&] {
+    return static_cast<double>(s.at - s.from) / static_cast<double>(s.to - s.from);
+  };
+  const auto before = place();
+  after(commands::zoom{4});
+  EXPECT_NEAR(place(), before, 1e-3);
+  EXPECT_NEAR(static_cast<double>(s.to - s.from), static_cast<double>(of.end() - of.begin()) / 4,
+              1);
+  after(commands::zoom{0.25});
+  EXPECT_NEAR(static_cast<double>(s.from), static_cast<double>(of.begin()), 5);
+}
+
+TEST_F(Player, PanTakesThePlayheadAlongOnlyWhenItWouldLeave) {
+  after(commands::scrub{of.begin() + 500 * microsecond});
+  after(commands::zoom{4});
+  const auto at = s.at;
+  after(commands::pan{0.1});
+  EXPECT_EQ(s.at, at);
+  after(commands::pan{0.9});
+  EXPECT_EQ(s.at, s.from);
+  EXPECT_GT(s.at, at);
+}
+
+TEST_F(Player, TheAxisTurnsItsPageWhenPlayingLeavesIt) {
+  after(commands::zoom{10});
+  const auto page = s.to;
+  after(commands::play{});
+  while (s.at <= page && s.playing) after(commands::tick{0.01});
+  EXPECT_GE(s.from, page - (s.to - s.from) / 10);
+  EXPECT_LE(s.from, s.at);
+}
+
+TEST_F(Player, DismissEndsHelpBlankAndSelection) {
+  after(commands::select{3});
+  after(commands::help{});
+  after(commands::blank{});
+  EXPECT_EQ(s.selected, 3U);
+  EXPECT_TRUE(s.help && s.blank);
+  after(commands::dismiss{});
+  EXPECT_EQ(s.selected, no_task);
+  EXPECT_FALSE(s.help || s.blank);
+}
+
+TEST_F(Player, SelectionGoesFromTaskToTask) {
+  after(commands::select_by{1});
+  EXPECT_EQ(s.selected, 0U);
+  after(commands::select_by{1});
+  EXPECT_EQ(s.selected, 1U);
+  after(commands::select_by{-5});
+  EXPECT_EQ(s.selected, 0U);
+  after(commands::dismiss{});
+  after(commands::select_by{-1});
+  EXPECT_EQ(s.selected, 49U);
+}
+
+TEST_F(Player, AViewShowsWhatTheStateSays) {
+  after(commands::show{preset::timeline});
+  after(commands::step{7});
+  after(commands::select{2});
+  const auto v = view_of(s);
+  EXPECT_EQ(v.what, preset::timeline);
+  EXPECT_EQ(v.at, s.at);
+  EXPECT_EQ(v.from, s.from);
+  EXPECT_EQ(v.to, s.to);
+  EXPECT_EQ(v.selected, 2U);
+  EXPECT_EQ(v.dilation, s.dilation);
+}
+
+// Any command, with the arguments that break programs among them.
+command random_command(std::mt19937_64& random) {
+  const auto number = [&] {
+    constexpr std::array odd{0.0,
+                             -1.0,
+                             1.0,
+                             1e300,
+                             -1e300,
+                             1e-300,
+                             std::numeric_limits<double>::quiet_NaN(),
+                             std::numeric_limits<double>::infinity(),
+                             -std::numeric_limits<double>::infinity()};
+    if (random() % 3 == 0) return odd[random() % odd.size()];
+    return std::uniform_real_distribution(-4.0, 8.0)(random);
+  };
+  const auto moment = [&]() -> std::int64_t {
+    if (random() % 4 == 0) return static_cast<std::int64_t>(random());
+    return static_cast<std::int64_t>(random() % 3'000'000);
+  };
+  switch (random() % std::variant_size_v<command>) {
+    case 0:
+      return commands::tick{number()};
+    case 1:
+      return commands::step{random() % 9 == 0 ? std::numeric_limits<int>::min()
+                                              : static_cast<int>(random() % 40) - 20};
+    case 2:
+      return commands::to_begin{};
+    case 3:
+      return commands::to_end{};
+    case 4:
+      return commands::scrub{moment()};
+    case 5:
+      return commands::replay{};
+    case 6:
+      return commands::pace{number()};
+    case 7:
+      return commands::zoom{number()};
+    case 8:
+      return commands::pan{number()};
+    case 9:
+      return commands::show{static_cast<preset>(random() % 4)};
+    case 10:
+      return commands::select{static_cast<task_number>(random() % 100)};
+    case 11:
+      return commands::resize_text{static_cast<int>(random())};
+    case 17:
+      return commands::select_by{static_cast<int>(random())};
+    case 12:
+      return commands::next_theme{};
+    case 13:
+      return commands::reduce_motion{};
+    case 14:
+      return commands::blank{};
+    case 15:
+      return commands::help{};
+    case 16:
+      return commands::dismiss{};
+    default:
+      return commands::play{};
+  }
+}
+
+void expect_sound(const index& of, const player_state& s) {
+  using namespace player_limits;
+  ASSERT_GE(s.at, of.begin());
+  ASSERT_LE(s.at, of.end());
+  ASSERT_GE(s.ahead, 0);
+  ASSERT_LT(s.ahead, 1);
+  ASSERT_LT(s.from, s.to);
+  ASSERT_GE(s.from, of.begin());
+  ASSERT_LE(s.to, std::max(of.end(), of.begin() + 1));
+  ASSERT_LE(s.from, s.at);
+  ASSERT_GE(s.to, s.at);
+  ASSERT_GE(s.dilation, least_dilation);
+  ASSERT_LE(s.dilation, most_dilation);
+  ASSERT_TRUE(s.selected == no_task || s.selected < of.tasks().size());
+  ASSERT_LT(s.theme, all_themes().size());
+  ASSERT_GE(s.text_size, smallest_text);
+  ASSERT_LE(s.text_size, largest_text);
+}
+
+TEST(PlayerFuzz, NoSequenceOfCommandsBreaksTheState) {
+  for (const std::uint64_t tasks : {0U, 1U, 40U}) {
+    const auto of = run_of(tasks);
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+      std::mt19937_64 random(seed);
+      auto s = opened(of);
+      expect_sound(of, s);
+      for (int i = 0; i < 500; ++i) {
+        s = reduce(of, s, random_command(random));
+        expect_sound(of, s);
+        if (testing::Test::HasFatalFailure()) FAIL() << tasks << " tasks, seed " << seed;
+      }
+    }
+  }
+}
+
+TEST(PlayerFuzz, AStateFitsAnyOtherTrace) {
+  const auto large = run_of(40);
+  const auto small = run_of(1);
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    std::mt19937_64 random(seed);
+    auto s = opened(large);
+    for (int i = 0; i < 50; ++i) s = reduce(large, s, random_command(random));
+    s = reduce(small, s, commands::tick{0});
+    expect_sound(small, s);
+    s = reduce(large, s, commands::tick{0});
+    expect_sound(large, s);
+  }
+}
+
+}  // namespace
+}  // namespace fronta::viz

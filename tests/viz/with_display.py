@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a command on a virtual display of its own: with_display.py COMMAND [ARGS]."""
+import os
+import shutil
+import subprocess
+import sys
+
+
+def main():
+    if shutil.which("Xvfb") is None:
+        print("skipped=: there is no Xvfb; install the package xvfb")
+        return 0
+    read_end, write_end = os.pipe()
+    # The server takes the first free display, and says which when it is ready.
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "1920x1200x24", "-nolisten", "tcp"],
+        pass_fds=[write_end], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        os.close(write_end)
+        with os.fdopen(read_end) as told:
+            display = told.readline().strip()
+        if not display:
+            print("Xvfb ended before it was ready")
+            return 1
+        environment = dict(os.environ, DISPLAY=":" + display)
+        environment.pop("WAYLAND_DISPLAY", None)
+        return subprocess.run(sys.argv[1:], env=environment).returncode
+    finally:
+        server.terminate()
+        server.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

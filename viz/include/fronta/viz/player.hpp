@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <fronta/viz/index.hpp>
+#include <fronta/viz/view.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <variant>
+
+/// Playing of a trace: what keys, clicks and the passing of time make of what is looked at. Pure:
+/// time passes only through the command `tick`.
+namespace fronta::viz {
+
+struct player_state {
+  preset what = preset::stage;
+  std::int64_t at = 0;  ///< within the trace
+  double ahead = 0;     ///< the part of a nanosecond played beyond `at`, less than 1
+  std::int64_t from = 0;
+  std::int64_t to = 1;  ///< of the time axis, after `from`; `at` is not outside
+  /// Nanoseconds of the trace in a second on the screen.
+  double dilation = 1e9;
+  task_number selected = no_task;
+  std::size_t theme = 0;  ///< index in `all_themes()`
+  int text_size = 0;      ///< steps larger than usual
+  bool playing = false;
+  bool reduced_motion = false;
+  bool blank = false;  ///< nothing is shown, for a speaker who wants to be looked at
+  bool help = false;
+
+  bool operator==(const player_state&) const = default;
+};
+
+namespace player_limits {
+inline constexpr double least_dilation = 1;
+inline constexpr double most_dilation = 1e12;
+inline constexpr std::int64_t least_span = 100;  ///< of the time axis, in ns
+inline constexpr int smallest_text = -4;
+inline constexpr int largest_text = 8;
+}  // namespace player_limits
+
+namespace commands {
+
+/// So much time went by on the screen.
+struct tick {
+  double seconds = 0;
+};
+/// To the next event that has a sentence, so many times; backwards if negative. Stops playing.
+struct step {
+  int events = 1;
+};
+struct to_begin {};
+struct to_end {};
+struct scrub {
+  std::int64_t to = 0;
+};
+/// Plays the same trace from its begin.
+struct replay {};
+/// Multiplies the dilation.
+struct pace {
+  double by = 1;
+};
+/// Around the playhead; more than 1 shows less time, larger.
+struct zoom {
+  double by = 1;
+};
+/// By so much of what the time axis shows; to later if positive. The playhead goes along where it
+/// would leave the picture.
+struct pan {
+  double by = 0;
+};
+struct show {
+  preset what = preset::stage;
+};
+struct select {
+  task_number task = no_task;
+};
+/// To the task so many further, from the first one on.
+struct select_by {
+  int tasks = 1;
+};
+struct resize_text {
+  int steps = 0;
+};
+/// Plays or pauses; at the end it plays from the begin.
+struct play {};
+struct next_theme {};
+struct reduce_motion {};  ///< turns it on or off, as the two below
+struct blank {};
+struct help {};
+/// Ends help, blank and selection.
+struct dismiss {};
+
+}  // namespace commands
+
+using command =
+    std::variant<commands::tick, commands::step, commands::to_begin, commands::to_end,
+                 commands::scrub, commands::replay, commands::pace, commands::zoom, commands::pan,
+                 commands::show, commands::select, commands::select_by, commands::resize_text,
+                 commands::play, commands::next_theme, commands::reduce_motion, commands::blank,
+                 commands::help, commands::dismiss>;
+
+/// The whole trace from its begin, paused, at a pace that shows it in some ten seconds.
+[[nodiscard]] player_state opened(const index& of);
+
+/// What `c` makes of `s`. `s` may come from another trace, or from this one when it was shorter.
+[[nodiscard]] player_state reduce(const index& of, player_state s, const command& c);
+
+/// What there is to draw. Title and source are the caller's.
+[[nodiscard]] view view_of(const player_state& s);
+
+}  // namespace fronta::viz

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fronta/viz/player.hpp>
+
+#include <fronta/viz/theme.hpp>
+#include <fronta/viz/words.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace fronta::viz {
+namespace {
+
+using namespace player_limits;
+
+// Two moments at least, so that there is an axis to draw.
+std::int64_t end_of_axis(const index& of) { return std::max(of.end(), of.begin() + 1); }
+
+// Of 1, 2 and 5 times a power of ten the one nearest by ratio: people can reckon with it.
+double round_pace(double nanoseconds) {
+  const auto decade = std::pow(10.0, std::floor(std::log10(nanoseconds)));
+  const auto ratio = nanoseconds / decade;
+  constexpr std::array steps{1.0, 2.0, 5.0, 10.0};
+  const auto nearest = *std::ranges::min_element(
+      steps, {}, [&](double step) { return std::abs(std::log(step / ratio)); });
+  return nearest * decade;
+}
+
+double usual_dilation(const index& of) {
+  constexpr double seconds = 10;
+  const auto length = static_cast<double>(end_of_axis(of) - of.begin());
+  return std::clamp(round_pace(length / seconds), least_dilation, most_dilation);
+}
+
+// Finite, or else nothing.
+double finite(double value, double otherwise) { return std::isfinite(value) ? value : otherwise; }
+
+std::int64_t nanoseconds(double value) {
+  constexpr double most = 9e18;
+  return static_cast<std::int64_t>(std::llround(std::clamp(value, -most, most)));
+}
+
+class reducer {
+ public:
+  reducer(const index& of, player_state s) : of_(of), s_(s) { keep_within(); }
+
+  [[nodiscard]] player_state state() const { return s_; }
+
+  void operator()(const commands::tick& c) {
+    if (!s_.playing) return;
+    const auto played = s_.ahead + std::max(0.0, finite(c.seconds, 0)) * s_.dilation;
+    const auto left = static_cast<double>(of_.end() - s_.at);
+    if (played >= left) {
+      go_to(of_.end());
+      s_.playing = false;
+      return;
+    }
+    const auto whole = std::floor(played);
+    s_.at += static_cast<std::int64_t>(whole);
+    s_.ahead = played - whole;
+    follow();
+  }
+
+  void operator()(const commands::step& c) {
+    s_.playing = false;
+    const auto steps = std::abs(std::int64_t{c.events});
+    for (std::int64_t i = 0; i < steps; ++i) {
+      const auto before = s_.at;
+      go_to(c.events > 0 ? next_told() : previous_told());
+      if (s_.at == before) break;
+    }
+  }
+
+  void operator()(const commands::to_begin&) {
+    s_.playing = false;
+    go_to(of_.begin());
+  }
+  void operator()(const commands::to_end&) {
+    s_.playing = false;
+    go_to(of_.end());
+  }
+  void operator()(const commands::scrub& c) { go_to(c.to); }
+  void operator()(const commands::replay&) {
+    go_to(of_.begin());
+    s_.playing = true;
+  }
+  void operator()(const commands::play&) {
+    if (!s_.playing && s_.at >= of_.end()) go_to(of_.begin());
+    s_.playing = !s_.playing;
+  }
+
+  void operator()(const commands::pace& c) {
+    const auto by = finite(c.by, 1);
+    if (by > 0) s_.dilation = std::clamp(s_.dilation * by, least_dilation, most_dilation);
+  }
+
+  void operator()(const commands::zoom& c) {
+    const auto by = finite(c.by, 1);
+    if (by <= 0) return;
+    const auto begin = of_.begin();
+    const auto whole = end_of_axis(of_) - begin;
+    const auto span = s_.to - s_.from;
+    const auto wanted =
+        std::clamp(nanoseconds(static_cast<double>(span) / by), std::min(least_span, whole), whole);
+    // The playhead stays where it is on the screen.
+    const auto before = static_cast<double>(s_.at - s_.from) / static_cast<double>(span);
+    show_from(s_.at - nanoseconds(before * static_cast<double>(wanted)), wanted);
+    keep_playhead_in_sight();
+  }
+
+  void operator()(const commands::pan& c) {
+    const auto span = s_.to - s_.from;
+    const auto by = std::clamp(finite(c.by, 0), -1e6, 1e6);
+    // Held within what there is before it is added: no sum leaves the numbers.
+    const auto by_time = std::clamp(nanoseconds(by * static_cast<double>(span)),
+                                    of_.begin() - s_.from, end_of_axis(of_) - s_.to);
+    show_from(s_.from + by_time, span);
+    if (s_.at < s_.from || s_.at > s_.to) {
+      s_.at = std::clamp(s_.at, s_.from, s_.to);
+      s_.ahead = 0;
+    }
+  }
+
+  void operator()(const commands::show& c) { s_.what = c.what; }
+  void operator()(const commands::select& c) {
+    s_.selected = c.task < of_.tasks().size() ? c.task : no_task;
+  }
+  void operator()(const commands::select_by& c) {
+    const auto tasks = static_cast<std::int64_t>(of_.tasks().size());
+    if (tasks == 0) return;
+    auto before = static_cast<std::int64_t>(s_.selected);
+    if (s_.selected == no_task) before = c.tasks > 0 ? -1 : tasks;
+    s_.selected =
+        static_cast<task_number>(std::clamp(before + c.tasks, std::int64_t{0}, tasks - 1));
+  }
+  void operator()(const commands::resize_text& c) {
+    const auto steps =
+        std::clamp(c.steps, smallest_text - largest_text, largest_text - smallest_text);
+    s_.text_size = std::clamp(s_.text_size + steps, smallest_text, largest_text);
+  }
+  void operator()(const commands::next_theme&) { s_.theme = (s_.theme + 1) % all_themes().size(); }
+  void operator()(const commands::reduce_motion&) { s_.reduced_motion = !s_.reduced_motion; }
+  void operator()(const commands::blank&) { s_.blank = !s_.blank; }
+  void operator()(const commands::help&) { s_.help = !s_.help; }
+  void operator()(const commands::dismiss&) {
+    s_.help = false;
+    s_.blank = false;
+    s_.selected = no_task;
+  }
+
+ private:
+  // Whatever the state was made for.
+  void keep_within() {
+    const auto end = end_of_axis(of_);
+    s_.at = std::clamp(s_.at, of_.begin(), of_.end());
+    if (!(s_.ahead >= 0 && s_.ahead < 1)) s_.ahead = 0;
+    s_.from = std::clamp(s_.from, of_.begin(), end);
+    s_.to = std::clamp(s_.to, of_.begin(), end);
+    if (s_.to - s_.from < std::min(least_span, end - of_.begin())) {
+      s_.from = of_.begin();
+      s_.to = end;
+    }
+    s_.dilation =
+        std::clamp(finite(s_.dilation, usual_dilation(of_)), least_dilation, most_dilation);
+    if (s_.selected >= of_.tasks().size()) s_.selected = no_task;
+    s_.theme = std::min(s_.theme, all_themes().size() - 1);
+    s_.text_size = std::clamp(s_.text_size, smallest_text, largest_text);
+    keep_playhead_in_sight();
+  }
+
+  void show_from(std::int64_t from, std::int64_t span) {
+    s_.from = std::clamp(from, of_.begin(), end_of_axis(of_) - span);
+    s_.to = s_.from + span;
+  }
+
+  void go_to(std::int64_t t) {
+    s_.at = std::clamp(t, of_.begin(), of_.end());
+    s_.ahead = 0;
+    keep_playhead_in_sight();
+  }
+
+  // A jump out of what is shown puts the playhead in its middle.
+  void keep_playhead_in_sight() {
+    if (s_.at >= s_.from && s_.at <= s_.to) return;
+    const auto span = s_.to - s_.from;
+    show_from(s_.at - span / 2, span);
+  }
+
+  // While it plays the axis turns pages: one that slides along cannot be read.
+  void follow() {
+    if (s_.at <= s_.to) return;
+    const auto span = s_.to - s_.from;
+    show_from(s_.at - span / 20, span);
+    keep_playhead_in_sight();
+  }
+
+  [[nodiscard]] bool told(std::size_t event) const {
+    return !narrate(of_, static_cast<std::uint32_t>(event)).empty();
+  }
+
+  [[nodiscard]] std::int64_t next_told() const {
+    const auto events = of_.events();
+    const auto last = of_.last_event(s_.at);
+    for (std::size_t e = last == none ? 0 : last + 1; e < events.size(); ++e) {
+      if (events[e].time > s_.at && told(e)) return events[e].time;
+    }
+    return of_.end();
+  }
+
+  [[nodiscard]] std::int64_t previous_told() const {
+    const auto events = of_.events();
+    const auto last = of_.last_event(s_.at);
+    for (std::size_t e = last == none ? 0 : last + 1; e-- > 0;) {
+      if (events[e].time < s_.at && told(e)) return events[e].time;
+    }
+    return of_.begin();
+  }
+
+  const index& of_;
+  player_state s_;
+};
+
+}  // namespace
+
+player_state opened(const index& of) {
+  player_state s;
+  s.at = of.begin();
+  s.from = of.begin();
+  s.to = end_of_axis(of);
+  s.dilation = usual_dilation(of);
+  return s;
+}
+
+player_state reduce(const index& of, player_state s, const command& c) {
+  reducer r(of, s);
+  std::visit(r, c);
+  return r.state();
+}
+
+view view_of(const player_state& s) {
+  view v;
+  v.what = s.what;
+  v.at = s.at;
+  v.from = s.from;
+  v.to = s.to;
+  v.selected = s.selected;
+  v.dilation = s.dilation;
+  return v;
+}
+
+}  // namespace fronta::viz

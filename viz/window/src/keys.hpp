@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <fronta/viz/player.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <variant>
+
+namespace fronta::viz {
+
+/// Keys that have a name. The others are known by the character that they give, so that letters are
+/// where the user's keyboard has them.
+enum class key : std::uint8_t {
+  unnamed,  ///< known by its character
+  space,
+  left,
+  right,
+  up,
+  down,
+  home,
+  end,
+  page_up,
+  page_down,
+  tab,
+  escape,
+  f1,
+  f5,
+  f11,
+};
+
+struct key_press {
+  key named = key::unnamed;
+  char32_t character = 0;  ///< small where it has a capital; 0 for a named key
+  bool control = false;
+  bool shift = false;  ///< of a named key
+  bool operator==(const key_press&) const = default;
+};
+
+/// What is no matter of the player but of the window.
+enum class window_action : std::uint8_t { full_screen, next_monitor, controls, snapshot, quit };
+
+struct key_binding {
+  key_press press;
+  std::variant<command, window_action> does;
+  std::string_view shown;  ///< as the help calls the key; empty for a second key to the same
+  std::string_view says;
+  bool repeats = false;  ///< again and again while it is held
+};
+
+/// All keys: the help lists this table.
+[[nodiscard]] std::span<const key_binding> key_bindings();
+/// Null for a key that does nothing.
+[[nodiscard]] const key_binding* find_binding(const key_press& pressed);
+
+}  // namespace fronta::viz

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "options.hpp"
+
+#include "keys.hpp"
+
+#include <fronta/viz/theme.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <charconv>
+#include <cmath>
+#include <memory>
+#include <string_view>
+#include <system_error>
+#include <variant>
+
+namespace fronta::viz {
+namespace {
+
+template <class Number>
+bool reads(std::string_view text, Number& value) {
+  const auto* const begin = std::to_address(text.begin());
+  const auto* const end = begin + text.size();
+  const auto [at, error] = std::from_chars(begin, end, value);
+  return error == std::errc() && at == end;
+}
+
+[[noreturn]] void refuse(const std::string& option, const std::string& what,
+                         const std::string& text) {
+  throw usage_error(option + ": give " + what + ", not \"" + text + "\".");
+}
+
+void read_size(const std::string& text, window::options& to) {
+  const auto x = text.find('x');
+  const bool good = x != std::string::npos &&
+                    reads(std::string_view(text).substr(0, x), to.width) &&
+                    reads(std::string_view(text).substr(x + 1), to.height) && to.width >= 640 &&
+                    to.width <= 16'384 && to.height >= 400 && to.height <= 16'384;
+  if (!good) {
+    refuse("--size", "width and height as in 1280x720, from 640x400 to 16384x16384", text);
+  }
+}
+
+double read_number(const char* option, const std::string& text, double least, double most,
+                   const std::string& what) {
+  double value = 0;
+  if (!reads(text, value) || !std::isfinite(value) || value < least || value > most) {
+    refuse(option, what, text);
+  }
+  return value;
+}
+
+// Those that a key shows.
+preset read_preset(const std::string& text) {
+  std::string known;
+  for (const auto& b : key_bindings()) {
+    const auto* c = std::get_if<command>(&b.does);
+    const auto* show = c != nullptr ? std::get_if<commands::show>(c) : nullptr;
+    if (show == nullptr) continue;
+    if (name_of(show->what) == text) return show->what;
+    known += (known.empty() ? "" : " or ") + std::string(name_of(show->what));
+  }
+  refuse("--preset", known, text);
+}
+
+std::size_t read_theme(const std::string& text) {
+  std::string known;
+  const auto all = all_themes();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i].name == text) return i;
+    known += (known.empty() ? "" : " or ") + std::string(all[i].name);
+  }
+  refuse("--theme", known, text);
+}
+
+// Steps of a tenth, as the keys make them.
+int read_scale(const std::string& text) {
+  const auto scale = read_number("--scale", text, 0.7, 2.1, "a number from 0.7 to 2.1");
+  return static_cast<int>(std::lround(std::log(scale) / std::log(1.1)));
+}
+
+}  // namespace
+
+std::optional<stage_options> read_stage_options(int argc, const char* const* argv) {
+  stage_options o;
+  std::string preset_text;
+  std::string theme_text;
+  std::string size_text;
+  std::string scale_text;
+  std::string exit_text;
+  CLI::App app{"Plays a trace in a window; ? lists its keys", "fronta stage"};
+  app.set_help_flag("-h,--help", "print this text and end");
+  app.add_option("TRACE", o.trace, "what --trace or FRONTA_TRACE wrote")->type_name("");
+  const auto add = [&](const char* name, std::string& to, const char* placeholder,
+                       const char* description) {
+    app.add_option(name, to, description)
+        ->type_name(placeholder)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  };
+  add("--preset", preset_text, "NAME", "stage: for a room; timeline: all lanes [stage]");
+  add("--theme", theme_text, "NAME", "light or dark [light]");
+  add("--size", size_text, "WxH", "of the window [1280x720]");
+  add("--monitor", o.frame.monitor, "NAME", "where it opens; a part of the monitor's name");
+  app.add_flag("--full-screen", o.frame.full_screen, "fill the monitor")->disable_flag_override();
+  add("--scale", scale_text, "X", "of the controls' text [1]");
+  add("--exit-after", exit_text, "S", "close the window after so many seconds");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {
+    app.exit(asked);
+    return std::nullopt;
+  } catch (const CLI::ParseError& error) {
+    const auto unknown = app.remaining();
+    if (unknown.empty()) {
+      const std::string_view text = error.what();
+      throw usage_error(std::string(text.substr(0, text.find('\n'))) +
+                        "; see fronta stage --help.");
+    }
+    throw usage_error(unknown.front().starts_with('-')
+                          ? "there is no option " + unknown.front() + "; see fronta stage --help."
+                          : "\"" + unknown.front() +
+                                "\" is one word too many; see fronta stage --help.");
+  }
+  if (!preset_text.empty()) o.first.what = read_preset(preset_text);
+  if (!theme_text.empty()) o.first.theme = read_theme(theme_text);
+  if (!size_text.empty()) read_size(size_text, o.frame);
+  if (!scale_text.empty()) o.first.text_size = read_scale(scale_text);
+  if (!exit_text.empty()) {
+    o.exit_after =
+        read_number("--exit-after", exit_text, 0, 1e6, "seconds, a number from 0 to 1000000");
+  }
+  return o;
+}
+
+}  // namespace fronta::viz

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <fronta/viz/index.hpp>
+#include <fronta/viz/player.hpp>
+#include <fronta/viz/scene.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+/// What the window shows: a trace's picture with the controls around it, as one scene.
+namespace fronta::viz {
+
+struct screen {
+  float width = 0;
+  float height = 0;
+  std::string title;            ///< of the trace
+  std::string message;          ///< what the window has to say; empty for nothing
+  std::optional<hit> met = {};  ///< what the pointer is on
+  bool controls = true;         ///< below the picture; without them it fills the window
+};
+
+/// `of` may be null: no trace is open.
+[[nodiscard]] scene draw(const screen& on, const index* of, const player_state& s,
+                         const font_metrics& font);
+
+/// Ids of the controls among a scene's hits.
+inline constexpr item_id play_button{item_id::kind::page, item_id::part::mark, 0, 0};
+inline constexpr item_id scrub_bar{item_id::kind::page, item_id::part::bar, 0, 0};
+inline constexpr item_id help_button{item_id::kind::page, item_id::part::more, 0, 0};
+
+/// The moment that a point of the bar stands for.
+[[nodiscard]] std::int64_t moment_at(const index& of, const rect& bar, float x);
+
+}  // namespace fronta::viz

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "screen.hpp"
+#include "window.hpp"
+
+#include <fronta/viz/index.hpp>
+#include <fronta/viz/player.hpp>
+#include <fronta/viz/scene.hpp>
+
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace fronta::viz {
+
+/// A trace in a window, and what its user does with it. It knows no clock: time is given to it.
+///
+///     viz::stage s({.width = 1280, .height = 720});
+///     s.open("run.trace");
+///     s.run(forever);
+class stage final : public window_listener {
+ public:
+  /// How the first trace is shown; the user changes it later.
+  struct appearance {
+    preset what = preset::stage;
+    std::size_t theme = 0;
+    int text_size = 0;
+  };
+
+  /// Throws `window_error`.
+  explicit stage(const window::options& o, const appearance& first);
+  ~stage() override;
+  stage(const stage&) = delete;
+  stage& operator=(const stage&) = delete;
+
+  /// Reads the trace beside the drawing of frames; what was open stays until it is read.
+  void open(std::string trace);
+  /// Blocks until what `open` began to read is there, or cannot be read.
+  void finish_opening();
+  /// Shows a trace that is in memory, as if it had been read from that file.
+  void show(std::shared_ptr<const index> of, std::string trace);
+  /// Why no trace is open; empty where one is, or was not yet asked for.
+  [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
+
+  void pass(double seconds);
+  void apply(const command& c);
+  /// Draws a frame if there is something new to see. Whether it did.
+  bool draw();
+  /// What is to be seen.
+  [[nodiscard]] scene picture() const;
+  [[nodiscard]] const player_state& state() const noexcept { return state_; }
+  [[nodiscard]] const std::string& message() const noexcept { return message_; }
+  [[nodiscard]] window& on() noexcept { return window_; }
+
+  /// Handles what the user does until the window is closed, or so many seconds went by. Returns
+  /// early if no trace was ever open and the first cannot be read: see `failure`.
+  void run(std::optional<double> seconds);
+
+  // What the window tells.
+  void pressed(const key_press& k, bool again) override;
+  void pointed(std::optional<point> at) override;
+  void button(point at, bool down) override;
+  void wheel(double right, double up) override;
+  void dropped(std::string file) override;
+  void must_redraw() override {
+    // In the first one OpenGL may still have the size that was.
+    frames_due_ = 2;
+  }
+
+ private:
+  struct read_trace {
+    std::shared_ptr<const index> of;
+    std::string file;
+    std::string failure;
+    std::string damage;
+  };
+
+  void take_what_was_read();
+  void act(window_action a);
+  void save_snapshot();
+  void say(std::string what);
+  void meet(std::optional<point> at);
+  void show_soon();
+
+  window window_;
+  player_state state_;
+  std::shared_ptr<const index> of_;
+  std::string file_;
+  std::string failure_;
+  std::string message_;
+  std::optional<hit> met_;
+  scene shown_;
+  int frames_due_ = 1;
+  bool controls_;
+  bool scrubbing_ = false;
+  std::future<read_trace> reading_;
+};
+
+}  // namespace fronta::viz
