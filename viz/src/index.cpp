@@ -107,7 +107,11 @@ index::cluster index::cluster_from(std::uint32_t lane, std::size_t first_bar, st
     const auto b = bar_at(lane, c.next);
     const auto length = b.end == forever ? forever : b.end - b.begin;
     if (length >= least) break;
-    c.busy += b.what == bar::kind::suspended ? -length : b.depth == 0 ? length : 0;
+    if (b.what == bar::kind::suspended) {
+      c.busy -= length;
+    } else if (b.depth == 0) {
+      c.busy += length;
+    }
     c.end = std::max(c.end, b.end);
     c.failed = c.failed || b.failed;
     ++c.next;

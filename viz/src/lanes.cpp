@@ -459,7 +459,9 @@ std::vector<length> lengths(const moment_in_view& m, const axis& a) {
     }
     return points;
   }
-  for (float x = 2; x < a.width; x += 2) {
+  const auto pixels = static_cast<int>(a.width);
+  for (int nth = 2; nth < pixels; nth += 2) {
+    const auto x = static_cast<float>(nth);
     const auto t = a.time(x);
     if (t > until) break;
     points.push_back(length_at(of, std::round(a.left + x), t));
@@ -484,7 +486,9 @@ std::vector<std::uint32_t> lanes_in_order(const index& of) {
   }
   const auto rank = [&](std::uint32_t l) {
     const auto& x = lanes[l];
-    const int group = x.what == lane::kind::slot ? 0 : x.what == lane::kind::thread ? 2 : 1;
+    int group = 1;
+    if (x.what == lane::kind::slot) group = 0;
+    if (x.what == lane::kind::thread) group = 2;
     return std::tuple(x.executor, group, x.place, x.what, x.number);
   };
   std::ranges::sort(order, {}, rank);

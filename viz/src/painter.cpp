@@ -9,8 +9,8 @@ namespace {
 
 // The first byte of the character that ends before `at`.
 std::size_t character_before(std::string_view utf8, std::size_t at) noexcept {
-  while (at > 0 && (static_cast<unsigned char>(utf8[--at]) & 0xC0U) == 0x80U) {
-  }
+  if (at > 0) --at;
+  while (at > 0 && (static_cast<unsigned char>(utf8[at]) & 0xC0U) == 0x80U) --at;
   return at;
 }
 
@@ -55,11 +55,11 @@ void painter::draw_curve(const item_id& id, const curve& c) { add(id, c); }
 void painter::hatch(const item_id& id, const rect& at, color c, float spacing, float width) {
   // Line k goes through x + y = k * spacing, so that neighbours' hatches meet.
   if (at.width < 1 || at.height < 1) return;
-  const auto first = std::ceil((at.x + at.y) / spacing);
-  const auto last = std::floor((at.right() + at.bottom()) / spacing);
+  const auto first = std::lround(std::ceil((at.x + at.y) / spacing));
+  const auto last = std::lround(std::floor((at.right() + at.bottom()) / spacing));
   auto part_id = id;
   for (auto k = first; k <= last; ++k) {
-    const auto sum = k * spacing;
+    const auto sum = static_cast<float>(k) * spacing;
     const auto left = std::max(at.x, sum - at.bottom());
     const auto right = std::min(at.right(), sum - at.y);
     if (right - left < 0.5F) continue;
@@ -96,7 +96,7 @@ std::string painter::fit(std::string_view text, float size, float most, typeface
     auto middle = low + (high - low + 1) / 2;
     while (middle < text.size() && (static_cast<unsigned char>(text[middle]) & 0xC0U) == 0x80U)
       ++middle;
-    if (middle > high) middle = high;
+    middle = std::min(middle, high);
     if (width_of(text.substr(0, middle), size, face) <= room) {
       low = middle;
     } else {
@@ -118,7 +118,9 @@ std::string painter::write(const item_id& id, const rect& in, std::string_view t
   if (fitting.empty()) return fitting;
   const auto width = width_of(fitting, size, face);
   const auto slack = in.width - width;
-  const auto x = in.x + (where == align::left ? 0 : where == align::center ? slack / 2 : slack);
+  auto x = in.x;
+  if (where == align::center) x += slack / 2;
+  if (where == align::right) x += slack;
   const auto ascent = font_.ascent(face, size);
   const auto descent = font_.descent(face, size);
   const auto y = in.y + (in.height + ascent - descent) / 2;

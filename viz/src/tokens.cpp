@@ -106,7 +106,7 @@ void draw_queues(painter& p, const moment_in_view& m, const rect& at) {
     p.write({kind::queue, part::name, q, 0}, {room.x, y, room.width, name},
             of.queues()[q].name + " · " + grouped(length), name_size, p.colors().text);
     y += name + gap / 2;
-    auto cells = static_cast<std::size_t>(rows_fitting * columns);
+    auto cells = static_cast<std::size_t>(rows_fitting) * static_cast<std::size_t>(columns);
     const bool cut = cells < length;
     if (cut) cells -= std::min<std::size_t>(cells - 1, static_cast<std::size_t>(columns));
     const auto tasks =
@@ -169,7 +169,7 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
       (room.width - gap * static_cast<float>(columns - 1)) / static_cast<float>(columns);
   const auto height = std::min(
       (room.height - gap * static_cast<float>(rows - 1)) / static_cast<float>(rows), p.units(9));
-  auto fitting = static_cast<std::size_t>(rows * columns);
+  auto fitting = static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns);
   const bool cut = fitting < lanes.size();
   if (cut) --fitting;
   const auto cell = [&](std::size_t i) {

@@ -41,13 +41,12 @@ std::string named(const index& of, task_number t) {
 }
 
 std::string ordinal(std::uint64_t n) {
+  constexpr std::array<std::string_view, 4> endings{"th", "st", "nd", "rd"};
   const auto tens = n % 100;
-  const std::string_view ending = tens >= 11 && tens <= 13 ? "th"
-                                  : n % 10 == 1            ? "st"
-                                  : n % 10 == 2            ? "nd"
-                                  : n % 10 == 3            ? "rd"
-                                                           : "th";
-  return std::to_string(n) + std::string(ending);
+  const auto ones = n % 10;
+  auto text = std::to_string(n);
+  text += tens - ones == 10 || ones > 3 ? endings[0] : endings[ones];
+  return text;
 }
 
 // Where the change that the event made has led.
@@ -71,8 +70,8 @@ std::string duration(std::int64_t nanoseconds) {
   const auto size = std::abs(static_cast<double>(nanoseconds));
   const auto u = unit_of(size);
   const auto value = size / u.nanoseconds;
-  const bool whole = u.nanoseconds == 1;
-  const int decimals = whole || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+  int decimals = value >= 9.995 ? 1 : 2;
+  if (u.nanoseconds == 1 || value >= 99.95) decimals = 0;
   std::string text = nanoseconds < 0 ? "-" : "";
   text += fixed(value, decimals);
   text += ' ';
@@ -86,11 +85,10 @@ std::string moment(std::int64_t nanoseconds, std::int64_t step) {
 
 std::string moment(std::int64_t nanoseconds, std::int64_t step, std::int64_t most) {
   const auto u = unit_of(static_cast<double>(std::max(most, step)));
-  int decimals = 0;
-  for (auto part = static_cast<double>(step) / u.nanoseconds; part < 0.999 && decimals < 9;
-       part *= 10) {
-    ++decimals;
-  }
+  // As many as the step has behind the point.
+  const auto of_unit = static_cast<double>(step) / u.nanoseconds;
+  const auto decimals =
+      of_unit < 0.999 ? static_cast<int>(std::ceil(-std::log10(of_unit) - 1e-9)) : 0;
   return fixed(static_cast<double>(nanoseconds) / u.nanoseconds, decimals) + ' ' +
          std::string(u.name);
 }
@@ -117,16 +115,16 @@ std::string date(std::int64_t unix_nanoseconds) {
 
 std::string called(task_number t) { return "task " + std::to_string(std::uint64_t{t} + 1); }
 
-std::string narrate(const index& of, std::uint32_t number) {
-  const auto& e = of.events()[number];
+std::string narrate(const index& of, std::uint32_t event) {
+  const auto& e = of.events()[event];
   using trace::event_kind;
   if (e.kind == device_began || e.kind == device_ended) {
     if (e.task == no_task) return "";
     const auto& s = of.spans()[e.argument];
-    const std::string_view what = s.what == trace::device_work::task     ? "the work"
-                                  : s.what == trace::device_work::kernel ? "a kernel"
-                                  : s.what == trace::device_work::fill   ? "a fill"
-                                                                         : "a copy";
+    std::string_view what = "a copy";
+    if (s.what == trace::device_work::task) what = "the work";
+    if (s.what == trace::device_work::kernel) what = "a kernel";
+    if (s.what == trace::device_work::fill) what = "a fill";
     return std::string(what) + " of " + named(of, e.task) +
            (e.kind == device_began ? " begins on " : " ends on ") +
            std::string(of.place_name(e.executor, s.place)) +
@@ -145,7 +143,7 @@ std::string narrate(const index& of, std::uint32_t number) {
   }
   if (e.task == no_task) return "";
   const auto who = named(of, e.task);
-  const auto* c = change_by(of, number);
+  const auto* c = change_by(of, event);
   const auto in_queue = [&] {
     return c != nullptr && c->where < of.queues().size() ? of.queues()[c->where].name
                                                          : std::string("a queue");
