@@ -465,6 +465,7 @@ TEST(Index, ParkedTimesAndReasonsForBlanks) {
   const index index(s.told());
   const auto lane = lane_named(index, "cpu 0");
   EXPECT_THAT(index.parked(lane), ElementsAre(Pair(5, 20), Pair(32, forever)));
+  EXPECT_EQ(index.why_blank(lane, 4), "not started yet");
   EXPECT_EQ(index.why_blank(lane, 6), "sleeps: nothing to do");
   EXPECT_EQ(index.why_blank(lane, 11), "sleeps: 1 task waits for tags");
   EXPECT_EQ(index.why_blank(lane, 31), "between tasks");

@@ -250,6 +250,8 @@ std::string index::why_blank(std::uint32_t lane, std::int64_t t) const {
       break;
   }
   const auto& parked = lane_rows_[lane].parked;
+  const bool ran = bars_of(lane) != 0 && bar_at(lane, 0).begin <= t;
+  if (!ran && (parked.empty() || parked.front().first > t)) return "not started yet";
   const auto after = std::ranges::upper_bound(parked, t, {}, [](const auto& p) { return p.first; });
   if (after == parked.begin() || std::prev(after)->second <= t) return "between tasks";
   const auto counts = counts_at(t);
