@@ -39,7 +39,7 @@ class Stage(unittest.TestCase):
             self.assertIn(word, result.stderr)
 
     def test_opens_a_trace_and_closes_after_the_time_given(self):
-        for preset in ("stage", "timeline"):
+        for preset in ("stage", "timeline", "completion"):
             for theme in ("light", "dark"):
                 result = stage(self.trace, "--preset", preset, "--theme", theme, "--exit-after",
                                "0.2")

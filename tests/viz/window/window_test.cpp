@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "likeness.hpp"
-#include "steady_run.hpp"
 #include "sample_scene.hpp"
 #include "stage.hpp"
+#include "steady_run.hpp"
 
 #include <fronta/viz/font.hpp>
 #include <fronta/viz/pictures.hpp>
@@ -115,7 +115,7 @@ class Window : public testing::Test {
 std::unique_ptr<stage> Window::shown_stage;
 
 TEST_F(Window, DrawsEveryPresetAsCairoDrawsIt) {
-  for (const auto what : {preset::stage, preset::timeline}) {
+  for (const auto what : {preset::stage, preset::timeline, preset::completion}) {
     for (std::size_t theme = 0; theme < all_themes().size(); ++theme) {
       for (const auto& [width, height] : {std::pair{1280, 720}, std::pair{1024, 768}}) {
         glfwSetWindowSize(handle(), width, height);
@@ -273,6 +273,8 @@ TEST_F(Window, KeysDoWhatTheirTableSays) {
   EXPECT_EQ(s().state().dilation, pace * 2);
   press(GLFW_KEY_2);
   EXPECT_EQ(s().state().what, preset::timeline);
+  press(GLFW_KEY_3);
+  EXPECT_EQ(s().state().what, preset::completion);
   press(GLFW_KEY_KP_1);
   EXPECT_EQ(s().state().what, preset::stage);
   press(GLFW_KEY_EQUAL, GLFW_MOD_CONTROL);

@@ -58,9 +58,9 @@ preset read_preset(const std::string& text) {
     const auto* show = c != nullptr ? std::get_if<commands::show>(c) : nullptr;
     if (show == nullptr) continue;
     if (name_of(show->what) == text) return show->what;
-    known += (known.empty() ? "" : " or ") + std::string(name_of(show->what));
+    known += (known.empty() ? "" : ", ") + std::string(name_of(show->what));
   }
-  refuse("--preset", known, text);
+  refuse("--preset", "one of " + known, text);
 }
 
 std::size_t read_theme(const std::string& text) {
@@ -97,7 +97,8 @@ std::optional<stage_options> read_stage_options(int argc, const char* const* arg
         ->type_name(placeholder)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   };
-  add("--preset", preset_text, "NAME", "stage: for a room; timeline: all lanes [stage]");
+  add("--preset", preset_text, "NAME",
+      "stage: for a room; timeline: all lanes; completion: who ends when [stage]");
   add("--theme", theme_text, "NAME", "light or dark [light]");
   add("--size", size_text, "WxH", "of the window [1280x720]");
   add("--monitor", o.frame.monitor, "NAME", "where it opens; a part of the monitor's name");
