@@ -13,7 +13,7 @@ namespace {
 using kind = painter::kind;
 using part = painter::part;
 
-std::string badge_of(const moment_in_view& m) {
+std::string badge_of(const moment_in_view& m, bool with_host) {
   std::string text;
   switch (m.what.shown) {
     case source::live:
@@ -29,7 +29,8 @@ std::string badge_of(const moment_in_view& m) {
       text = "RECORDED " + date(m.of.origin_unix());
       break;
   }
-  if (!m.of.host().empty() && m.what.shown != source::simulated) text += " on " + m.of.host();
+  if (with_host && !m.of.host().empty() && m.what.shown != source::simulated)
+    text += " on " + m.of.host();
   if (m.of.simulated() && m.what.shown != source::simulated) text += " · GPUs SIMULATED";
   return text;
 }
@@ -112,9 +113,13 @@ void draw_header(painter& p, const moment_in_view& m, const rect& at) {
   const auto small = p.units(2.6F);
   const rect inner{at.x + margin, at.y, at.width - 2 * margin, at.height};
   const auto first = inner.height * 0.56F;
-  const auto badge = badge_of(m);
-  const auto wanted = p.width_of(badge, size, typeface::bold) + 2 * p.units(1);
-  const auto badge_width = std::min(wanted, inner.width * 0.72F);
+  // What it is of is never cut; on which machine is said where there is room.
+  const auto width = [&](const std::string& words) {
+    return p.width_of(words, size, typeface::bold) + 2 * p.units(1) + 1;
+  };
+  auto badge = badge_of(m, true);
+  if (width(badge) > inner.width * 0.84F) badge = badge_of(m, false);
+  const auto badge_width = std::min(width(badge), inner.width);
   const rect badge_at{inner.right() - badge_width, inner.y + p.units(0.6F), badge_width,
                       first - p.units(0.6F)};
   const item_id badge_id{kind::badge, part::frame, 0, 0};
