@@ -102,7 +102,9 @@ inline void count(stream& s, std::uint64_t* word) {
 }
 inline void hold(stream& s, const std::uint32_t* go) {
   const auto on_host = [](const std::uint32_t* g) {
-    auto* const told = const_cast<std::uint32_t*>(g);  // g++ 12 has no atomic_ref of a const
+    // g++ 12 has no atomic_ref of a const.
+    auto* const told =
+        const_cast<std::uint32_t*>(g);  // NOLINT(cppcoreguidelines-pro-type-const-cast)
     while (std::atomic_ref(*told).load(std::memory_order_acquire) == 0) std::this_thread::yield();
   };
   s.launch(fronta::gpu::kernel{device_version<&on_device::hold>(), on_host, "hold"}, {}, {}, go);

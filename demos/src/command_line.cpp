@@ -125,7 +125,8 @@ CLI::Validator one_of(std::vector<std::string> words) {
             std::string all;
             for (std::size_t i = 0; i < words.size(); ++i) {
               if (words[i] == text) return "";
-              all += (i == 0 ? "" : i + 1 == words.size() ? " or " : ", ") + words[i];
+              if (i != 0) all += i + 1 == words.size() ? " or " : ", ";
+              all += words[i];
             }
             return fmt::format("give {}, not \"{}\"", all, text);
           },
@@ -344,6 +345,7 @@ class command_line {
     constexpr std::array presets{viz::preset::stage, viz::preset::timeline,
                                  viz::preset::completion};
     std::vector<std::string> names;
+    names.reserve(presets.size());
     for (const auto p : presets) names.emplace_back(name_of(p));
     render_
         ->add_option_function<std::string>(

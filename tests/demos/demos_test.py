@@ -542,8 +542,8 @@ class Program(Case):
 
     def test_wrong_usage_is_refused_in_one_sentence(self):
         for arguments, says in [
-            ([], ["run, list, render, export or doctor"]),
-            (["dance"], ['"dance"', "run, list, render, export or doctor"]),
+            ([], ["run, list, stage, render, export or doctor"]),
+            (["dance"], ['"dance"', "run, list, stage, render, export or doctor"]),
             (["--dance"], ["--dance"]),
             (["run"], ["divisibility, batch, gridsearch, pipeline or overlap"]),
             (["run", "dance"], ['"dance"', "divisibility, batch, gridsearch, pipeline or overlap"]),

@@ -46,8 +46,12 @@ std::int64_t step_for(std::int64_t span, int most) noexcept {
   }
 }
 
-axis axis_of(const painter&, const moment_in_view& m, const rect& at, const lanes_options& o) {
-  const auto names = std::floor(at.width * o.names);
+axis axis_of(const painter& p, const moment_in_view& m, const rect& at, const lanes_options& o) {
+  const auto text = p.units(o.text);
+  auto longest = p.width_of("at most 1 000", text);
+  for (const auto l : lanes_in_order(m.of))
+    longest = std::max(longest, p.width_of(m.of.lanes()[l].name, text));
+  const auto names = std::floor(std::min(longest + p.units(1.5F), at.width * o.names));
   return {m.from, m.to, at.x + names, at.width - names};
 }
 

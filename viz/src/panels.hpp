@@ -31,7 +31,7 @@ void draw_legend(painter& p, const moment_in_view& m, const rect& at, float size
 /// One lane for each worker and stream, with a time axis below.
 struct lanes_options {
   float text = 2.2F;       ///< size of names, in hundredths of the height
-  float names = 0.12F;     ///< part of the width for the lanes' names
+  float names = 0.2F;      ///< at most this part of the width for the lanes' names
   float most_height = 14;  ///< of a lane, in hundredths
 };
 void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes_options& o);

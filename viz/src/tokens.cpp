@@ -187,7 +187,7 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
     p.outline({kind::lane, part::frame, l, 1}, box, p.colors().grid, p.stroke(), dash::solid,
               p.units(0.6F));
     const auto pad = p.units(0.8F);
-    const auto name_width = std::min(longest_name(p, of, lanes, name_size), width * 0.38F);
+    const auto name_width = std::min(longest_name(p, of, lanes, name_size), width * 0.42F);
     p.write({kind::lane, part::name, l, 0}, {box.x + pad, box.y, name_width, box.height},
             which.name, name_size, p.colors().text);
     rect inner{box.x + pad * 2.5F + name_width, box.y + (box.height - token_height(p)) / 2,
@@ -240,7 +240,9 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
     if (shown->what == bar::kind::device) state = look::on_device;
     if (shown->what == bar::kind::reserved) {
       p.hatch({kind::lane, part::hatch, l, 0}, inner, p.colors().grid, p.units(1.2F), p.stroke());
-      const auto text = "reserved by " + called(shown->task);
+      // The number is what must be read.
+      auto text = "reserved by " + called(shown->task);
+      if (p.width_of(text, size) > inner.width) text = "for " + called(shown->task);
       const auto w = std::min(inner.width, p.width_of(text, size) + p.units(1));
       p.fill({kind::lane, part::mark, l, 0}, {inner.x, inner.y, w, inner.height}, p.colors().panel);
       p.write({kind::lane, part::value, l, 0}, {inner.x, inner.y, w, inner.height}, text, size,

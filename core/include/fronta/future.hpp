@@ -255,7 +255,8 @@ struct future_access {
   template <class T>
   static T take_input(future<T>& f) {
     if constexpr (std::is_object_v<T>) {
-      return std::move(f).take(future<T>::readable(f.awaited("get", time_limit::none())));
+      auto& done = future<T>::readable(f.awaited("get", time_limit::none()));
+      return std::move(f).take(done);
     } else {
       return input(f);
     }
