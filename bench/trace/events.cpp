@@ -33,13 +33,13 @@ void tell(benchmark::State& state, std::uint64_t count) {
 constexpr std::uint64_t batch = 1 << 14;  // half of a ring
 
 void event_off(State& state) {
-  for (auto _ : state) tell(state, batch);
+  for ([[maybe_unused]] auto _ : state) tell(state, batch);
 }
 
 // The ring is emptied between the batches, which does not count: so this is the writer's share.
 void event_on(State& state) {
   fronta::trace::recording trace(file(), {.flush_every = 0ms});
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     tell(state, batch);
     state.PauseTiming();
     trace.flush();
@@ -51,7 +51,7 @@ void event_on(State& state) {
 // CPU time that moving events into the file takes, as seen by the thread that flushes.
 void drain(State& state) {
   fronta::trace::recording trace(file(), {.flush_every = 0ms});
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     state.PauseTiming();
     tell(state, batch);
     state.ResumeTiming();
@@ -73,7 +73,7 @@ void tasks_of_10_us(State& state) {
   {
     fronta::executor ex{fronta::cpu::threads{.workers = 1}};
     std::vector<fronta::future<void>> all;
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
       all.clear();
       for (int i = 0; i < 2'000; ++i) all.push_back(ex.submit([] { busy(10us); }));
       fronta::wait(all);

@@ -87,7 +87,7 @@ struct sample {
             10, 11, 12, 13, 14});
       };
       tell();
-      std::jthread{tell};
+      std::jthread(tell).join();
       if (round != 3) trace.flush();
     }
     file = content(folder.file("t"));

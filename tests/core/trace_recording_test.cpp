@@ -36,8 +36,6 @@
 #include <utility>
 #include <vector>
 
-extern char** environ;
-
 namespace {
 
 using namespace std::chrono_literals;
@@ -50,9 +48,7 @@ using fronta::trace::file_contents;
 using fronta::trace::read_file;
 using fronta::trace::recorded_event;
 using fronta::trace::recording;
-using testing::Contains;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 using told =
     std::tuple<event_kind, std::uint16_t, std::int32_t, std::uint64_t, std::uint64_t, std::string>;

@@ -254,6 +254,8 @@ class executor : public executor_ref {
   /// `std::system_error` when threads cannot be made.
   template <detail::backend_config... Backends>
     requires(sizeof...(Backends) > 0)
+  // Some are cheap to copy, and all are taken alike.
+  // NOLINTNEXTLINE(performance-unnecessary-value-param)
   explicit executor(executor_options options, Backends... backends) {
     std::vector<std::unique_ptr<backend>> made;
     (made.push_back(make_backend(std::move(backends))), ...);
