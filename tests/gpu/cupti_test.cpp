@@ -615,8 +615,8 @@ TEST_F(CuptiRecords, KeepThreadsApart) {
       const auto s = device_->create_stream(0);
       auto* const p = device_->allocate(s, 1024);
       for (int i = 1; i <= each; ++i) {
-        device_->mark_work(static_cast<std::uint64_t>(t * each + i));
-        device_->fill(s, p, 1, static_cast<std::size_t>(t * each + i));
+        device_->mark_work(static_cast<std::uint64_t>(t) * each + static_cast<std::uint64_t>(i));
+        device_->fill(s, p, 1, static_cast<std::size_t>(t) * each + static_cast<std::size_t>(i));
         device_->mark_work(0);
       }
       device_->deallocate(s, p);

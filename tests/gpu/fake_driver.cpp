@@ -134,8 +134,7 @@ class fake final : public fake_driver {
   fake() {
     for (int i = 0; i < from_environment("FRONTA_FAKE_DEVICES", 2); ++i)
       contexts_.push_back(new CUctx_st{.device = i});
-    options_.memory =
-        static_cast<std::size_t>(from_environment("FRONTA_FAKE_MEMORY", int{1} << 20));
+    options_.memory = static_cast<std::size_t>(from_environment("FRONTA_FAKE_MEMORY", 1 << 20));
   }
   ~fake() {
     for (CUcontext c : contexts_) delete c;

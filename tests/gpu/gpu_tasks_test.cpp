@@ -36,7 +36,6 @@ using fronta::gpu::buffer;
 using fronta::gpu::simulated;
 using fronta::gpu::stream;
 using fronta::gpu::time_model;
-using fronta::gpu::view;
 using fronta::test::affine;
 using fronta::test::gate;
 using fronta::test::host_call;

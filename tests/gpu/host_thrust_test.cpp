@@ -27,7 +27,7 @@ TEST(HostThrust, RunsInStreamOrder) {
       auto keys = s.allocate<int>(3);
       fronta::test::run_on(s, [&, v = s.write(keys)] {
         go.wait();
-        std::copy(numbers.begin(), numbers.end(), v.begin());
+        std::ranges::copy(numbers, v.begin());
       });
       s.host_thrust([v = s.write(keys)](auto policy) { thrust::sort(policy, v.begin(), v.end()); });
       s.to_host(std::span(numbers), keys);

@@ -42,7 +42,6 @@ using fronta::gpu::view;
 using fronta::gpu::virtual_devices;
 using fronta::test::host_kernel;
 using fronta::trace::device_span;
-using fronta::trace::device_work;
 using fronta::trace::time_grade;
 using testing::HasSubstr;
 using testing::ThrowsMessage;

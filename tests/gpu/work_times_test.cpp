@@ -222,7 +222,7 @@ TEST(WorkTimes, ProfiledCopiesOfArraysAreToldWhoeverAskedForThem) {
           auto out = s.make_array<int>(in.size());
           const auto copy = fronta::test::host_kernel(
               [](fronta::gpu::view<const int> from, fronta::gpu::view<int> to) {
-                std::copy(from.begin(), from.end(), to.begin());
+                std::ranges::copy(from, to.begin());
               });
           s.launch(copy, {1}, {1}, in, s.write(out));
           return out;

@@ -34,7 +34,8 @@ namespace detail {
 // A kernel of device_parts.hpp, or on the fake driver its host version.
 template <auto Function, class OnHost>
 auto on_device_or_fake(OnHost on_host) {
-  return [on_host](void* native, gpu::extent grid, gpu::extent block, const auto&... args) -> int {
+  return [on_host](void* native, [[maybe_unused]] gpu::extent grid,
+                   [[maybe_unused]] gpu::extent block, const auto&... args) -> int {
     if (const auto code = enqueue_on_fake(native, [=] { on_host(args...); })) return *code;
     if constexpr (has_device_parts) {
       return Function(native, grid, block, args...);

@@ -19,7 +19,6 @@ namespace {
 using fronta::viz::all_themes;
 using fronta::viz::color;
 using fronta::viz::contrast;
-using fronta::viz::look;
 
 using vector = std::array<double, 3>;
 using matrix = std::array<vector, 3>;
