@@ -316,6 +316,15 @@ TEST(Scene, DerivesNothingOfConsumersThatMayHaveSubmitted) {
   EXPECT_THAT(told, Not(HasSubstr("keeps")));
 }
 
+TEST(Scene, MayShowAMomentBeforeItsAxis) {
+  const index of(little_run());
+  view v;
+  v.at = 100;
+  v.from = 2'000;
+  v.to = 2'400;
+  EXPECT_FALSE(draw(of, v, 1280, 720, font, fronta::viz::light_theme()).primitives.empty());
+}
+
 TEST(Scene, CostsByPixelsNotByEvents) {
   story many;
   for (std::uint64_t t = 1; t <= 20'000; ++t) {

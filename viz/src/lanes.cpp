@@ -266,7 +266,7 @@ class lane_painter {
     cover(all.x, all.right());
     const auto count = next - nth;
     if (count > 1) {
-      const auto text = grouped(count) + " tasks";
+      const auto text = grouped(count) + " short bars";
       if (all.width > p_.width_of(text, text_) + p_.units(1) &&
           all.height > p_.line_height(text_)) {
         const auto w = p_.width_of(text, text_) + p_.units(0.6F);
@@ -433,7 +433,8 @@ length length_at(const index& of, float x, std::int64_t t) {
 // Every change where they are few; else what is true at each other pixel.
 std::vector<length> lengths(const moment_in_view& m, const axis& a) {
   const auto& of = m.of;
-  const auto until = std::min(m.at, m.to);
+  const auto until =
+      std::max(m.from, std::min(m.at, m.to));  // a moment before the axis: nothing yet
   std::vector<length> points{length_at(of, std::round(a.x(m.from)), m.from)};
   const auto changes = of.changes();
   const auto at = [&](std::int64_t t) {

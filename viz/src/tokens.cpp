@@ -253,7 +253,8 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
     draw_token(p, m, {inner.x, inner.y, std::min(token, inner.width), inner.height}, number, state,
                size);
     auto words = std::string(p.colors().of(state).sign) + " " + std::string(of.name_of(number));
-    if (open.size() > 1 && shown->depth > 0) words += " (inside " + called(open.front().task) + ")";
+    if (which.what == lane::kind::slot && open.size() > 1 && shown->depth > 0)
+      words += " (inside " + called(open.front().task) + ")";
     p.write({kind::task, part::name, number, 0},
             {inner.x + token + pad, inner.y, inner.width - token - pad, inner.height}, words, size,
             p.colors().text);
