@@ -63,7 +63,7 @@ void latency(benchmark::State& state, const settings& s) {
     return static_cast<double>(host_now());
   };
   const double of_library = library_error(ex);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     for (int i = 0; i < 20; ++i) once();
     std::vector<double> seen;
     std::vector<double> stored;
