@@ -26,8 +26,8 @@ std::string any_future::failed_input() const {
 
 namespace detail {
 
-void throw_empty(const char* verb) {
-  throw invalid_state_error(std::string("future::") + verb +
+void throw_empty(const char* verb, const char* of) {
+  throw invalid_state_error(std::string(of) + verb +
                             ": the handle is empty; get one from submit or a promise");
 }
 

@@ -12,7 +12,7 @@ namespace fronta {
 std::int64_t amount::from_integer(long long value, bool too_large) {
   if (value < 0 && !too_large) {
     throw std::invalid_argument("amount: " + std::to_string(value) +
-                                " is negative; give a value of 0 or more");
+                                " is negative; give a value above 0, or leave the tag out");
   }
   if (too_large || static_cast<unsigned long long>(value) > max_integer) {
     throw std::invalid_argument("amount: the value is too large; give at most " +
@@ -24,7 +24,8 @@ std::int64_t amount::from_integer(long long value, bool too_large) {
 std::int64_t amount::from_double(double value) {
   if (!(value >= 0)) {
     throw std::invalid_argument("amount: " + std::to_string(value) +
-                                " is not a quantity; give a finite value of 0 or more");
+                                (value < 0 ? " is negative" : " is not a number") +
+                                "; give a value above 0, or leave the tag out");
   }
   if (value > static_cast<double>(max_integer)) {
     throw std::invalid_argument("amount: the value is too large; give at most " +

@@ -55,14 +55,14 @@ bool holds(std::span<node* const> nodes, return_when mode) {
 
 }  // namespace
 
-std::vector<node*> distinct_nodes(std::span<const any_future* const> futures) {
+std::vector<node*> distinct_nodes(std::span<const any_future* const> futures, const char* verb) {
   std::vector<node*> nodes;
   nodes.reserve(futures.size());
   std::unordered_set<const node*> seen;
   seen.reserve(futures.size());
   for (const auto* f : futures) {
     auto* const n = future_access::get(*f);
-    if (n == nullptr) throw_empty("wait");
+    if (n == nullptr) throw_empty(verb);
     if (seen.insert(n).second) nodes.push_back(n);
   }
   return nodes;
@@ -182,7 +182,7 @@ completion_list::~completion_list() { clear(); }
 
 void completion_list::add(any_future f) {
   auto* const n = future_access::get(f);
-  if (n == nullptr) throw_empty("as_completed");
+  if (n == nullptr) throw_empty("completion_queue::add");
   auto e = std::make_unique<shared::entry>();
   e->list = shared_;
   e->future.push_back(std::move(f));

@@ -48,8 +48,9 @@ std::size_t task_count(const divisibility& settings) {
 /// One run of the demo: what its tasks share. It lives longer than the executor that runs them.
 class pipeline {
  public:
-  pipeline(const divisibility& settings, progress::style style)
+  pipeline(const divisibility& settings, int gpus, progress::style style)
       : settings_(settings),
+        gpus_(gpus),
         shown_({.label = "divisibility",
                 .tasks = task_count(settings),
                 .work = all_work(),
@@ -176,7 +177,7 @@ class pipeline {
     return load_work() + sum * settings_.chunks;
   }
   [[nodiscard]] double mask_work(int divisor) const {
-    const double at_once = std::min(settings_.gpus, settings_.workers);
+    const double at_once = std::min(gpus_, settings_.workers);
     return divisor * seconds_per_divisor / 2 / at_once / std::max(1 - settings_.failure_rate, 0.01);
   }
 
@@ -190,6 +191,7 @@ class pipeline {
   }
 
   const divisibility& settings_;
+  int gpus_;
   progress shown_;
   mutable std::mutex mutex_;
   std::map<std::string, int> masks_;    // guarded by mutex_
@@ -211,10 +213,10 @@ struct findings {
   double seconds = 0;
 };
 
-findings compute(const divisibility& settings, std::unique_ptr<backend> gpus, const session& s) {
-  pipeline line(settings,
+findings compute(const divisibility& settings, gpu_places& gpus, const session& s) {
+  pipeline line(settings, gpus.count(),
                 s.json ? progress::style::hidden_unless_terminal : progress::style::automatic);
-  auto ex = make_executor(settings, std::move(gpus));
+  auto ex = make_executor(settings, std::move(gpus.opened));
   findings found;
   try {
     const cancel_on_interrupt guard(s.interrupted, ex);
@@ -324,7 +326,7 @@ void print_as_json(const divisibility& settings, const gpu_places& gpus, const f
 exit_code run(const divisibility& settings, const session& s) {
   auto gpus = open_gpus({.devices = settings.gpus});
   if (!s.json) print_heading(settings, gpus);
-  const auto found = compute(settings, std::move(gpus.opened), s);
+  const auto found = compute(settings, gpus, s);
   if (s.json) {
     print_as_json(settings, gpus, found);
   } else {

@@ -233,6 +233,14 @@ exit_code doctor() {
     code = exit_code::failed;
   }
 
+  constexpr std::string_view no_window{FRONTA_NO_WINDOW, sizeof(FRONTA_NO_WINDOW) - 1};
+  print_fact("window", no_window.empty() ? "built in: fronta stage works where there is a display"
+                                         : "not built in");
+  if (!no_window.empty()) {
+    missing.push_back({fmt::format("the window of fronta stage ({})", no_window),
+                       "use ./run fronta stage, which sets it up"});
+  }
+
   if (!has_hwloc()) {
     missing.push_back(
         {"hwloc (for pinned workers)", "install libhwloc-dev, delete build/, build anew"});
@@ -249,7 +257,7 @@ exit_code doctor() {
   for (const auto& m : missing) fmt::print("  {}: {}\n", m.lack, m.what_to_do);
 
   print_heading("Not built yet");
-  fmt::print("  worker processes, Dask and Ray, the visualizer\n");
+  fmt::print("  worker processes, Dask and Ray; live pictures\n");
   flush_output();
   return code;
 }

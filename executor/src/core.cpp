@@ -188,14 +188,15 @@ void executor_core::stop() noexcept {
 
 // ---- Submission.
 
-void executor_core::prepare_cold(node& n, const task_options* given, body_traits traits) {
+void executor_core::prepare_cold(node& n, const task_options* given, body_traits traits,
+                                 const char* verb) {
   auto& x = n.require_extra();
   auto& o = x.options;
   if (given != nullptr) o = *given;
   if (const auto* outer = current_annotation()) merge_options(o, *outer);
   if (!o.timeout) o.timeout = options_.default_timeout;
   const auto refuse = [&](const std::string& why) {
-    throw std::invalid_argument("submit: task \"" + n.name() + "\" " + why);
+    throw std::invalid_argument(std::string(verb) + ": task \"" + n.name() + "\" " + why);
   };
   if (o.retries.value_or(0) < 0) {
     refuse("asks for " + std::to_string(*o.retries) + " retries; give 0 or more");
@@ -250,7 +251,7 @@ void executor_core::prepare_cold(node& n, const task_options* given, body_traits
   if (o.retries.value_or(0) > 0 || x.falls_back || !x.may_use_device) n.early_value = false;
   n.routed = x.may_use_device || x.timed || pool_ == nullptr || tags != 0 ||
              x.cpu_units != amount::scale || !o.place_on.empty();
-  if (n.routed) router_.check(n);
+  if (n.routed) router_.check(n, verb);
   if (o.timeout && !o.timeout->infinite()) {
     const auto now = timers_.now();
     x.due = deadline(*o.timeout, now).when();
@@ -297,7 +298,7 @@ void executor_core::connect_cold(node& n) noexcept {
   if (ended && timer != 0) timers_.cancel(timer);
 }
 
-node* executor_core::find_or_enter_key(node& n, const std::type_info& type) {
+node* executor_core::find_or_enter_key(node& n, const std::type_info& type, const char* verb) {
   auto& x = *n.extra();
   auto holder = std::make_shared<key_holder>(keys_, x.options.key);
   any_future other;  // goes after the lock, which its end may take
@@ -316,7 +317,7 @@ node* executor_core::find_or_enter_key(node& n, const std::type_info& type) {
     if (connecting != self && task->try_add_reader()) {
       if (*its_type == type) return task;
       other = future_access::adopt_erased(task);
-      throw std::invalid_argument("submit: a task with the key \"" + x.options.key +
+      throw std::invalid_argument(std::string(verb) + ": a task with the key \"" + x.options.key +
                                   "\" and another result type exists; use another key");
     }
     at->second = {&n, &type, self};  // that one is on its way out

@@ -48,9 +48,10 @@ class executor_core final : public task_host {
   // Ends all threads; nothing may be left to do.
   void stop() noexcept;
 
-  void prepare_cold(node& n, const task_options* given, body_traits traits);
+  // `verb`: the call that an error is to name.
+  void prepare_cold(node& n, const task_options* given, body_traits traits, const char* verb);
   void connect_cold(node& n) noexcept;
-  node* find_or_enter_key(node& n, const std::type_info& type);
+  node* find_or_enter_key(node& n, const std::type_info& type, const char* verb);
   // Cancels what has not started and requests the stop of what runs.
   void cancel_everything() noexcept;
   [[nodiscard]] std::vector<std::string> running_names();

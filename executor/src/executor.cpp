@@ -93,8 +93,10 @@ void admission::admit_external(std::uint64_t generation, const char* verb, when_
       refuse();
       if (full == when_full::fail) {
         throw queue_full_error(std::string(verb) + ": max_pending (" +
-                               std::to_string(c.max_pending) +
-                               ") tasks are unfinished; wait for one, or use try_submit");
+                               std::to_string(c.max_pending) + ") tasks are unfinished; " +
+                               (std::string_view(verb) == "map"
+                                    ? "give it a smaller .window"
+                                    : "wait for one, or use try_submit"));
       }
       committed_ = true;  // nothing is left to undo
       admitted_ = false;
@@ -119,18 +121,24 @@ void admission::undo() noexcept {
   }
 }
 
-void prepare_cold(node& n, executor_control& c, const task_options* given, body_traits traits) {
+void prepare_cold(node& n, executor_control& c, const task_options* given, body_traits traits,
+                  const char* verb) {
   if (const auto error = c.core->broken()) std::rethrow_exception(error);
-  c.core->prepare_cold(n, given, traits);
+  c.core->prepare_cold(n, given, traits, verb);
 }
 void connect_cold(node& n) noexcept { static_cast<executor_core*>(n.host)->connect_cold(n); }
-node* find_or_enter_key(node& n, executor_control& c, const std::type_info& type) {
-  return c.core->find_or_enter_key(n, type);
+node* find_or_enter_key(node& n, executor_control& c, const std::type_info& type,
+                        const char* verb) {
+  return c.core->find_or_enter_key(n, type, verb);
 }
 
 void throw_bad_map_option(const char* option, std::ptrdiff_t value) {
   throw std::invalid_argument(std::string("map: ") + option + " is " + std::to_string(value) +
                               "; give at least 1");
+}
+void throw_map_key(const std::string& key) {
+  throw std::invalid_argument("map: .task.key is \"" + key +
+                              "\", and tasks of one key are one task; drop it");
 }
 void throw_map_timeout(std::size_t index) {
   throw timeout_error("map: item " + std::to_string(index) +

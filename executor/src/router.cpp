@@ -402,14 +402,14 @@ std::string router::restrictions(const node& n) const {
   return o.needs.to_string() + (o.place_on.empty() ? "" : " on \"" + o.place_on + '"');
 }
 
-void router::check(const node& n) const {
+void router::check(const node& n, const char* verb) const {
   const std::lock_guard lock(mutex_);
   const auto& o = options_of(n);
   bool possible = false;
   candidates(n, [&](candidate c) { possible = possible || feasible(n, c); });
   if (possible) return;
   if (elastic_) return;  // it may appear
-  const std::string task = "submit: task \"" + n.name() + "\" ";
+  const std::string task = std::string(verb) + ": task \"" + n.name() + "\" ";
   if (n.extra()->on_gpu && !n.extra()->chooses &&
       std::ranges::none_of(places_, [](const place& p) { return p.devices && p.owner; })) {
     throw unsatisfiable_error(task +

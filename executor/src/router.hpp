@@ -68,7 +68,7 @@ class router {
   void remove_place(std::int32_t index);
 
   /// Throws unsatisfiable_error when no place can ever run it.
-  void check(const node& n) const;
+  void check(const node& n, const char* verb) const;
   /// Of a new task with two bodies: whether its tags and `place_on` leave a device alone for it.
   [[nodiscard]] bool on_device_alone(node& n) const;
   /// Whether tasks that need one cpu share alone may bypass the router: one hosting pool.

@@ -470,7 +470,7 @@ class Doctor(Case):
 
     def test_says_what_is_here(self):
         text = self.succeed("doctor").stdout
-        for words in ["CPUs", "affinity", "cgroup", "hwloc", "compiler", "build type", "sanitizer", "self-test", "Missing",
+        for words in ["CPUs", "affinity", "cgroup", "hwloc", "compiler", "build type", "sanitizer", "self-test", "window", "Missing",
                       "driver", "runtime", "CCCL", "simulated"]:
             self.assertIn(words, text)
 
@@ -854,6 +854,12 @@ class Terminal(Case):
         self.assertIn("░", text)
         last = text.split("\r")
         self.assertTrue(any("█" * 30 in frame and "62/62 tasks" in frame for frame in last))
+
+    def test_a_bar_says_what_is_left(self):
+        text, code = self.on_terminal("run", "divisibility", "--speed", "0.1", "--seed", "5", "--pictures", "none")
+        self.assertEqual(code, 0)
+        self.assertRegex(text, r"~\d+ s left")
+        self.assertNotIn("nan", text)
 
     def test_the_bar_never_wraps(self):
         for columns in [20, 40, 60]:

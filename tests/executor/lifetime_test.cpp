@@ -48,15 +48,18 @@ TEST(Lifetime, AReferenceSubmitsOrIsRefusedWhileItsExecutorGoes) {
   for (int round = 0; round < 200; ++round) {
     std::optional<fronta::executor> ex(std::in_place, threads{.workers = 1});
     const auto ref = ex->ref();
-    std::thread submitter([ref] {
+    std::atomic<int> ran = 0;
+    int submitted = 0;
+    std::thread submitter([&, ref] {
       try {
-        for (;;) ref.post([] {});
+        for (;; ++submitted) ref.post([&] { ++ran; });
       } catch (const fronta::shutdown_error&) {
         // expected in the end
       }
     });
     ex.reset();
     submitter.join();
+    EXPECT_EQ(ran, submitted);
   }
 }
 
@@ -109,10 +112,11 @@ TEST(Lifetime, ACancellingShutdownEndsTasksOnForeignInputsThatAreJustSubmitted) 
     fronta::promise<int> never;
     const auto input = never.get_future();
     fronta::executor ex{threads{.workers = 1}};
+    std::vector<fronta::future<void>> submitted;
     std::thread submitter([&] {
       try {
         for (int i = 0; i < 50; ++i) {
-          static_cast<void>(ex.submit([](int, int) {}, input, ex.submit([] { return 1; })));
+          submitted.push_back(ex.submit([](int, int) {}, input, ex.submit([] { return 1; })));
         }
       } catch (const fronta::shutdown_error&) {
         // expected at some point
@@ -120,7 +124,32 @@ TEST(Lifetime, ACancellingShutdownEndsTasksOnForeignInputsThatAreJustSubmitted) 
     });
     ex.shutdown({.cancel_futures = true});
     submitter.join();
+    for (const auto& f : submitted) EXPECT_TRUE(f.cancelled());
   }
+}
+
+// What its tasks refer to is about to go, so it can neither wait nor throw.
+TEST(LifetimeDeathTest, AScopeWhoseDestructorWouldWaitForEverEndsTheProgram) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(
+      {
+        fronta::executor ex{threads{.workers = 2}};
+        fronta::promise<void> outer_is_known;
+        std::optional<fronta::future<void>> outer;
+        outer = ex.submit([&, known = outer_is_known.get_future()] {
+          known.wait();
+          fronta::test::gate runs;
+          fronta::task_scope scope(ex);
+          scope.submit([&] {
+            runs.open();
+            outer->wait();
+          });
+          runs.wait();
+        });
+        outer_is_known.set_value();
+        outer->wait();
+      },
+      "~task_scope: its tasks never end.*the tasks wait for each other in a ring");
 }
 
 }  // namespace

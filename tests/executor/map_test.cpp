@@ -33,6 +33,7 @@ using fronta::timeout_error;
 using fronta::test::gate;
 using fronta::test::occupied_worker;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
 fronta::executor pool(int workers = 2) {
@@ -547,6 +548,86 @@ TEST(Map, ARangeForOverAClosedExecutorThrowsInsteadOfEndingEarly) {
       },
       shutdown_error);
   EXPECT_THAT(seen, ElementsAre(0, 1, 4, 9));
+}
+
+// M-11: one item of a window finds the executor full; none is passed over.
+TEST(Map, AWindowedMapOverAFullExecutorDeliversWhatItHasThenThrows) {
+  for (const std::ptrdiff_t chunk_size : {1, 2}) {
+    fronta::executor ex{{.max_pending = 3}, fronta::cpu::threads{.workers = 2}};
+    auto results = ex.map({.chunk_size = chunk_size, .window = 2}, square, numbers(10));
+    auto at = results.begin();
+    EXPECT_EQ(*at, 0);
+    // What fills it is unfinished until the promise is set.
+    fronta::promise<void> go;
+    std::vector<fronta::future<void>> others;
+    const auto held = go.get_future();
+    while (auto f = ex.try_submit([held] { held.wait(); })) {
+      others.push_back(*f);
+      if (others.size() == 100) break;
+    }
+    std::vector<int> seen;
+    std::string refused;
+    try {
+      for (; at != results.end(); ++at) seen.push_back(*at);
+    } catch (const fronta::queue_full_error& e) {
+      refused = e.what();
+    }
+    go.set_value();
+    EXPECT_THAT(refused, HasSubstr("map: max_pending (3)"));
+    EXPECT_THAT(refused, HasSubstr(".window"));
+    std::vector<int> first;
+    for (int i = 0; i < static_cast<int>(seen.size()); ++i) first.push_back(i * i);
+    EXPECT_EQ(seen, first);
+    EXPECT_TRUE(at == results.end());
+  }
+}
+
+TEST(Map, AnInputThatThrowsWithinAChunkLosesNoneOfIt) {
+  auto ex = pool();
+  const auto input = std::views::iota(0, 10) | std::views::transform([](int x) {
+                       // The second time there is room for two, and one of them has been read.
+                       if (x == 5 || x == 7) throw std::out_of_range("input");
+                       return x;
+                     });
+  auto results = ex.map({.chunk_size = 2, .window = 4}, square, input);
+  auto at = results.begin();
+  std::vector<int> seen{*at};
+  int thrown = 0;
+  for (;;) {
+    try {
+      ++at;
+    } catch (const std::out_of_range&) {
+      ++thrown;
+    }
+    if (at == results.end()) break;
+    seen.push_back(*at);
+  }
+  EXPECT_EQ(thrown, 2);
+  EXPECT_THAT(seen, ElementsAre(0, 1, 4, 9, 16, 36, 64, 81));
+}
+
+TEST(Map, AKeyIsRefused) {
+  auto ex = pool();
+  const auto text = [&](auto call) -> std::string {
+    try {
+      call();
+    } catch (const std::invalid_argument& e) {
+      return e.what();
+    }
+    return "nothing thrown";
+  };
+  EXPECT_THAT(text([&] { ex.map({.task = {.key = "k"}}, square, numbers(3)); }),
+              HasSubstr("map: .task.key is \"k\""));
+  const fronta::annotate scope({.key = "k"});
+  EXPECT_THAT(text([&] { ex.map(square, numbers(3)); }), HasSubstr("map: .task.key is \"k\""));
+}
+
+TEST(Map, AChoiceBetweenBodiesThatAreNotThereIsRefused) {
+  auto ex = pool();
+  EXPECT_THROW(ex.map({.task = {.select = fronta::select_by::data}}, square, numbers(3)),
+               std::invalid_argument);
+  EXPECT_THROW(ex.map({.task = {.fallback = fronta::fallback::cpu}}, square, numbers(3)),
+               std::invalid_argument);
 }
 
 // M-11

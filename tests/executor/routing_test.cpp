@@ -343,9 +343,23 @@ TEST(Unsatisfiable, WithoutAPlaceThatRunsTasksEveryTaskIs) {
 TEST(Unsatisfiable, NestedSubmitsPostsAndMapsAreRefusedToo) {
   executor ex{threads{.workers = 1}};
   const fronta::task_options bad{.needs = {{"gpu", 1}}};
-  EXPECT_THROW(ex.post(bad, [] {}), fronta::unsatisfiable_error);
-  EXPECT_THROW(
-      ex.map({.task = bad}, [](int i) { return i; }, std::vector{1}), fronta::unsatisfiable_error);
+  const auto text = [](auto call) -> std::string {
+    try {
+      call();
+    } catch (const fronta::unsatisfiable_error& e) {
+      return e.what();
+    }
+    return "nothing thrown";
+  };
+  EXPECT_THAT(text([&] { ex.post(bad, [] {}); }), HasSubstr("post: task"));
+  EXPECT_THAT(text([&] { ex.try_submit(bad, [] {}); }), HasSubstr("try_submit: task"));
+  for (const std::ptrdiff_t chunk_size : {1, 2}) {
+    EXPECT_THAT(
+        text([&] {
+          ex.map({.chunk_size = chunk_size, .task = bad}, [](int i) { return i; }, std::vector{1});
+        }),
+        HasSubstr("map: task"));
+  }
   const auto f = ex.submit([&] { fronta::this_task::executor().submit(bad, [] {}); });
   EXPECT_THROW(f.get(), fronta::unsatisfiable_error);
 }

@@ -26,7 +26,8 @@ enum class future_status { ready, timeout };
 
 namespace detail {
 struct future_access;
-[[noreturn]] void throw_empty(const char* verb);
+// The call in full is `of` and `verb`.
+[[noreturn]] void throw_empty(const char* verb, const char* of = "");
 [[noreturn]] void throw_timeout(const node& n, const char* verb);
 [[noreturn]] void throw_taken(const node& n);
 // Throws the outcome's exception if there is one; fetches a remote value.
@@ -126,7 +127,7 @@ class any_future {
   friend struct detail::future_access;
   explicit any_future(detail::node* adopted) noexcept : node_(adopted) {}
   [[nodiscard]] detail::node& checked(const char* verb) const {
-    if (node_ == nullptr) detail::throw_empty(verb);
+    if (node_ == nullptr) detail::throw_empty(verb, "future::");
     return *node_;
   }
 

@@ -104,7 +104,8 @@ class task_scope {
     return f;
   }
 
-  // A wait that could never end terminates the program: what the tasks refer to is about to go.
+  // A wait that could never end is reported and terminates the program: what the tasks refer to is
+  // about to go.
   static void wait_for_end(const any_future& f) noexcept {
     auto& n = *detail::future_access::get(f);
     try {
@@ -114,6 +115,9 @@ class task_scope {
       detail::sit_out(n);  // no substitute to be had
     } catch (const std::bad_alloc&) {
       detail::sit_out(n);
+    } catch (...) {
+      detail::report_current("~task_scope: its tasks never end, and what they refer to goes");
+      std::terminate();
     }
   }
 

@@ -72,7 +72,7 @@ concept future_range = std::ranges::input_range<R> && future_like<std::ranges::r
 // time.
 void wait_many(std::span<node* const> nodes, return_when mode, deadline until);
 // Order kept, repetitions and empty handles removed (empty ones throw).
-std::vector<node*> distinct_nodes(std::span<const any_future* const> futures);
+std::vector<node*> distinct_nodes(std::span<const any_future* const> futures, const char* verb);
 
 // The queue behind as_completed and completion_queue; shared with the edges in flight.
 class completion_list {
@@ -118,7 +118,7 @@ auto wait(Range&& futures, return_when when = all_completed,
   for (auto&& f : futures) held.push_back(std::forward<decltype(f)>(f));
   std::vector<const any_future*> erased(held.size());
   for (std::size_t i = 0; i < held.size(); ++i) erased[i] = &held[i];
-  const auto nodes = detail::distinct_nodes(erased);
+  const auto nodes = detail::distinct_nodes(erased, "wait");
   detail::wait_many(nodes, when, until);
   wait_result<future_type> result;
   std::size_t at = 0;
@@ -217,7 +217,7 @@ auto as_completed(Range&& futures, time_limit limit = time_limit::none()) {
   for (auto&& f : futures) held.push_back(std::forward<decltype(f)>(f));
   std::vector<const any_future*> erased(held.size());
   for (std::size_t i = 0; i < held.size(); ++i) erased[i] = &held[i];
-  const auto nodes = detail::distinct_nodes(erased);
+  const auto nodes = detail::distinct_nodes(erased, "as_completed");
   for (auto* n : nodes) list->add(detail::future_access::share(*n));
   return completed_range<future_type>(std::move(list), nodes.size(), until);
 }
@@ -341,7 +341,7 @@ auto gather(A&& futures) {
   using container = std::remove_cvref_t<A>;
   std::vector<const any_future*> erased;
   resolve<container>::each(futures, [&](const any_future& f) { erased.push_back(&f); });
-  const auto nodes = detail::distinct_nodes(erased);
+  const auto nodes = detail::distinct_nodes(erased, "gather");
   detail::wait_many(nodes, return_when::first_exception, deadline());
   for (auto* n : nodes) {
     if (!n->done()) continue;

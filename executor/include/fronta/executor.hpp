@@ -93,6 +93,9 @@ concept backend_config = requires(Config c) {
   { make_backend(std::move(c)) } -> std::convertible_to<std::unique_ptr<backend>>;
 };
 
+template <class Result, class F, class... Views>
+struct map_submitter;
+
 }  // namespace detail
 
 /// Submits to an executor without owning it: what tasks get from `this_task::executor()` and what
@@ -115,11 +118,11 @@ class executor_ref {
   template <class F, class... Args>
     requires(!detail::is_options<F, task_options>)
   auto submit(F&& fn, Args&&... args) const {
-    return submit_with<false>(nullptr, std::forward<F>(fn), std::forward<Args>(args)...);
+    return submit_with<false>("submit", nullptr, std::forward<F>(fn), std::forward<Args>(args)...);
   }
   template <class F, class... Args>
   auto submit(const task_options& options, F&& fn, Args&&... args) const {
-    return submit_with<true>(&options, std::forward<F>(fn), std::forward<Args>(args)...);
+    return submit_with<true>("submit", &options, std::forward<F>(fn), std::forward<Args>(args)...);
   }
 
   /// Empty instead of `queue_full_error`.
@@ -199,6 +202,8 @@ class executor_ref {
  protected:
   friend class executor;
   friend executor_ref executor_of(const detail::node&) noexcept;
+  template <class Result, class F, class... Views>
+  friend struct detail::map_submitter;
   executor_ref(detail::executor_control* control, std::uint64_t generation) noexcept
       : control_(control), generation_(generation) {}
 
@@ -209,10 +214,9 @@ class executor_ref {
   void put(std::int16_t place, detail::data_block* numbers) const;
 
   template <bool Options, class F, class... Args>
-  auto submit_with(const task_options* options, F&& fn, Args&&... args) const {
-    return std::move(*start<Options, F, Args...>(options, detail::admission::when_full::fail,
-                                                 "submit", std::forward<F>(fn),
-                                                 std::forward<Args>(args)...));
+  auto submit_with(const char* verb, const task_options* options, F&& fn, Args&&... args) const {
+    return std::move(*start<Options, F, Args...>(options, detail::admission::when_full::fail, verb,
+                                                 std::forward<F>(fn), std::forward<Args>(args)...));
   }
   // `Options`: whether they are given; null otherwise.
   template <bool Options, class F, class... Args>
@@ -224,7 +228,7 @@ class executor_ref {
   template <bool Options, class F, class... Args>
   static void prepare(detail::admission& admitted,
                       typename detail::task_for<F, Args...>::node_type& n,
-                      const task_options* options);
+                      const task_options* options, const char* verb);
 
   detail::executor_control* control_ = nullptr;
   std::uint64_t generation_ = 0;
@@ -295,7 +299,7 @@ class executor : public executor_ref {
 template <bool Options, class F, class... Args>
 void executor_ref::prepare(detail::admission& admitted,
                            typename detail::task_for<F, Args...>::node_type& n,
-                           const task_options* options) {
+                           const task_options* options, const char* verb) {
   using body = typename detail::task_for<F, Args...>::node_type::body_type;
   admitted.set_up(n);
   if (options != nullptr || admitted.control().always_cold.load(std::memory_order_relaxed) ||
@@ -304,7 +308,7 @@ void executor_ref::prepare(detail::admission& admitted,
         body::can_repeat,  body::can_repeat && body::can_keep,
         body::on_gpu,      body::both,
         body::bound_input, body::both ? &typeid(std::decay_t<F>) : nullptr};
-    detail::prepare_cold(n, admitted.control(), options, traits);
+    detail::prepare_cold(n, admitted.control(), options, traits, verb);
     const auto& merged = n.extra()->options;
     if (merged.retries.value_or(0) > 0 || n.extra()->falls_back) n.repeatable();
     // Only where options are given is code for keeping recipes made: it is much code per callable.
@@ -332,11 +336,11 @@ auto executor_ref::start(const task_options* options, detail::admission::when_fu
   if (!admitted.admitted()) return std::nullopt;
   detail::unsubmitted made(node_type::make(1, std::forward<F>(fn), std::forward<Args>(args)...));
   auto result = detail::future_access::adopt<typename node_type::result>(made.node);
-  prepare<Options, F, Args...>(admitted, *made.node, options);
+  prepare<Options, F, Args...>(admitted, *made.node, options, verb);
   auto* const extra = made.node->extra();
   if (extra != nullptr && !extra->options.key.empty()) {
     if (auto* same = detail::find_or_enter_key(*made.node, admitted.control(),
-                                               typeid(typename node_type::result))) {
+                                               typeid(typename node_type::result), verb)) {
       return detail::future_access::adopt(
           static_cast<detail::state<typename node_type::result>*>(same));
     }
@@ -359,7 +363,7 @@ void executor_ref::start_post(const task_options* options, F&& fn, Args&&... arg
   detail::unsubmitted made(node_type::make(0, std::forward<F>(fn), std::forward<Args>(args)...));
   made.node->has_future = false;
   made.node->early_value = false;  // nobody can take it
-  prepare<Options, F, Args...>(admitted, *made.node, options);
+  prepare<Options, F, Args...>(admitted, *made.node, options, "post");
   admitted.commit();
   trace::detail::emit_submit(*made.node);
   auto* const extra = made.node->extra();

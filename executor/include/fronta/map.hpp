@@ -24,6 +24,7 @@ namespace fronta {
 namespace detail {
 
 [[noreturn]] void throw_bad_map_option(const char* option, std::ptrdiff_t value);
+[[noreturn]] void throw_map_key(const std::string& key);
 [[noreturn]] void throw_map_timeout(std::size_t index);
 // The path below which a map's items lie.
 std::uint64_t next_map_path(executor_control& c) noexcept;
@@ -111,6 +112,7 @@ struct map_state {
   deadline until;
   std::exception_ptr refused;  // why nothing more could be submitted
   bool input_ended = false;
+  bool returned = false;       // from the call of map
   std::stop_source abandoned;  // stopped when nobody wants what has not started
 
   // Up to the window.
@@ -347,7 +349,8 @@ struct map_submitter final : map_state<Result> {
   static bool has_task_options(const task_options& o) {
     return !o.name.empty() || o.needs.given() || o.retries || o.retry_if || o.backoff ||
            o.priority || o.timeout || o.stop.stop_possible() || !o.key.empty() ||
-           !o.place_on.empty() || !o.prefer.empty() || o.keep != keep::nothing;
+           !o.place_on.empty() || !o.prefer.empty() || o.keep != keep::nothing || o.select ||
+           o.fallback;
   }
 
   std::optional<items> read_next() {
@@ -369,60 +372,79 @@ struct map_submitter final : map_state<Result> {
 
   template <class Body>
   auto submit(Body&& body) {
-    return plain ? ex.submit(std::forward<Body>(body))
-                 : ex.submit(options.task, std::forward<Body>(body));
+    return plain ? ex.submit_with<false>("map", nullptr, std::forward<Body>(body))
+                 : submit(options.task, std::forward<Body>(body));
+  }
+  template <class Body>
+  auto submit(const task_options& o, Body&& body) {
+    return ex.submit_with<true>("map", &o, std::forward<Body>(body));
   }
 
+  // What the input throws leaves the call that reads it.
   std::size_t submit_next(std::size_t room) override {
+    if (options.chunk_size == 1) {
+      auto one = read_next();
+      return one ? unless_refused([&] { return submit_item(std::move(*one)); }) : 0;
+    }
+    const auto most = std::min(room, static_cast<std::size_t>(options.chunk_size));
+    while (batch.size() < most) {
+      auto one = read_next();
+      if (!one) break;
+      batch.push_back(std::move(*one));
+    }
+    if (batch.empty()) return 0;
+    auto chosen = std::move(batch);
+    batch.clear();
+    return unless_refused([&] { return submit_batch(std::move(chosen)); });
+  }
+  std::size_t submit_item(items one) {
+    auto body = [call = call, path = child_path(map_path, 0, index),
+                 item = std::move(one)]() mutable -> result {
+      const item_scope scope(path, this_context->attempt);
+      // Copied only where the task may run again.
+      return run_one(call, item);
+    };
+    ++index;
+    this->singles.push_back(submit(std::move(body)));
+    return 1;
+  }
+  std::size_t submit_batch(map_batch<items> chosen) {
+    const auto got = chosen.size();
+    // Retries are per item, inside the chunk; the task itself does not fail.
+    auto per_chunk = options.task;
+    per_chunk.retries.reset();
+    auto body = [call = call, map_path = map_path, first = index, batch = std::move(chosen),
+                 abandoned = this->abandoned.get_token(), task = options.task]() mutable {
+      chunk results;
+      results.reserve(batch.size());
+      const auto stop = this_task::stop_token();
+      for (std::size_t i = 0; i < batch.size(); ++i) {
+        results.push_back(stop.stop_requested() || abandoned.stop_requested()
+                              ? outcome<result>(cancelled_item())
+                              : run_item(call, batch[i], child_path(map_path, 0, first + i), task,
+                                         stop, abandoned));
+      }
+      return results;
+    };
+    index += got;
+    this->chunks.push_back(submit(per_chunk, std::move(body)));
+    this->chunk_sizes.push_back(got);
+    return got;
+  }
+  // An item that could not be submitted may be gone, so none comes behind it: what was submitted is
+  // delivered first, then the error is thrown.
+  template <class Submit>
+  std::size_t unless_refused(Submit submit_some) {
     try {
-      if (options.chunk_size == 1) {
-        auto one = read_next();
-        if (!one) return 0;
-        auto body = [call = call, path = child_path(map_path, 0, index),
-                     item = std::move(*one)]() mutable -> result {
-          const item_scope scope(path, this_context->attempt);
-          // Copied only where the task may run again.
-          return run_one(call, item);
-        };
-        ++index;
-        this->singles.push_back(submit(std::move(body)));
-        return 1;
-      }
-      map_batch<items> batch;
-      const auto most = std::min(room, static_cast<std::size_t>(options.chunk_size));
-      while (batch.size() < most) {
-        auto one = read_next();
-        if (!one) break;
-        batch.push_back(std::move(*one));
-      }
-      const auto got = batch.size();
-      if (got == 0) return 0;
-      // Retries are per item, inside the chunk; the task itself does not fail.
-      auto per_chunk = options.task;
-      per_chunk.retries.reset();
-      auto body = [call = call, map_path = map_path, first = index, batch = std::move(batch),
-                   abandoned = this->abandoned.get_token(), task = options.task]() mutable {
-        chunk results;
-        results.reserve(batch.size());
-        const auto stop = this_task::stop_token();
-        for (std::size_t i = 0; i < batch.size(); ++i) {
-          results.push_back(stop.stop_requested() || abandoned.stop_requested()
-                                ? outcome<result>(cancelled_item())
-                                : run_item(call, batch[i], child_path(map_path, 0, first + i), task,
-                                           stop, abandoned));
-        }
-        return results;
-      };
-      index += got;
-      this->chunks.push_back(ex.submit(per_chunk, std::move(body)));
-      this->chunk_sizes.push_back(got);
-      return got;
+      return submit_some();
     } catch (const shutdown_error&) {
-      // What was submitted is delivered first.
       if (this->in_flight == 0 && this->read == 0) throw;
       this->refused = std::current_exception();
-      return 0;
+    } catch (...) {
+      if (!this->returned) throw;
+      this->refused = std::current_exception();
     }
+    return 0;
   }
 
   static result run_one(function& call, items& item) {
@@ -486,6 +508,7 @@ struct map_submitter final : map_state<Result> {
   std::uint64_t map_path;
   std::tuple<Views...> inputs;
   std::optional<std::tuple<std::ranges::iterator_t<Views>...>> at;
+  map_batch<items> batch;  // read and not submitted
   std::size_t index = 0;
   bool plain;
 };
@@ -504,6 +527,7 @@ auto executor_ref::map(map_options options, F fn, Ranges&&... inputs) const {
   // Once, for all items: also those that a window submits when the scope has ended.
   if (const auto* outer = current_annotation()) detail::merge_options(options.task, *outer);
   if (options.chunk_size < 1) detail::throw_bad_map_option("chunk_size", options.chunk_size);
+  if (!options.task.key.empty()) detail::throw_map_key(options.task.key);
   if (options.window.value_or(1) < 1) detail::throw_bad_map_option("window", *options.window);
 
   using submitter = detail::map_submitter<result, F, std::views::all_t<Ranges>...>;
@@ -522,6 +546,7 @@ auto executor_ref::map(map_options options, F fn, Ranges&&... inputs) const {
     s->cancel_all();
     throw;
   }
+  s->returned = true;
   return range(std::unique_ptr<detail::map_state<result>>(std::move(s)));
 }
 

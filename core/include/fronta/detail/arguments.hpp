@@ -216,9 +216,9 @@ namespace detail {
 template <class... Ts>
 struct types {};
 
-// Submit refuses an empty handle before anything is shared.
+// An empty handle is refused before anything is shared.
 inline void require_input(const any_future& f) {
-  if (!f.valid()) throw_empty("submit");
+  if (!f.valid()) throw_empty("argument of a task");
 }
 
 // One argument as a task keeps it. `passed` is what the callable receives; `pass` yields a tuple of

@@ -171,11 +171,12 @@ struct body_traits {
 
 // Options, tags and annotations; before the node is shared. Throws invalid_argument and
 // unsatisfiable_error.
-void prepare_cold(node& n, executor_control& c, const task_options* given, body_traits traits);
+void prepare_cold(node& n, executor_control& c, const task_options* given, body_traits traits,
+                  const char* verb);
 // Timers, stop tokens and such; once the node may be running already.
 void connect_cold(node& n) noexcept;
 // A living task with the key of `n`: returns it with a reader added. Else enters `n`. Throws
 // invalid_argument when that task's result has another type.
-node* find_or_enter_key(node& n, executor_control& c, const std::type_info& type);
+node* find_or_enter_key(node& n, executor_control& c, const std::type_info& type, const char* verb);
 
 }  // namespace fronta::detail
