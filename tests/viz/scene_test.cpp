@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include "plain_metrics.hpp"
 #include "soup.hpp"
 #include "story.hpp"
 
@@ -36,25 +37,7 @@ using fronta::viz::view;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-// All characters are as wide: half an em, 0.6 in bold.
-class plain_metrics final : public fronta::viz::font_metrics {
- public:
-  [[nodiscard]] float width(fronta::viz::typeface face, std::string_view utf8,
-                            float size) const override {
-    const auto characters = std::ranges::count_if(
-        utf8, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; });
-    return static_cast<float>(characters) * size *
-           (face == fronta::viz::typeface::bold ? 0.6F : 0.5F);
-  }
-  [[nodiscard]] float ascent(fronta::viz::typeface, float size) const override {
-    return size * 0.8F;
-  }
-  [[nodiscard]] float descent(fronta::viz::typeface, float size) const override {
-    return size * 0.2F;
-  }
-};
-
-const plain_metrics font;
+const fronta::test::plain_metrics font;
 
 struct bounds {
   rect operator()(const fronta::viz::box& b) const { return b.at; }
