@@ -56,7 +56,14 @@ bar index::bar_at(std::uint32_t lane, std::size_t nth) const noexcept {
   out.begin = began.time;
   out.end = b.end == none ? forever : events_[b.end].time;
   out.task = b.task;
-  if (began.kind == device_began) out.span = static_cast<std::uint32_t>(began.argument);
+  out.sure_begin = out.begin;
+  out.sure_end = out.end;
+  if (began.kind == device_began) {
+    out.span = static_cast<std::uint32_t>(began.argument);
+    const auto& s = spans_[out.span];
+    out.sure_begin = s.begin_latest;
+    out.sure_end = s.end_earliest;
+  }
   out.what = b.what;
   out.depth = b.depth;
   out.attempt = b.attempt;

@@ -78,8 +78,9 @@ class index_builder {
     std::vector<std::uint32_t> zones;
   };
   struct lane_state {
-    std::uint32_t holder = none;      // the thread whose bars may be open in it
-    std::vector<std::uint32_t> rows;  // of other lanes than threads': the bar open in each depth
+    std::uint32_t holder = none;           // the thread whose bars may be open in it
+    std::vector<std::uint32_t> rows;       // of what is reserved: the bar open in each depth
+    std::vector<std::int64_t> sure_until;  // of a device's: when each row's last is sure to work
     bool parked = false;
   };
   struct task_state_now {
@@ -230,10 +231,12 @@ class index_builder {
       *at -= zero;
       if (*at < -second || *at > last) return false;
     }
-    s.begin_latest = std::max(s.begin_latest, s.begin_earliest);
-    s.end_latest = std::max(s.end_latest, s.end_earliest);
-    of.begin = std::midpoint(s.begin_earliest, s.begin_latest);
-    of.end = std::max(of.begin, std::midpoint(s.end_earliest, s.end_latest));
+    // It ends when it has begun; what was told may say less than that.
+    s.end_latest = std::max({s.begin_earliest, s.end_earliest, s.end_latest});
+    s.begin_latest = std::clamp(s.begin_latest, s.begin_earliest, s.end_latest);
+    s.end_earliest = std::max(s.end_earliest, s.begin_earliest);
+    of.begin = s.begin_earliest;
+    of.end = s.end_latest;
     return true;
   }
   static constexpr std::int64_t second = 1'000'000'000;
@@ -247,16 +250,27 @@ class index_builder {
     const auto rank = [](const timed_span& s) {
       return s.what.what != trace::device_work::task ? 3 : static_cast<int>(s.what.grade);
     };
+    // The host saw the whole of it; a device's clock may be off at both ends.
+    const auto begin = [](const timed_span& x) {
+      return x.what.grade == trace::time_grade::observed
+                 ? x.begin
+                 : std::midpoint(x.what.begin_earliest, x.what.begin_latest);
+    };
+    const auto end = [](const timed_span& x) {
+      return x.what.grade == trace::time_grade::observed
+                 ? x.end
+                 : std::midpoint(x.what.end_earliest, x.what.end_latest);
+    };
     std::ranges::sort(all, {},
-                      [](const timed_span& x) { return std::tuple(x.task, x.begin, x.told); });
+                      [&](const timed_span& x) { return std::tuple(x.task, begin(x), x.told); });
     std::vector<timed_span> kept;
     kept.reserve(all.size());
     for (std::size_t first = 0; first < all.size();) {
       auto last = first;
-      auto until = all[first].end;
+      auto until = end(all[first]);
       auto best = first;
-      while (last < all.size() && all[last].task == all[first].task && all[last].begin <= until) {
-        until = std::max(until, all[last].end);
+      while (last < all.size() && all[last].task == all[first].task && begin(all[last]) <= until) {
+        until = std::max(until, end(all[last]));
         if (rank(all[last]) > rank(all[best])) best = last;
         ++last;
       }
@@ -704,7 +718,20 @@ class index_builder {
     n.reserved_lane = n.reserved_bar = none;
   }
 
-  // Bars that may overlap lie in as many rows as they need, each in the first that is free.
+  // Device bars need as many rows as are sure to overlap; each lies in the first that is free.
+  std::uint32_t open_span(std::uint32_t lane, std::uint32_t e, const trace::device_span& s,
+                          task_number t, bar::kind what) {
+    auto& rows = lanes_[lane].sure_until;
+    auto free = std::ranges::find_if(rows, [&](auto until) { return until <= s.begin_latest; });
+    if (free == rows.end()) {
+      if (rows.size() == most_nested) return open_bar(lane, e, t, what, most_nested);
+      free = rows.insert(rows.end(), s.end_earliest);
+    }
+    *free = std::max(*free, s.end_earliest);
+    return open_bar(lane, e, t, what, static_cast<std::size_t>(free - rows.begin()));
+  }
+
+  // Bars that overlap lie in as many rows as they need, each in the first that is free.
   std::uint32_t open_in_row(std::uint32_t lane, std::uint32_t e, task_number t, bar::kind what) {
     auto& rows = lanes_[lane].rows;
     auto free = std::ranges::find(rows, none);
@@ -735,7 +762,7 @@ class index_builder {
                                       s.what == trace::device_work::to_host ? 1 : 0)
                             : lane_of(lane::kind::stream, e.executor, s.place, s.stream);
       const auto bar =
-          open_in_row(lane, number, e.task, copies ? bar::kind::copy : bar::kind::device);
+          open_span(lane, number, s, e.task, copies ? bar::kind::copy : bar::kind::device);
       open_spans_[e.argument] = {lane, bar};
       if (e.task == no_task || ended(e.task)) return;
       auto& n = now_[e.task];
@@ -748,7 +775,7 @@ class index_builder {
     if (e.task != no_task && !copies && now_[e.task].kernels != 0) --now_[e.task].kernels;
     const auto open = open_spans_.find(e.argument);
     if (open == open_spans_.end()) return;
-    close_in_row(open->second.first, open->second.second, number);
+    close_bar(open->second.first, open->second.second, number);
     open_spans_.erase(open);
   }
 

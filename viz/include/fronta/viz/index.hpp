@@ -35,7 +35,8 @@ enum class task_state : std::uint8_t {
   queued,  ///< in a queue, or on a device behind what its stream does first
   retry_wait,
   copying,  ///< a device moves its data
-  running,  ///< between start and finish, not necessarily on a core
+  running,  ///< between start and finish, not necessarily on a core; on a stream: in turn or at
+            ///< work
   suspended,
   done,
   failed,
@@ -99,11 +100,15 @@ struct change {
 };
 inline constexpr std::uint16_t nowhere = std::numeric_limits<std::uint16_t>::max();
 
-/// Something between two moments on a lane.
+/// Something between two moments on a lane. A device's bar is the whole time in which it may have
+/// been at work, and within it the time in which it was for sure: what the host only observed has
+/// none. What the host did itself is sure as a whole.
 struct bar {
   enum class kind : std::uint8_t { run, suspended, device, copy, reserved };
   std::int64_t begin = 0;
-  std::int64_t end = forever;  ///< `forever` if the trace does not know it
+  std::int64_t end = forever;       ///< `forever` if the trace does not know it
+  std::int64_t sure_begin = 0;      ///< the latest begin
+  std::int64_t sure_end = forever;  ///< the earliest end; before `sure_begin` if nothing is sure
   task_number task = no_task;
   std::uint32_t span = none;  ///< of device and copy bars: what is known of their times
   kind what = kind::run;
@@ -113,6 +118,8 @@ struct bar {
   bool goes_on = false;    ///< it ends here because the task goes on in another lane
   bool failed = false;     ///< it ended with an error
   bool lost = false;       ///< it ended at the latest here; when is not known
+
+  [[nodiscard]] bool has_sure_part() const noexcept { return sure_begin < sure_end; }
 };
 
 struct task {
@@ -182,8 +189,10 @@ class index {
 
   /// How many bars a lane has. They are in the order of their begin. On slots and threads a bar
   /// lies wholly within each of less depth that it meets, and a wait within its run, at the same
-  /// depth. On other lanes the depth is a row, and bars of a row are apart; so many that more than
-  /// 255 rows were needed share the last.
+  /// depth. On other lanes the depth is a row. A stream does one thing after the other, so bars
+  /// need two rows only where it is sure that they overlap: in a row each begins, at the latest,
+  /// when the one before has ended at the earliest, and the times in which they may have been at
+  /// work share it. So many that more than 255 rows were needed share the last.
   [[nodiscard]] std::size_t bars_of(std::uint32_t lane) const noexcept;
   [[nodiscard]] bar bar_at(std::uint32_t lane, std::size_t nth) const noexcept;
   /// The first one that ends after `t`; `bars_of` if none does.
