@@ -2,7 +2,9 @@
 #pragma once
 
 #include <fronta/trace.hpp>
+#include <fronta/viz/detail/bar_levels.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -35,7 +37,8 @@ enum class task_state : std::uint8_t {
   queued,  ///< in a queue, or on a device behind what its stream does first
   retry_wait,
   copying,  ///< a device moves its data
-  running,  ///< between start and finish, not necessarily on a core
+  running,  ///< between start and finish, not necessarily on a core; on a stream: in turn or at
+            ///< work
   suspended,
   done,
   failed,
@@ -57,6 +60,9 @@ struct lane {
   std::int32_t number = 0;  ///< of the slot or stream in its place, or of the thread
   std::string name;         ///< such as "cpu 2" or "gpu:0 stream 1"
 };
+
+/// Whether bars of such a lane lie in rows, instead of within each other.
+[[nodiscard]] bool is_in_rows(lane::kind what) noexcept;
 
 struct queue {
   enum class kind : std::uint8_t { router, deque, inbox, priority, tags, streams, backoff, stream };
@@ -99,20 +105,27 @@ struct change {
 };
 inline constexpr std::uint16_t nowhere = std::numeric_limits<std::uint16_t>::max();
 
-/// Something between two moments on a lane.
+/// Something between two moments on a lane. A device's bar is the whole time in which it may have
+/// been at work, and within it the time in which it was for sure: what the host only observed has
+/// none. What the host did itself is sure as a whole.
 struct bar {
   enum class kind : std::uint8_t { run, suspended, device, copy, reserved };
   std::int64_t begin = 0;
-  std::int64_t end = forever;  ///< `forever` if the trace does not know it
+  std::int64_t end = forever;       ///< `forever` if the trace does not know it
+  std::int64_t sure_begin = 0;      ///< the latest begin
+  std::int64_t sure_end = forever;  ///< the earliest end; before `sure_begin` if nothing is sure
   task_number task = no_task;
   std::uint32_t span = none;  ///< of device and copy bars: what is known of their times
   kind what = kind::run;
   std::uint8_t depth = 0;  ///< in how many bars of other tasks it lies; or its row
   std::uint8_t attempt = 0;
-  bool came_over = false;  ///< it begins here because the task went on from another lane
-  bool goes_on = false;    ///< it ends here because the task goes on in another lane
-  bool failed = false;     ///< it ended with an error
-  bool lost = false;       ///< it ended at the latest here; when is not known
+  std::int64_t cpu_time = -1;  ///< see `index::cpu_time_of`
+  bool came_over = false;      ///< it begins here because the task went on from another lane
+  bool goes_on = false;        ///< it ends here because the task goes on in another lane
+  bool failed = false;         ///< it ended with an error
+  bool lost = false;           ///< it ended at the latest here; when is not known
+
+  [[nodiscard]] bool has_sure_part() const noexcept { return sure_begin < sure_end; }
 };
 
 struct task {
@@ -153,7 +166,20 @@ class index {
   // What the file says as a whole.
   [[nodiscard]] const std::string& host() const noexcept { return host_; }
   [[nodiscard]] std::int64_t origin_unix() const noexcept { return origin_unix_; }
+  /// Events that threads told and that are missing.
   [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
+  /// Records of devices that are missing, so that bars are.
+  [[nodiscard]] std::uint64_t dropped_records() const noexcept { return dropped_records_; }
+  /// How many cores the recorded process could use; 0 where the trace does not tell.
+  [[nodiscard]] std::uint32_t cores() const noexcept { return cores_; }
+  /// How many workers its executors had, as far as the trace tells: slots of CPU places.
+  [[nodiscard]] std::uint32_t workers() const noexcept { return workers_; }
+  /// Whether any task is ever in that state, or any bar says so.
+  [[nodiscard]] bool has(task_state s) const noexcept {
+    return present_[static_cast<std::size_t>(s)];
+  }
+  /// Whether a stream of a device ever works.
+  [[nodiscard]] bool has_device_work() const noexcept { return device_work_; }
   [[nodiscard]] bool ended() const noexcept { return ended_; }
   /// Whether any device in it was a simulated one.
   [[nodiscard]] bool simulated() const noexcept { return simulated_; }
@@ -177,13 +203,19 @@ class index {
   [[nodiscard]] std::string_view name_of(task_number t) const noexcept;
   /// Name of a place of an executor; empty if the trace does not tell.
   [[nodiscard]] std::string_view place_name(std::uint16_t executor, std::int32_t place) const;
+  /// The place whose worker a thread is; -1 for none.
+  [[nodiscard]] std::int32_t place_of_thread(std::uint32_t thread) const noexcept {
+    return thread < places_of_threads_.size() ? places_of_threads_[thread] : -1;
+  }
   /// Reads all tasks.
   [[nodiscard]] std::optional<task_number> find(std::uint16_t executor, std::uint64_t id) const;
 
   /// How many bars a lane has. They are in the order of their begin. On slots and threads a bar
   /// lies wholly within each of less depth that it meets, and a wait within its run, at the same
-  /// depth. On other lanes the depth is a row, and bars of a row are apart; so many that more than
-  /// 255 rows were needed share the last.
+  /// depth. On other lanes the depth is a row. A stream does one thing after the other, so bars
+  /// need two rows only where it is sure that they overlap: in a row each begins, at the latest,
+  /// when the one before has ended at the earliest, and the times in which they may have been at
+  /// work share it. So many that more than 255 rows were needed share the last.
   [[nodiscard]] std::size_t bars_of(std::uint32_t lane) const noexcept;
   [[nodiscard]] bar bar_at(std::uint32_t lane, std::size_t nth) const noexcept;
   /// The first one that ends after `t`; `bars_of` if none does.
@@ -193,15 +225,27 @@ class index {
   /// In how many rows its bars lie at most: one more than their greatest depth; 0 without bars.
   [[nodiscard]] std::size_t rows_of(std::uint32_t lane) const noexcept;
   /// Bars too short to be seen one by one: from `first` on, all that begin before `until`, up to
-  /// the first one that lasts `least` or longer. Whole blocks at a time.
+  /// the first one that lasts `least` or longer. Seen from `at`: what a bar does later is not in
+  /// it. On slots and threads, where bars nest, `rows` has one entry, of their least depth.
   struct cluster {
+    struct row {
+      std::uint8_t depth = 0;
+      std::uint32_t bars = 0;
+      std::int64_t begin = 0;  ///< of the first
+      std::int64_t end = 0;    ///< of the last, at most `at`
+      /// How long one of them was at work for sure. The time of a bar that waits, or has another
+      /// in it, is not its own. Of bars that have some in them and go on at `at`: at most.
+      std::int64_t busy = 0;
+      bool failed = false;  ///< one of them did
+    };
     std::size_t next = 0;   ///< the first bar that is not in it
-    std::int64_t busy = 0;  ///< time that is covered, less what was waited
-    std::int64_t end = 0;   ///< of the last one
-    bool failed = false;    ///< one of them did
+    std::vector<row> rows;  ///< by depth
+    std::int64_t busy = 0;  ///< of all rows together
+    std::int64_t end = 0;
+    bool failed = false;
   };
   [[nodiscard]] cluster cluster_from(std::uint32_t lane, std::size_t first, std::int64_t until,
-                                     std::int64_t least) const noexcept;
+                                     std::int64_t least, std::int64_t at = forever) const;
   /// When a lane's worker slept for want of work: begin and end, by time.
   [[nodiscard]] std::span<const std::pair<std::int64_t, std::int64_t>> parked(
       std::uint32_t lane) const noexcept;
@@ -214,6 +258,11 @@ class index {
   [[nodiscard]] std::int64_t time_of(const change& c) const noexcept {
     return events_[c.event].time;
   }
+  /// How long the bar's thread was on a core between its begin and end, whatever it ran within;
+  /// nullopt where it was not measured.
+  [[nodiscard]] static std::optional<std::int64_t> cpu_time_of(const bar& b) noexcept {
+    return b.cpu_time < 0 ? std::nullopt : std::optional(b.cpu_time);
+  }
   /// Half the interval in which a device's bar is known to have begun, and to have ended; 0 for
   /// what the host did.
   [[nodiscard]] std::pair<std::int64_t, std::int64_t> uncertainty(const bar& b) const noexcept;
@@ -225,6 +274,8 @@ class index {
   [[nodiscard]] const change* state_of(task_number task, std::int64_t t) const noexcept;
   /// How many tasks are in each state.
   [[nodiscard]] std::vector<std::uint32_t> counts_at(std::int64_t t) const;
+  /// Those of one executor.
+  [[nodiscard]] std::vector<std::uint32_t> counts_at(std::int64_t t, std::uint16_t executor) const;
   [[nodiscard]] std::uint32_t length_at(std::uint32_t queue, std::int64_t t) const;
   /// Up to `most` of the tasks in a queue, the longest waiting first, or the newest first.
   enum class first : std::uint8_t { oldest, newest };
@@ -237,12 +288,34 @@ class index {
 
   /// Why nothing is drawn on a lane at `t`, in a few words.
   [[nodiscard]] std::string why_blank(std::uint32_t lane, std::int64_t t) const;
+  /// The same for a stretch without bars, piece by piece; together they are the stretch. Pieces
+  /// shorter than `least` (1 at the fewest) belong to the one before them, or to the next. Takes
+  /// time by the number of pieces that there may be, not of events: where very much changes in one,
+  /// it says what is so most of the time.
+  struct blank {
+    std::int64_t begin = 0;
+    std::int64_t end = 0;
+    std::string why;
+  };
+  [[nodiscard]] std::vector<blank> blanks(std::uint32_t lane, std::int64_t from, std::int64_t to,
+                                          std::int64_t least) const;
 
  private:
   friend class index_builder;
+  friend class change_writer;
+  friend class lane_register;
+  friend class stack_reader;
+  friend class blank_finder;
 
   struct stored_bar {
-    enum : std::uint8_t { came_over = 1, goes_on = 2, failed = 4, lost = 8 };
+    enum : std::uint8_t {
+      came_over = 1,
+      goes_on = 2,
+      failed = 4,
+      lost = 8,
+      hosts = 16,
+      timed = 32
+    };
     std::uint32_t begin;  // an event
     std::uint32_t end;
     task_number task;
@@ -256,17 +329,19 @@ class index {
     std::vector<std::uint32_t>
         latest_end;  // of each 64: the change that took the last away, or none
   };
+  using stretches = std::vector<std::pair<std::int64_t, std::int64_t>>;
   struct lane_row {
     std::vector<stored_bar> bars;
-    struct block {
-      std::int64_t latest_end;
-      std::int64_t longest;
-      std::int64_t busy;
-      bool failed;
-    };
-    std::vector<block> blocks;  // of 64 bars each
+    detail::bar_levels levels;
+    // By the number of a bar, for the few that have any.
+    std::vector<std::pair<std::uint32_t, std::int64_t>> own;  // with others in it: its own time
+    std::vector<std::pair<std::uint32_t, std::int64_t>> cpu;
     std::size_t rows = 0;
-    std::vector<std::pair<std::int64_t, std::int64_t>> parked;
+    // Of slots.
+    std::int64_t first_sign = forever;  // of a worker
+    stretches parked;
+    stretches missing;  // events of its worker
+    stretches ended;    // its worker has, and no other came
   };
 
   std::string host_;
@@ -274,6 +349,11 @@ class index {
   std::int64_t begin_ = 0;
   std::int64_t end_ = 0;
   std::uint64_t dropped_ = 0;
+  std::uint64_t dropped_records_ = 0;
+  std::uint32_t cores_ = 0;
+  std::uint32_t workers_ = 0;
+  std::array<bool, task_states> present_{};
+  bool device_work_ = false;
   bool ended_ = false;
   bool simulated_ = false;
   std::vector<std::string> texts_;
@@ -295,12 +375,16 @@ class index {
     std::string name;
   };
   std::vector<named_place> places_;
-  // After so many changes: tasks in each state, then in each queue known by then.
+  std::vector<std::int32_t> places_of_threads_;
+  // After so many changes: tasks in each state, then in each queue known by then. Where there are
+  // several executors, the states of each as well.
   struct checkpoint {
     std::size_t changes;
     std::vector<std::uint32_t> counts;
+    std::vector<std::uint32_t> by_executor;
   };
   std::vector<checkpoint> checkpoints_;
+  std::vector<std::uint16_t> executors_;  // those that tasks are of, sorted
 
   static bool is_in_queue(const change& c) noexcept {
     return c.where != nowhere &&
@@ -309,6 +393,12 @@ class index {
   }
   [[nodiscard]] std::size_t changes_until(std::int64_t t) const noexcept;  // t's included
   [[nodiscard]] const checkpoint* checkpoint_before(std::size_t changes) const noexcept;
+  [[nodiscard]] std::uint16_t executor_of(const change& c) const noexcept;
+  [[nodiscard]] detail::bar_levels::part part_of(const lane_row& row, std::size_t nth,
+                                                 std::int64_t at) const noexcept;
+  // The first one from `from` on that ends after `t`.
+  [[nodiscard]] std::size_t next_after(const lane_row& row, std::size_t from,
+                                       std::int64_t t) const noexcept;
 };
 
 }  // namespace fronta::viz
