@@ -94,7 +94,7 @@ std::size_t index::first_bar_from(std::uint32_t lane, std::int64_t t) const noex
 std::size_t index::rows_of(std::uint32_t lane) const noexcept { return lane_rows_[lane].rows; }
 
 index::cluster index::cluster_from(std::uint32_t lane, std::size_t first_bar, std::int64_t until,
-                                   std::int64_t least) const noexcept {
+                                   std::int64_t least, std::int64_t at) const noexcept {
   const auto& row = lane_rows_[lane];
   cluster c;
   c.next = first_bar;
@@ -103,7 +103,7 @@ index::cluster index::cluster_from(std::uint32_t lane, std::size_t first_bar, st
   while (c.next < stop) {
     if (c.next % block == 0 && c.next + block <= stop) {
       const auto& whole = row.blocks[c.next / block];
-      if (whole.longest < least) {
+      if (whole.longest < least && whole.latest_end <= at) {
         c.busy += whole.busy;
         c.end = std::max(c.end, whole.latest_end);
         c.failed = c.failed || whole.failed;
@@ -112,15 +112,16 @@ index::cluster index::cluster_from(std::uint32_t lane, std::size_t first_bar, st
       }
     }
     const auto b = bar_at(lane, c.next);
-    const auto length = b.end == forever ? forever : b.end - b.begin;
+    const auto end = std::min(b.end, at);
+    const auto length = end == forever ? forever : std::max<std::int64_t>(0, end - b.begin);
     if (length >= least) break;
     if (b.what == bar::kind::suspended) {
       c.busy -= length;
     } else if (b.depth == 0) {
       c.busy += length;
     }
-    c.end = std::max(c.end, b.end);
-    c.failed = c.failed || b.failed;
+    c.end = std::max(c.end, end);
+    c.failed = c.failed || (b.failed && b.end <= at);
     ++c.next;
   }
   return c;

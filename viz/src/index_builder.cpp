@@ -35,6 +35,7 @@ class index_builder {
     to_.origin_unix_ = from_.origin_unix;
     to_.dropped_ = from_.dropped;
     to_.ended_ = from_.ended;
+    to_.given_clock_ = from_.given_clock;
     to_.texts_ = std::move(from_.texts);
     if (to_.texts_.empty()) to_.texts_.emplace_back();
     for (const auto& t : from_.threads) {
@@ -552,6 +553,7 @@ class index_builder {
         return;
       case event_kind::steal:
         if (!at_work(t) && !ended(t)) {
+          to_.steals_.push_back(number);
           keep(t, number, task_state::queued,
                queue_of(queue::kind::deque, e.executor, place_of_thread(e), e.slot));
         }

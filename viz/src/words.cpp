@@ -125,8 +125,15 @@ std::string narrate(const index& of, std::uint32_t event) {
     if (s.what == trace::device_work::task) what = "the work";
     if (s.what == trace::device_work::kernel) what = "a kernel";
     if (s.what == trace::device_work::fill) what = "a fill";
-    return std::string(what) + " of " + named(of, e.task) +
-           (e.kind == device_began ? " begins on " : " ends on ") +
+    // Its whole time is from the earliest begin to the latest end: then it has ended. What is known
+    // to the microsecond is known for a sentence.
+    constexpr std::int64_t precise = 1'000;
+    std::string_view happens =
+        s.end_latest - s.end_earliest > precise ? " has ended on " : " ends on ";
+    if (e.kind == device_began) {
+      happens = s.begin_latest - s.begin_earliest > precise ? " may have begun on " : " begins on ";
+    }
+    return std::string(what) + " of " + named(of, e.task) + std::string(happens) +
            std::string(of.place_name(e.executor, s.place)) +
            (s.stream >= 0 ? " stream " + std::to_string(s.stream) : "");
   }

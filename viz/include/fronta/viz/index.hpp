@@ -164,6 +164,8 @@ class index {
   [[nodiscard]] bool ended() const noexcept { return ended_; }
   /// Whether any device in it was a simulated one.
   [[nodiscard]] bool simulated() const noexcept { return simulated_; }
+  /// Whether its times are those of a clock that was given to the recording: not the host's.
+  [[nodiscard]] bool given_clock() const noexcept { return given_clock_; }
   [[nodiscard]] std::int64_t begin() const noexcept { return begin_; }  ///< the first event
   [[nodiscard]] std::int64_t end() const noexcept { return end_; }  ///< the last that is known of
 
@@ -202,7 +204,8 @@ class index {
   /// In how many rows its bars lie at most: one more than their greatest depth; 0 without bars.
   [[nodiscard]] std::size_t rows_of(std::uint32_t lane) const noexcept;
   /// Bars too short to be seen one by one: from `first` on, all that begin before `until`, up to
-  /// the first one that lasts `least` or longer. Whole blocks at a time.
+  /// the first one that lasts `least` or longer. Whole blocks at a time. Seen from `at`: what a bar
+  /// does later is not in it.
   struct cluster {
     std::size_t next = 0;   ///< the first bar that is not in it
     std::int64_t busy = 0;  ///< time that is covered, less what was waited
@@ -210,7 +213,7 @@ class index {
     bool failed = false;    ///< one of them did
   };
   [[nodiscard]] cluster cluster_from(std::uint32_t lane, std::size_t first, std::int64_t until,
-                                     std::int64_t least) const noexcept;
+                                     std::int64_t least, std::int64_t at = forever) const noexcept;
   /// When a lane's worker slept for want of work: begin and end, by time.
   [[nodiscard]] std::span<const std::pair<std::int64_t, std::int64_t>> parked(
       std::uint32_t lane) const noexcept;
@@ -218,6 +221,8 @@ class index {
   [[nodiscard]] std::span<const std::uint32_t> completions() const noexcept {
     return completions_;  // changes
   }
+  /// The events in which a slot took a task from another's deque, by time.
+  [[nodiscard]] std::span<const std::uint32_t> steals() const noexcept { return steals_; }
   /// The event that is the last at or before `t`; `none` before the first.
   [[nodiscard]] std::uint32_t last_event(std::int64_t t) const noexcept;
   [[nodiscard]] std::int64_t time_of(const change& c) const noexcept {
@@ -285,6 +290,7 @@ class index {
   std::uint64_t dropped_ = 0;
   bool ended_ = false;
   bool simulated_ = false;
+  bool given_clock_ = false;
   std::vector<std::string> texts_;
   std::vector<event> events_;
   std::vector<change> changes_;
@@ -296,6 +302,7 @@ class index {
   std::vector<counter_series> counters_;
   std::vector<trace::device_span> spans_;
   std::vector<std::uint32_t> completions_;
+  std::vector<std::uint32_t> steals_;
   std::vector<lane_row> lane_rows_;
   std::vector<queue_row> queue_rows_;
   struct named_place {
