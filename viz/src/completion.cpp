@@ -4,9 +4,13 @@
 #include <fronta/viz/words.hpp>
 
 #include <algorithm>
-#include <cmath>
+#include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace fronta::viz {
 namespace {
@@ -14,13 +18,20 @@ namespace {
 using kind = painter::kind;
 using part = painter::part;
 
-// Tasks that one consumer might have waited for: the most that one task, or nobody, submitted.
+// Tasks that one consumer might have waited for: the most of one executor that one task, or nobody,
+// submitted. Which they are is the trace's; what is known of them is the moment's.
 struct family {
-  std::vector<task_number> members;  // in the order of submission
-  std::vector<std::int64_t> submitted;
-  std::vector<std::optional<std::int64_t>> ended;
-  std::vector<std::optional<std::int64_t>> from_map;  // when the task and all before it had ended
-  std::vector<std::size_t> rank;                      // among those that ended, from 1
+  struct member {
+    task_number task = no_task;
+    std::int64_t submitted = 0;
+    std::optional<std::int64_t> ended;
+    std::optional<std::int64_t> from_map;  // when it and all before it had ended
+    std::size_t rank = 0;                  // among those that ended, from 1
+  };
+  std::vector<member> members;  // those submitted by the moment, in that order
+  std::size_t all = 0;          // with those to come
+  std::int64_t begin = 0;       // of the first
+  std::int64_t end = 0;         // of the last that the trace knows of
   bool derivable = true;
 };
 
@@ -36,50 +47,132 @@ std::int64_t begin_of(const index& of, task_number t) {
   return c == none ? of.begin() : of.time_of(of.changes()[c]);
 }
 
-family largest_family(const index& of, task_number selected) {
-  std::map<task_number, std::size_t> sizes;
-  for (const auto& t : of.tasks()) ++sizes[t.parent];
-  task_number parent = no_task;
-  if (selected < of.tasks().size()) {
-    parent = of.tasks()[selected].parent;
-  } else {
-    std::size_t most = 0;
-    for (const auto& [whose, size] : sizes) {
-      if (size > most) {
-        most = size;
-        parent = whose;
-      }
-    }
+using whose = std::pair<std::uint16_t, task_number>;  // executor and who submitted
+
+whose largest_family(const index& of, task_number selected) {
+  const auto parents = [&](const task& t) { return whose(t.executor, t.parent); };
+  if (selected < of.tasks().size()) return parents(of.tasks()[selected]);
+  std::map<whose, std::size_t> sizes;
+  for (const auto& t : of.tasks()) {
+    if (t.last_change != none) ++sizes[parents(t)];
   }
+  const auto most = std::ranges::max_element(
+      sizes, {}, [](const std::pair<const whose, std::size_t>& one) { return one.second; });
+  return most == sizes.end() ? whose(0, no_task) : most->first;
+}
+
+family family_at(const index& of, const whose& parents, std::int64_t at) {
   family f;
+  f.begin = forever;
+  f.end = of.begin();
   std::optional<std::int64_t> first_end;
   for (task_number t = 0; t < of.tasks().size(); ++t) {
-    if (of.tasks()[t].parent != parent || of.tasks()[t].last_change == none) continue;
-    f.members.push_back(t);
-    f.submitted.push_back(begin_of(of, t));
-    f.ended.push_back(end_of(of, t));
-    if (f.ended.back() && (!first_end || *f.ended.back() < *first_end)) first_end = f.ended.back();
+    const auto& its = of.tasks()[t];
+    if (its.last_change == none || whose(its.executor, its.parent) != parents) continue;
+    ++f.all;
+    const auto submitted = begin_of(of, t);
+    const auto ended = end_of(of, t);
+    f.begin = std::min(f.begin, submitted);
+    f.end = std::max(f.end, ended.value_or(of.end()));
+    if (submitted > at) continue;
+    family::member m;
+    m.task = t;
+    m.submitted = submitted;
+    if (ended && *ended <= at) m.ended = ended;
+    if (m.ended && (!first_end || *m.ended < *first_end)) first_end = m.ended;
+    f.members.push_back(m);
   }
   // Who submits after one has ended may have done so because it has: with another consumer it would
   // have been another run.
-  f.derivable = !first_end ||
-                std::ranges::all_of(f.submitted, [&](std::int64_t t) { return t <= *first_end; });
+  f.derivable = !first_end || std::ranges::all_of(f.members, [&](const family::member& m) {
+    return m.submitted <= *first_end;
+  });
   std::optional<std::int64_t> all_before = std::numeric_limits<std::int64_t>::min();
-  std::vector<std::size_t> by_end;
-  for (std::size_t i = 0; i < f.members.size(); ++i) {
-    if (!f.ended[i]) {
+  std::vector<family::member*> by_end;
+  for (auto& m : f.members) {
+    if (!m.ended) {
       all_before.reset();
     } else {
-      by_end.push_back(i);
-      if (all_before) all_before = std::max(*all_before, *f.ended[i]);
+      by_end.push_back(&m);
+      if (all_before) all_before = std::max(*all_before, *m.ended);
     }
-    f.from_map.push_back(all_before);
+    m.from_map = all_before;
   }
-  std::ranges::sort(by_end, {}, [&](std::size_t i) { return std::pair(*f.ended[i], i); });
-  f.rank.resize(f.members.size());
-  for (std::size_t r = 0; r < by_end.size(); ++r) f.rank[by_end[r]] = r + 1;
+  std::ranges::sort(by_end, {},
+                    [](const family::member* m) { return std::pair(*m->ended, m->task); });
+  for (std::size_t r = 0; r < by_end.size(); ++r) by_end[r]->rank = r + 1;
   return f;
 }
+
+// What one task did, on the family's axis.
+class member_row {
+ public:
+  member_row(painter& p, const moment_in_view& m, const family& f, const rect& chart)
+      : p_(p), m_(m), family_(f), chart_(chart) {}
+
+  [[nodiscard]] float x(std::int64_t t) const {
+    const auto to = std::max(family_.end, family_.begin + 1);
+    const auto share =
+        static_cast<double>(std::clamp(std::min(t, m_.at), family_.begin, to) - family_.begin) /
+        static_cast<double>(to - family_.begin);
+    return chart_.x + static_cast<float>(share * static_cast<double>(chart_.width));
+  }
+
+  // Its states one after the other, from its own list of changes.
+  void draw_states(const family::member& of, const rect& bar) {
+    auto until = of.ended.value_or(m_.at);
+    std::vector<const change*> states;
+    for (auto c = m_.of.tasks()[of.task].last_change; c != none; c = m_.of.changes()[c].previous) {
+      const auto& change = m_.of.changes()[c];
+      if (m_.of.time_of(change) <= m_.at) states.push_back(&change);
+    }
+    auto nth = static_cast<std::uint32_t>(states.size());
+    for (const auto* c : states) {
+      const auto begin = m_.of.time_of(*c);
+      --nth;
+      const rect piece{x(begin), bar.y, x(until) - x(begin), bar.height};
+      until = begin;
+      if (piece.width < 0.5F) continue;
+      const item_id id{kind::task, part::bar, of.task, nth};
+      const auto l = look_of(m_.of, *c);
+      if (piece.width >= 3) {
+        p_.state_box(id, piece, l, 0);
+      } else {
+        p_.fill(id, piece, p_.colors().of(l).fill);
+      }
+    }
+    const auto left = x(of.submitted);
+    const auto right = x(of.ended.value_or(m_.at));
+    const auto* now = m_.of.state_of(of.task, m_.at);
+    const item_id id{kind::task, part::frame, of.task, 0};
+    p_.meet(id, {chart_.x, bar.y, chart_.width, bar.height},
+            called(of.task) + " " + std::string(m_.of.name_of(of.task)) + ": " +
+                std::string(now == nullptr ? "" : p_.colors().of(look_of(m_.of, *now)).word));
+    if (of.task == m_.what.selected)
+      p_.ring(id, {left, bar.y, std::max(right - left, 4 * p_.stroke()), bar.height});
+  }
+
+  // Done, but what was submitted before it is not: `map` keeps it back.
+  void draw_kept(const family::member& of, const rect& bar) {
+    if (!of.ended) return;
+    const auto until = of.from_map.value_or(m_.at);
+    const rect kept{x(*of.ended), bar.y, x(until) - x(*of.ended), bar.height};
+    if (kept.width < 2) return;
+    const item_id id{kind::completion, part::bar, of.task, 0};
+    p_.hatch({kind::completion, part::hatch, of.task, 0}, kept, p_.colors().outline, p_.units(1),
+             p_.stroke() * 0.6F);
+    p_.outline(id, kept, p_.colors().outline, p_.stroke(), dash::dotted);
+    p_.meet(id, kept,
+            called(of.task) + " is done, and map keeps it back" +
+                (of.from_map ? " for " : ", so far for ") + duration(until - *of.ended));
+  }
+
+ private:
+  painter& p_;
+  const moment_in_view& m_;
+  const family& family_;
+  rect chart_;
+};
 
 }  // namespace
 
@@ -88,7 +181,7 @@ void draw_completion(painter& p, const moment_in_view& m, const rect& at) {
   const auto& of = m.of;
   const auto text = p.units(2.4F);
   const auto line = p.line_height(text);
-  const auto family = largest_family(of, m.what.selected);
+  const auto family = family_at(of, largest_family(of, m.what.selected), m.at);
   if (family.members.empty()) {
     p.write({kind::completion, part::reason, 0, 0}, at, "No task has been submitted yet.", text,
             p.colors().text, align::center);
@@ -96,92 +189,58 @@ void draw_completion(painter& p, const moment_in_view& m, const rect& at) {
   }
   const auto gap = p.units(0.8F);
   const auto number = p.width_of(std::to_string(of.tasks().size()), text, typeface::bold) + 2 * gap;
-  const auto column =
+  auto column =
       std::max(p.width_of("as_completed", text), p.width_of("first 000.00 ms", text)) + gap;
+  // Where text is large the bars come first.
+  if (at.width - number - 2 * column - gap < at.width * 0.3F) column = 0;
   const rect chart{at.x + number, at.y + line * 1.3F, at.width - number - 2 * column - gap,
-                   at.height - line * 3.9F};
-  const auto from = *std::ranges::min_element(family.submitted);
-  auto to = from + 1;
-  for (std::size_t i = 0; i < family.members.size(); ++i)
-    to = std::max(to, family.ended[i].value_or(of.end()));
-  const auto x = [&](std::int64_t t) {
-    const auto share = static_cast<double>(std::clamp(std::min(t, m.at), from, to) - from) /
-                       static_cast<double>(to - from);
-    return chart.x + static_cast<float>(share * static_cast<double>(chart.width));
-  };
+                   std::max(0.0F, at.height - line * 3.9F)};
+  member_row one(p, m, family, chart);
+  // There is room for those to come; so rows stay where they are.
   const auto least = line * 1.08F;
-  auto rows = std::min(family.members.size(), static_cast<std::size_t>(chart.height / least));
-  const bool cut = rows < family.members.size();
+  auto rows = std::min(family.all, static_cast<std::size_t>(chart.height / least));
+  const bool cut = rows < family.all;
   if (cut && rows > 1) --rows;
   const auto height = std::min(chart.height / static_cast<float>(rows + (cut ? 1 : 0)), p.units(5));
   const rect left{chart.right() + gap, at.y, column, line * 1.2F};
   p.write({kind::completion, part::name, 0, 0}, {at.x, at.y, chart.right() - at.x, line * 1.2F},
           "in order of submission, each until it ended", text, p.colors().text, align::left,
           typeface::bold);
-  p.write({kind::completion, part::name, 0, 1}, left, "as_completed", text, p.colors().text,
-          align::right, typeface::sans);
-  p.write({kind::completion, part::name, 0, 2}, {left.x + column, at.y, column, line * 1.2F}, "map",
-          text, p.colors().text, align::right);
+  if (column > 0) {
+    p.write({kind::completion, part::name, 0, 1}, left, "as_completed", text, p.colors().text,
+            align::right, typeface::sans);
+    p.write({kind::completion, part::name, 0, 2}, {left.x + column, at.y, column, line * 1.2F},
+            "map", text, p.colors().text, align::right);
+  }
   p.fill({kind::completion, part::frame, 0, 0},
          {chart.x, chart.y, chart.width, height * static_cast<float>(rows)}, p.colors().panel);
+  const auto tick = std::max<std::int64_t>(1, (family.end - family.begin) / 200);
   std::int64_t waited = 0;
   for (std::size_t i = 0; i < family.members.size(); ++i) {
-    const auto t = family.members[i];
-    if (family.ended[i] && family.from_map[i] && *family.from_map[i] <= m.at)
-      waited += *family.from_map[i] - *family.ended[i];
+    const auto& member = family.members[i];
+    if (member.ended) waited += member.from_map.value_or(m.at) - *member.ended;
     if (i >= rows) continue;
+    const auto t = member.task;
     const rect row{chart.x, chart.y + height * static_cast<float>(i), chart.width, height};
     const rect bar{row.x, row.y + height * 0.12F, row.width, height * 0.76F};
     p.write({kind::task, part::number, t, 0}, {at.x, row.y, number - gap, height},
             std::to_string(std::uint64_t{t} + 1), text, p.colors().text, align::right,
             typeface::bold);
-    // Its states one after the other, from its own list of changes.
-    std::vector<std::pair<std::int64_t, look>> states;
-    for (auto c = of.tasks()[t].last_change; c != none; c = of.changes()[c].previous)
-      states.emplace_back(of.time_of(of.changes()[c]), look_of(of, of.changes()[c]));
-    std::ranges::reverse(states);
-    for (std::size_t s = 0; s < states.size(); ++s) {
-      const auto begin = states[s].first;
-      const auto end =
-          s + 1 < states.size() ? states[s + 1].first : family.ended[i].value_or(of.end());
-      if (begin > m.at || x(end) - x(begin) < 0.5F) continue;
-      const rect piece{x(begin), bar.y, x(end) - x(begin), bar.height};
-      if (piece.width >= 3) {
-        p.state_box({kind::task, part::bar, t, static_cast<std::uint32_t>(s)}, piece,
-                    states[s].second, 0);
-      } else {
-        p.fill({kind::task, part::bar, t, static_cast<std::uint32_t>(s)}, piece,
-               p.colors().of(states[s].second).fill);
-      }
-    }
-    if (!family.ended[i] || *family.ended[i] > m.at) continue;
-    const auto ended = *family.ended[i];
-    // Done, but what was submitted before it is not: `map` keeps it back.
-    if (family.derivable && family.from_map[i] && *family.from_map[i] > ended) {
-      const rect kept{x(ended), bar.y, x(*family.from_map[i]) - x(ended), bar.height};
-      if (kept.width >= 2) {
-        p.hatch({kind::completion, part::hatch, t, 0}, kept, p.colors().outline, p.units(1),
-                p.stroke() * 0.6F);
-        p.outline({kind::completion, part::bar, t, 0}, kept, p.colors().outline, p.stroke(),
-                  dash::dotted);
-        p.meet({kind::completion, part::bar, t, 0}, kept,
-               called(t) + " is done, and map keeps it back for " +
-                   duration(*family.from_map[i] - ended));
-      }
-    }
-    const auto tick = std::max<std::int64_t>(1, (to - from) / 200);
-    if (!family.derivable) continue;
-    const auto when = std::to_string(family.rank[i]) + ". " + moment(ended - of.begin(), tick);
+    one.draw_states(member, bar);
+    if (!member.ended || !family.derivable) continue;
+    one.draw_kept(member, bar);
+    if (column <= 0) continue;
+    const auto when = moment(*member.ended - of.begin(), tick);
     p.write({kind::completion, part::value, t, 0}, {left.x, row.y, column, height},
-            family.rank[i] == 1 ? "first " + moment(ended - of.begin(), tick) : when, text,
+            (member.rank == 1 ? "first " : std::to_string(member.rank) + ". ") + when, text,
             p.colors().text, align::right);
-    if (family.from_map[i] && *family.from_map[i] <= m.at) {
+    if (member.from_map) {
       p.write({kind::completion, part::value, t, 1}, {left.x + column, row.y, column, height},
-              moment(*family.from_map[i] - of.begin(), tick), text, p.colors().text, align::right);
+              moment(*member.from_map - of.begin(), tick), text, p.colors().text, align::right);
     }
   }
-  if (cut) {
-    const auto y = chart.y + height * static_cast<float>(rows);
+  const auto y = chart.y + height * static_cast<float>(rows);
+  if (family.members.size() > rows && y + line <= at.bottom() - 2.4F * line) {
     p.write({kind::completion, part::more, 0, 0}, {chart.x, y, chart.width, line},
             grouped(family.members.size() - rows) + " more", text, p.colors().text);
   }

@@ -14,25 +14,40 @@ constexpr std::array<std::string_view, 3> names{"stage", "timeline", "completion
 
 void draw_timeline(painter& p, const moment_in_view& m, const rect& body) {
   const lanes_options o;
-  const auto lengths = p.units(12);
+  const auto lengths = std::min(p.units(12), body.height * 0.24F);
   const auto gap = p.units(1);
   draw_lanes(p, m, {body.x, body.y, body.width, body.height - lengths - gap}, o);
   draw_lengths(p, m, {body.x, body.bottom() - lengths, body.width, lengths}, o);
 }
 
 void draw_stage(painter& p, const moment_in_view& m, const rect& body) {
-  const auto top = body.height * 0.58F;
   const auto gap = p.units(1);
-  const rect upper{body.x, body.y, body.width, top};
+  auto room = body;
+  // Large text has no room for a column of sentences: then they have the whole width.
+  const bool narrow = body.width < p.units(105);
+  if (narrow) {
+    const auto sentence = p.line_height(p.units(3.7F)) * (body.height < p.units(45) ? 1.0F : 2.0F);
+    draw_narration(p, m, {body.x, body.y, body.width, sentence + p.units(0.5F)}, headline::omitted);
+    room.y += sentence + gap;
+    room.height -= sentence + gap;
+  }
+  const auto top = room.height * (narrow ? 0.66F : 0.58F);
+  const rect upper{room.x, room.y, room.width, top};
   const auto column = [&](float from, float to) {
     return rect{upper.x + upper.width * from, upper.y, upper.width * (to - from) - gap,
                 upper.height};
   };
-  draw_narration(p, m, column(0, 0.25F));
-  draw_queues(p, m, column(0.25F, 0.43F));
-  draw_workers(p, m, column(0.43F, 0.78F));
-  draw_completed(p, m, column(0.78F, 1));
-  draw_lanes(p, m, {body.x, body.y + top + gap, body.width, body.height - top - gap}, {});
+  if (narrow) {
+    draw_queues(p, m, column(0, 0.26F));
+    draw_workers(p, m, column(0.26F, 0.7F));
+    draw_completed(p, m, column(0.7F, 1));
+  } else {
+    draw_narration(p, m, column(0, 0.25F), headline::shown);
+    draw_queues(p, m, column(0.25F, 0.43F));
+    draw_workers(p, m, column(0.43F, 0.78F));
+    draw_completed(p, m, column(0.78F, 1));
+  }
+  draw_lanes(p, m, {room.x, room.y + top + gap, room.width, room.height - top - gap}, {});
 }
 
 std::string describe(const moment_in_view& m) {
@@ -71,12 +86,19 @@ scene draw(const index& of, const view& what, float width, float height, const f
   if (m.to <= m.from) m.to = m.from + 1;
   s.title = what.title;
   s.description = describe(m);
-  painter p(s, font, colors);
-  const auto header = p.units(9.5F);
+  const auto text_size = std::isfinite(what.text_size) ? std::clamp(what.text_size, 0.5F, 2.2F) : 1;
+  painter p(s, font, colors, text_size);
+  const auto header = header_height(p, m, width);
   const auto margin = p.units(1.5F);
   draw_header(p, m, {0, 0, width, header});
-  const auto legend_text = p.units(what.what == preset::stage ? 3.7F : 2.4F);
-  const auto legend = legend_height(p, m, width, legend_text);
+  // Where text is large the legend is as large as leaves room, down to its usual size.
+  const auto usual = what.what == preset::stage ? 3.7F : 2.4F;
+  auto legend_text = p.units(usual);
+  auto legend = legend_height(p, m, width, legend_text);
+  while (legend > height * 0.16F && legend_text > p.units(usual) / text_size) {
+    legend_text = std::max(legend_text * 0.93F, p.units(usual) / text_size);
+    legend = legend_height(p, m, width, legend_text);
+  }
   const rect body{margin, header, width - 2 * margin, height - header - legend - margin};
   switch (what.what) {
     case preset::stage:

@@ -6,6 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace fronta::viz {
 namespace {
@@ -13,48 +18,83 @@ namespace {
 using kind = painter::kind;
 using part = painter::part;
 
-std::string badge_of(const moment_in_view& m, bool with_host) {
-  std::string text;
+// What the picture is of, in parts of which each may stand alone.
+std::vector<std::string> badge_of(const moment_in_view& m) {
+  std::vector<std::string> parts;
+  const bool recorded = m.what.shown == source::recorded;
   switch (m.what.shown) {
     case source::live:
-      text = "LIVE";
+      parts.emplace_back("LIVE");
       break;
     case source::simulated:
-      text = "SIMULATED";
-      break;
+      parts.emplace_back("SIMULATED");
+      return parts;
     case source::paced:
-      text = "PACED " + date(m.of.origin_unix());
+      parts.push_back("PACED " + date(m.of.origin_unix()));
       break;
     case source::recorded:
-      text = "RECORDED " + date(m.of.origin_unix());
+      parts.push_back(m.of.given_clock() ? "SIMULATED time"
+                                         : "RECORDED " + date(m.of.origin_unix()));
       break;
   }
-  if (with_host && !m.of.host().empty() && m.what.shown != source::simulated)
-    text += " on " + m.of.host();
-  if (m.of.simulated() && m.what.shown != source::simulated) text += " · GPUs SIMULATED";
-  return text;
+  if (m.of.given_clock() && !recorded) parts.emplace_back("SIMULATED time");
+  if (m.of.simulated()) parts.emplace_back("GPUs SIMULATED");
+  return parts;
 }
 
-// Second line: the clock, what a second on the screen is, and what is missing.
-std::string clock_of(const moment_in_view& m) {
-  auto text =
-      "t = " + moment(m.at - m.of.begin(), std::max<std::int64_t>(1, (m.to - m.from) / 1000));
-  if (m.what.steps) {
-    text += " · steps, not to scale";
-  } else if (m.what.dilation > 0) {
-    text += " · 1 s on screen = " + duration(static_cast<std::int64_t>(m.what.dilation));
-    const auto factor = 1e9 / m.what.dilation;
-    if (factor > 1.05) {
-      text += " (" + grouped(static_cast<std::uint64_t>(std::llround(factor))) + "× slower)";
-    } else if (factor < 0.95) {
-      text += " (" + grouped(static_cast<std::uint64_t>(std::llround(1 / factor))) + "× faster)";
+std::string joined(const std::vector<std::string>& parts, std::string_view with_host = {}) {
+  std::string text;
+  for (const auto& one : parts) {
+    if (!text.empty()) text += " · ";
+    text += one;
+    if (&one == &parts.front() && !with_host.empty()) {
+      text += " on ";
+      text += with_host;
     }
   }
   return text;
 }
 
-std::string totals_of(const moment_in_view& m) {
-  const auto counts = m.of.counts_at(m.at);
+// What a reader must know before any other word is believed.
+std::vector<std::string> warnings_of(const moment_in_view& m) {
+  std::vector<std::string> warnings;
+  if (m.of.dropped() != 0) {
+    warnings.push_back(grouped(m.of.dropped()) +
+                       (m.of.dropped() == 1 ? " event MISSING" : " events MISSING"));
+  }
+  if (!m.of.ended() && m.what.shown == source::recorded)
+    warnings.emplace_back("the recording was CUT OFF");
+  return warnings;
+}
+
+// Rounded, and held within what can be said.
+std::string times(double factor) {
+  constexpr double most = 1e15;
+  return grouped(static_cast<std::uint64_t>(std::llround(std::min(factor, most)))) + "×";
+}
+
+std::string pace_of(const view& v) {
+  if (v.steps) return "step by step, not at the run's pace";
+  if (!(v.dilation > 0)) return {};
+  constexpr double longest = 9e18;
+  std::string text = "1 s on screen = ";
+  text += v.dilation < 1 ? "less than 1 ns"
+                         : duration(static_cast<std::int64_t>(std::min(v.dilation, longest)));
+  const auto factor = 1e9 / v.dilation;
+  if (factor > 1.05) {
+    text += " (" + times(factor) + " slower)";
+  } else if (factor < 0.95) {
+    text += " (" + times(1 / factor) + " faster)";
+  }
+  return text;
+}
+
+std::string clock_of(const moment_in_view& m, std::int64_t at) {
+  return "t = " + moment(at - m.of.begin(), std::max<std::int64_t>(1, (m.to - m.from) / 1000));
+}
+
+std::string totals_of(const moment_in_view& m, std::int64_t at) {
+  const auto counts = m.of.counts_at(at);
   std::uint64_t all = 0;
   for (const auto c : counts) all += c;
   const auto of = [&](task_state s) { return counts[static_cast<std::size_t>(s)]; };
@@ -63,15 +103,185 @@ std::string totals_of(const moment_in_view& m) {
   if (of(task_state::failed) != 0) text += ", " + grouped(of(task_state::failed)) + " failed";
   if (of(task_state::cancelled) != 0)
     text += ", " + grouped(of(task_state::cancelled)) + " cancelled";
-  if (m.of.dropped() != 0) text += " · " + grouped(m.of.dropped()) + " events MISSING";
-  if (!m.of.ended() && m.what.shown == source::recorded) text += " · the recording was cut off";
   return text;
 }
 
-struct legend_entry {
-  look l;
-  float width;
+// One thing that the header says, and where.
+struct piece {
+  enum class look : std::uint8_t { plain, badge, warning };
+  item_id id;
+  rect at;  // from the header's upper left corner
+  std::string text;
+  float size = 0;
+  typeface face = typeface::sans;
+  align where = align::left;
+  look how = look::plain;
 };
+
+// Lines from the top, each with pieces from the left and from the right.
+class header_layout {
+ public:
+  header_layout(const painter& p, const moment_in_view& m, float width, float factor)
+      : p_(p),
+        m_(m),
+        factor_(factor),
+        left_(units(1.5F)),
+        width_(width - 2 * left_),
+        y_(units(0.6F)) {
+    add_badge();
+    add_clock();
+  }
+
+  [[nodiscard]] const std::vector<piece>& pieces() const noexcept { return pieces_; }
+  [[nodiscard]] float height() const noexcept { return y_; }
+
+ private:
+  [[nodiscard]] float units(float hundredths) const { return p_.units(hundredths) * factor_; }
+  [[nodiscard]] float width_of(const piece& one) const {
+    const auto pad = one.how == piece::look::plain ? 0.0F : 2 * units(1);
+    return p_.width_of(one.text, one.size, one.face) + pad + 1;
+  }
+
+  // Smaller where not even a line of its own has room: what it says is never cut.
+  void fit(piece& one, float most) const {
+    const auto least = p_.height() * 0.022F;
+    while (width_of(one) > most && one.size > least) one.size = std::max(least, one.size * 0.95F);
+  }
+
+  void put(piece one, float x, float width, float height) {
+    one.at = {x, y_, width, height};
+    pieces_.push_back(std::move(one));
+  }
+
+  void add_badge() {
+    constexpr float most = 0.84F;  // the rest is the title's
+    const auto high = units(4.72F);
+    const auto parts = badge_of(m_);
+    const auto badge = [&](std::string text, std::uint32_t nth) {
+      return piece{{kind::badge, part::name, 0, nth},
+                   {},
+                   std::move(text),
+                   units(3.7F),
+                   typeface::bold,
+                   align::center,
+                   piece::look::badge};
+    };
+    const piece title{
+        {kind::title, part::name, 0, 0}, {}, m_.what.title, units(3.7F), typeface::bold};
+    // On which machine is said where there is room.
+    auto whole = badge(joined(parts, m_.what.shown == source::simulated || m_.of.given_clock()
+                                         ? std::string_view()
+                                         : std::string_view(m_.of.host())),
+                       0);
+    if (width_of(whole) > width_ * most) whole.text = joined(parts);
+    const auto width = width_of(whole);
+    if (width <= width_ * most) {
+      put(title, left_, width_ - width - units(1), high);
+      put(whole, left_ + width_ - width, width, high);
+      y_ += high;
+      return;
+    }
+    if (!title.text.empty()) {
+      put(title, left_, width_, high);
+      y_ += high;
+    }
+    std::vector<piece> chips;
+    if (width <= width_) {
+      chips.push_back(std::move(whole));
+    } else {
+      for (const auto& one : parts)
+        chips.push_back(badge(one, static_cast<std::uint32_t>(chips.size())));
+    }
+    flow(std::move(chips), high);
+  }
+
+  void add_clock() {
+    const auto small = units(2.6F);
+    // In a room, as far as the badge can be read.
+    const auto warning = m_.what.what == preset::stage ? units(3.7F) : small;
+    const auto plain = [&](std::uint32_t nth, std::string text) {
+      return piece{{kind::title, part::value, 0, nth}, {}, std::move(text), small};
+    };
+    std::vector<piece> all;
+    for (auto& words : warnings_of(m_)) {
+      all.push_back({{kind::badge, part::state, 0, static_cast<std::uint32_t>(all.size())},
+                     {},
+                     std::move(words),
+                     warning,
+                     typeface::bold,
+                     align::center,
+                     piece::look::warning});
+    }
+    const auto high = units(all.empty() || warning <= small ? 4.18F : 5);
+    const auto clock = all.size();
+    all.push_back(plain(0, clock_of(m_, m_.at)));
+    if (auto pace = pace_of(m_.what); !pace.empty()) all.push_back(plain(2, std::move(pace)));
+    all.push_back(plain(1, totals_of(m_, m_.at)));
+    // Figures grow while time passes; the lines that they stand in stay.
+    auto widest = all;
+    widest[clock].text = clock_of(m_, m_.to);
+    widest.back().text = totals_of(m_, m_.of.end());
+    const auto gap = units(2);
+    auto used = -gap;
+    for (std::size_t i = 0; i < all.size(); ++i)
+      used += std::max(width_of(all[i]), width_of(widest[i])) + gap;
+    if (used > width_) {
+      flow(std::move(all), high);
+      return;
+    }
+    // Clock and pace to the left, how many tasks to the right, warnings beside that.
+    auto x = left_;
+    for (auto i = clock; i + 1 < all.size(); ++i) {
+      const auto width = std::max(width_of(all[i]), width_of(widest[i]));
+      put(all[i], x, width, high);
+      x += width + gap;
+    }
+    auto right = left_ + width_ - width_of(all.back());
+    all.back().where = align::right;
+    put(all.back(), right, width_of(all.back()), high);
+    right = left_ + width_ - std::max(width_of(all.back()), width_of(widest.back()));
+    for (auto i = clock; i-- > 0;) {
+      right -= width_of(all[i]) + gap;
+      put(all[i], right, width_of(all[i]), high);
+    }
+    y_ += high;
+  }
+
+  // One after the other, on as many lines as they need.
+  void flow(std::vector<piece> all, float high) {
+    auto x = left_;
+    for (auto& one : all) {
+      fit(one, width_);
+      const auto width = std::min(width_of(one), width_);
+      if (x > left_ && x + width > left_ + width_) {
+        x = left_;
+        y_ += high;
+      }
+      put(one, x, width, high);
+      x += width + units(2);
+    }
+    y_ += high;
+  }
+
+  const painter& p_;
+  const moment_in_view& m_;
+  float factor_;
+  float left_;
+  float width_;
+  float y_;
+  std::vector<piece> pieces_;
+};
+
+// Large text may not leave the picture without room: then the header's is the first to give way,
+// down to its usual size.
+header_layout fitting_header(const painter& p, const moment_in_view& m, float width) {
+  auto factor = 1.0F;
+  while (p.text_size() * factor > 1 &&
+         header_layout(p, m, width, factor).height() > p.height() * 0.3F) {
+    factor = std::max(factor * 0.93F, 1 / p.text_size());
+  }
+  return {p, m, width, factor};
+}
 
 // Which looks occur in the whole trace, so that the legend stays as it is while time goes on.
 std::vector<look> looks_in(const index& of) {
@@ -106,41 +316,31 @@ float entry_width(const painter& p, look l, float size) {
 
 }  // namespace
 
+float header_height(const painter& p, const moment_in_view& m, float width) {
+  return fitting_header(p, m, width).height();
+}
+
 void draw_header(painter& p, const moment_in_view& m, const rect& at) {
   p.begin_pane("header", at);
-  const auto margin = p.units(1.5F);
-  const auto size = p.units(3.7F);
-  const auto small = p.units(2.6F);
-  const rect inner{at.x + margin, at.y, at.width - 2 * margin, at.height};
-  const auto first = inner.height * 0.56F;
-  // What it is of is never cut; on which machine is said where there is room.
-  const auto width = [&](const std::string& words) {
-    return p.width_of(words, size, typeface::bold) + 2 * p.units(1) + 1;
-  };
-  auto badge = badge_of(m, true);
-  if (width(badge) > inner.width * 0.84F) badge = badge_of(m, false);
-  const auto badge_width = std::min(width(badge), inner.width);
-  const rect badge_at{inner.right() - badge_width, inner.y + p.units(0.6F), badge_width,
-                      first - p.units(0.6F)};
-  const item_id badge_id{kind::badge, part::frame, 0, 0};
-  p.outline(badge_id, badge_at, p.colors().text, p.stroke() * 1.5F, dash::solid, p.units(0.6F));
-  p.write({kind::badge, part::name, 0, 0},
-          {badge_at.x + p.units(1), badge_at.y, badge_at.width - 2 * p.units(1), badge_at.height},
-          badge, size, p.colors().text, align::center, typeface::bold);
-  p.meet(badge_id, badge_at, "where this picture comes from");
-  p.write(
-      {kind::title, part::name, 0, 0},
-      {inner.x, inner.y + p.units(0.6F), badge_at.x - inner.x - p.units(1), first - p.units(0.6F)},
-      m.what.title, size, p.colors().text, align::left, typeface::bold);
-  const rect second{inner.x, inner.y + first, inner.width, inner.height - first};
-  const auto totals = totals_of(m);
-  const auto right = std::min(p.width_of(totals, small), second.width / 2);
-  p.write({kind::title, part::value, 0, 0},
-          {second.x, second.y, second.width - right - p.units(2), second.height}, clock_of(m),
-          small, p.colors().text);
-  p.write({kind::title, part::value, 0, 1},
-          {second.right() - right, second.y, right, second.height}, totals, small, p.colors().text,
-          align::right);
+  const auto layout = fitting_header(p, m, at.width);
+  for (const auto& one : layout.pieces()) {
+    const rect place{at.x + one.at.x, at.y + one.at.y, one.at.width, one.at.height};
+    auto box = one.id;
+    box.which = part::frame;
+    auto ink = p.colors().text;
+    if (one.how == piece::look::badge) {
+      p.outline(box, place, ink, p.stroke() * 1.5F, dash::solid, place.height * 0.13F);
+      p.meet(box, place, "where this picture comes from");
+    } else if (one.how == piece::look::warning) {
+      const auto inset = place.height * 0.08F;
+      box.which = part::mark;
+      const rect plate{place.x, place.y + inset, place.width, place.height - 2 * inset};
+      p.fill(box, plate, ink, place.height * 0.13F);
+      p.meet(box, plate, "this picture may lack what happened");
+      ink = p.colors().page;
+    }
+    p.write(one.id, place, one.text, one.size, ink, one.where, one.face);
+  }
 }
 
 float legend_height(const painter& p, const moment_in_view& m, float width, float size) {

@@ -44,6 +44,7 @@ class index_builder {
     to_.dropped_ = from_.dropped;
     to_.cores_ = from_.cores;
     to_.ended_ = from_.ended;
+    to_.given_clock_ = from_.given_clock;
     to_.texts_ = std::move(from_.texts);
     if (to_.texts_.empty()) to_.texts_.emplace_back();
     for (const auto& t : from_.threads)
@@ -297,6 +298,7 @@ class index_builder {
         return;
       case event_kind::steal:
         if (!changes_.at_work(t) && !changes_.ended(t)) {
+          to_.steals_.push_back(number);
           changes_.keep(
               t, number, task_state::queued,
               lanes_.queue_of(queue::kind::deque, e.executor, lanes_.place_of_thread(e), e.slot));

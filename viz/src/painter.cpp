@@ -16,11 +16,12 @@ std::size_t character_before(std::string_view utf8, std::size_t at) noexcept {
 
 }  // namespace
 
-painter::painter(scene& to, const font_metrics& font, const theme& colors)
+painter::painter(scene& to, const font_metrics& font, const theme& colors, float text_size)
     : to_(to),
       font_(font),
       colors_(colors),
-      unit_(to.height / 100),
+      text_size_(text_size),
+      unit_(to.height / 100 * text_size),
       stroke_(std::max(1.0F, std::round(to.height / 540))) {}
 
 void painter::begin_pane(std::string name, const rect& at) {
@@ -132,14 +133,23 @@ std::string painter::write(const item_id& id, const rect& in, std::string_view t
 
 std::size_t painter::first_line(std::string_view text, float size, float width,
                                 typeface face) const {
-  if (width_of(text, size, face) <= width) return text.size();
+  // Word by word: no text is kerned, so widths add up.
+  float used = 0;
   std::size_t end = 0;
-  for (auto space = text.find(' '); space != std::string_view::npos;
-       space = text.find(' ', space + 1)) {
-    if (width_of(text.substr(0, space), size, face) > width) break;
+  while (end < text.size()) {
+    const auto next = std::min(text.find(' ', end + 1), text.size());
+    used += width_of(text.substr(end, next - end), size, face);
+    if (used > width && end != 0) break;
+    end = next;
+    if (used > width) return end;  // one word that is too long
+  }
+  // But for rounding: what is said to fit does.
+  while (width_of(text.substr(0, end), size, face) > width) {
+    const auto space = text.rfind(' ', end - 1);
+    if (space == 0 || space == std::string_view::npos) break;
     end = space;
   }
-  return end == 0 ? std::min(text.find(' '), text.size()) : end;  // one word that is too long
+  return end;
 }
 
 float painter::lines_of(std::string_view text, float size, float width, typeface face) const {
@@ -170,6 +180,16 @@ float painter::write_lines(const item_id& id, const rect& in, std::string_view t
 
 void painter::meet(const item_id& id, const rect& at, std::string tip) {
   to_.hits.push_back({id, at, std::move(tip)});
+}
+
+void painter::ring(const item_id& id, const rect& at, float radius) {
+  const auto width = 2 * stroke_;
+  outline(id, at, colors_.text, width, dash::solid, radius);
+  if (at.width <= 4 * width || at.height <= 4 * width) return;
+  auto inner = id;
+  ++inner.nth;
+  outline(inner, {at.x + width, at.y + width, at.width - 2 * width, at.height - 2 * width},
+          colors_.page, stroke_, dash::solid, std::max(0.0F, radius - width));
 }
 
 void painter::arrow_head(const item_id& id, const rect& in, bool to_right, color c) {

@@ -15,17 +15,21 @@ namespace fronta::viz {
 enum class align : std::uint8_t { left, center, right };
 
 /// Adds primitives to a scene, in a pane at a time. What is said of sizes is in hundredths of the
-/// picture's height, so that all of it grows with the picture.
+/// picture's height, so that all of it grows with the picture, times the text's size that is
+/// wanted: larger text has larger boxes and gaps.
 class painter {
  public:
   using kind = item_id::kind;
   using part = item_id::part;
 
-  painter(scene& to, const font_metrics& font, const theme& colors);
+  painter(scene& to, const font_metrics& font, const theme& colors, float text_size = 1);
 
   [[nodiscard]] const theme& colors() const noexcept { return colors_; }
-  /// So many hundredths of the height, in pixels.
+  /// So many hundredths of the height, in pixels, times the text's size.
   [[nodiscard]] float units(float hundredths) const noexcept { return unit_ * hundredths; }
+  [[nodiscard]] float text_size() const noexcept { return text_size_; }
+  /// Of the picture, in pixels.
+  [[nodiscard]] float height() const noexcept { return to_.height; }
   [[nodiscard]] float stroke() const noexcept { return stroke_; }  ///< of outlines
 
   void begin_pane(std::string name, const rect& at);
@@ -63,15 +67,20 @@ class painter {
   /// A triangle in a box, pointing to a side.
   void arrow_head(const item_id& id, const rect& in, bool to_right, color c);
 
+  /// Around what is selected, in two tones: seen on any fill.
+  void ring(const item_id& id, const rect& at, float radius = 0);
+
  private:
   void add(const item_id& id, shape s);
-  // How much of the text stands in its first line: up to a space, or all of it.
+  // How much of the text stands in its first line: up to a space, or all of it. Takes as long as
+  // the line is, not as the text.
   [[nodiscard]] std::size_t first_line(std::string_view text, float size, float width,
                                        typeface face) const;
 
   scene& to_;
   const font_metrics& font_;
   const theme& colors_;
+  float text_size_;
   float unit_;
   float stroke_;
   std::uint16_t pane_ = 0;

@@ -20,7 +20,9 @@ struct moment_in_view {
   std::int64_t to = 1;
 };
 
-/// Title, clock, and the badge that says what the picture is of.
+/// Title, clock, and the badge that says what the picture is of. What must be known of it (its
+/// source, what is missing, the pace) is never cut: there are as many lines as that takes.
+float header_height(const painter& p, const moment_in_view& m, float width);
 void draw_header(painter& p, const moment_in_view& m, const rect& at);
 
 /// The states that the trace has, by sign and word; `size` is of the text. The height that it
@@ -43,7 +45,8 @@ void draw_lengths(painter& p, const moment_in_view& m, const rect& at, const lan
 void draw_queues(painter& p, const moment_in_view& m, const rect& at);
 void draw_workers(painter& p, const moment_in_view& m, const rect& at);
 void draw_completed(painter& p, const moment_in_view& m, const rect& at);
-void draw_narration(painter& p, const moment_in_view& m, const rect& at);
+enum class headline : std::uint8_t { shown, omitted };
+void draw_narration(painter& p, const moment_in_view& m, const rect& at, headline h);
 
 /// One family of tasks in order of submission, when each ended, and when `as_completed` and `map`
 /// would have handed it over.

@@ -237,6 +237,8 @@ player_state reduce(const index& of, player_state s, const command& c) {
   return r.state();
 }
 
+float text_scale(int steps) noexcept { return std::pow(1.1F, static_cast<float>(steps)); }
+
 view view_of(const player_state& s) {
   view v;
   v.what = s.what;
@@ -245,6 +247,7 @@ view view_of(const player_state& s) {
   v.to = s.to;
   v.selected = s.selected;
   v.dilation = s.dilation;
+  v.text_size = text_scale(s.text_size);
   return v;
 }
 

@@ -5,8 +5,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <functional>
 #include <ranges>
-#include <tuple>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace fronta::viz {
 namespace {
@@ -46,6 +50,13 @@ void more(painter& p, std::uint32_t number, const rect& at, std::uint64_t hidden
           p.colors().text);
 }
 
+std::string count_of(std::uint64_t number, std::string_view one, std::string_view many) {
+  auto text = grouped(number);
+  text += ' ';
+  text += number == 1 ? one : many;
+  return text;
+}
+
 }  // namespace
 
 void draw_token(painter& p, const moment_in_view& m, const rect& at, task_number t, look l,
@@ -60,75 +71,178 @@ void draw_token(painter& p, const moment_in_view& m, const rect& at, task_number
            {at.x + (at.width - w) / 2, at.y + at.height * 0.12F, w, at.height * 0.76F}, s.fill);
   }
   p.write({kind::task, part::number, t, 0}, at, number, size, s.ink, align::center, typeface::bold);
+  if (t == m.what.selected) p.ring({kind::task, part::stripe, t, 0}, at, radius);
   p.meet({kind::task, part::token, t, 0}, at,
          called(t) + " " + std::string(m.of.name_of(t)) + ": " + std::string(s.word));
 }
 
+namespace {
+
+struct shown_queue {
+  std::uint32_t number = 0;
+  std::uint32_t length = 0;
+  std::size_t rows = 1;
+};
+
+// Those that are not empty and not drawn with the workers, in their order.
+std::vector<shown_queue> queues_at(const index& of, std::int64_t at) {
+  std::vector<shown_queue> queues;
+  for (std::uint32_t q = 0; q < of.queues().size(); ++q) {
+    if (of.queues()[q].what == queue::kind::deque) continue;
+    if (const auto length = of.length_at(q, at); length != 0) queues.push_back({q, length});
+  }
+  return queues;
+}
+
+// The longest so many, still in their order; of equals the first.
+std::vector<shown_queue> longest(const std::vector<shown_queue>& all, std::size_t count) {
+  auto chosen = all;
+  std::ranges::stable_sort(chosen, std::ranges::greater(), &shown_queue::length);
+  chosen.resize(std::min(count, chosen.size()));
+  std::ranges::sort(chosen, {}, &shown_queue::number);
+  return chosen;
+}
+
+bool has_tasks(const moment_in_view& m) {
+  return !m.of.changes().empty() && m.of.time_of(m.of.changes().front()) <= m.at;
+}
+
+// Tokens in rows of equal cells.
+class queue_painter {
+ public:
+  queue_painter(painter& p, const moment_in_view& m, const rect& room)
+      : p_(p),
+        m_(m),
+        room_(room),
+        size_(p.units(reads_well)),
+        name_size_(p.units(2.4F)),
+        width_(token_width(p, m.of)),
+        gap_(p.units(0.6F)),
+        columns_(static_cast<std::size_t>(
+            std::max(1.0F, std::floor((room.width + gap_) / (width_ + gap_))))) {}
+
+  // As many queues as fit, each with a row of tokens at least; the long ones get what is left.
+  void draw(const std::vector<shown_queue>& all) {
+    auto room = room_.height;
+    auto fitting = static_cast<std::size_t>(std::max(0.0F, room / (besides() + row())));
+    if (fitting < all.size()) {
+      room -= line();
+      fitting = static_cast<std::size_t>(std::max(0.0F, room / (besides() + row())));
+    }
+    auto shown = longest(all, fitting);
+    auto free = static_cast<std::size_t>(
+        std::max(0.0F, (room - static_cast<float>(shown.size()) * (besides() + row())) / row()));
+    for (bool given = true; given && free > 0;) {
+      given = false;
+      for (auto& q : shown) {
+        if (free == 0 || q.rows * columns_ >= q.length) continue;
+        ++q.rows;
+        --free;
+        given = true;
+      }
+    }
+    y_ = room_.y;
+    for (const auto& q : shown) draw(q);
+    if (shown.size() == all.size()) return;
+    std::uint64_t hidden = 0;
+    for (const auto& q : all) hidden += q.length;
+    for (const auto& q : shown) hidden -= q.length;
+    std::string words = shown.empty() ? "" : "+";
+    words += count_of(all.size() - shown.size(), shown.empty() ? "queue" : "more queue",
+                      shown.empty() ? "queues" : "more queues");
+    words += ", ";
+    words += count_of(hidden, "task", "tasks");
+    p_.write_lines({kind::queue, part::more, none, 0},
+                   {room_.x, y_, room_.width, room_.bottom() - y_}, words, name_size_,
+                   p_.colors().text);
+  }
+
+ private:
+  [[nodiscard]] float row() const { return token_height(p_) + gap_; }
+  // The name, and what lies between two queues.
+  [[nodiscard]] float besides() const { return p_.line_height(name_size_) + 1.5F * gap_; }
+  // Room for what is said of the queues that are not drawn.
+  [[nodiscard]] float line() const {
+    const auto words = p_.lines_of("+88 more queues, 8 888 tasks", name_size_, room_.width);
+    return words * p_.line_height(name_size_);
+  }
+
+  void draw(const shown_queue& q) {
+    const auto name = p_.line_height(name_size_);
+    name_of_queue(q, {room_.x, y_, room_.width, name});
+    y_ += name + gap_ / 2;
+    // Where they are too many, the last row says how many more; if there is but one, its end.
+    auto cells = q.rows * columns_;
+    const bool cut = cells < q.length;
+    auto words = plus(q.length, "");
+    std::size_t for_words = 0;
+    if (cut && q.rows > 1) {
+      cells -= columns_;
+    } else if (cut) {
+      for_words =
+          static_cast<std::size_t>(std::ceil((p_.width_of(words, size_) + gap_) / (width_ + gap_)));
+      cells = for_words < columns_ ? columns_ - for_words : 1;
+    }
+    const auto tasks = m_.of.queued_at(q.number, m_.at, std::min<std::size_t>(cells, q.length),
+                                       index::first::oldest);
+    for (std::size_t nth = 0; nth < tasks.size(); ++nth) {
+      const auto* c = m_.of.state_of(tasks[nth], m_.at);
+      draw_token(p_, m_, cell(nth % columns_, nth / columns_), tasks[nth],
+                 c != nullptr ? look_of(m_.of, *c) : look::unknown, size_);
+    }
+    const auto hidden = q.length - std::min<std::size_t>(tasks.size(), q.length);
+    if (hidden != 0 && q.rows > 1) {
+      const auto at = cell(0, q.rows - 1);
+      more(p_, q.number, {at.x, at.y, room_.width, at.height}, hidden);
+    } else if (hidden != 0 && for_words < columns_) {
+      const auto at = cell(columns_ - for_words, 0);
+      p_.write({kind::queue, part::more, q.number, 0},
+               {at.x, at.y, room_.right() - at.x, at.height}, plus(hidden, ""), size_,
+               p_.colors().text);
+    }
+    y_ += static_cast<float>(q.rows) * row() + gap_;
+  }
+
+  // How many there are is never cut.
+  void name_of_queue(const shown_queue& q, const rect& at) {
+    auto count = std::string(" · ");
+    count += grouped(q.length);
+    const auto wide = p_.width_of(count, name_size_);
+    auto words = p_.fit(m_.of.queues()[q.number].name, name_size_, at.width - wide - 1);
+    words += count;
+    p_.write({kind::queue, part::name, q.number, 0}, at, words, name_size_, p_.colors().text);
+  }
+
+  [[nodiscard]] rect cell(std::size_t column, std::size_t row_number) const {
+    return {room_.x + static_cast<float>(column) * (width_ + gap_),
+            y_ + static_cast<float>(row_number) * row(), std::min(width_, room_.width),
+            token_height(p_)};
+  }
+
+  painter& p_;
+  const moment_in_view& m_;
+  rect room_;
+  float size_;
+  float name_size_;
+  float width_;
+  float gap_;
+  std::size_t columns_;
+  float y_ = 0;
+};
+
+}  // namespace
+
 void draw_queues(painter& p, const moment_in_view& m, const rect& at) {
   p.begin_pane("queues", at);
   const auto room = below_headline(p, at, "QUEUES", 1);
-  const auto& of = m.of;
-  struct shown {
-    std::uint32_t number;
-    std::uint32_t length;
-  };
-  std::vector<shown> queues;
-  for (std::uint32_t q = 0; q < of.queues().size(); ++q) {
-    // The workers' own are drawn with them.
-    if (of.queues()[q].what == queue::kind::deque) continue;
-    if (const auto length = of.length_at(q, m.at); length != 0) queues.push_back({q, length});
-  }
-  const auto size = p.units(reads_well);
-  const auto name_size = p.units(2.4F);
+  const auto queues = queues_at(m.of, m.at);
   if (queues.empty()) {
-    p.write_lines(
-        {kind::queue, part::reason, 0, 0}, room,
-        of.tasks().empty() ? "No task has been submitted yet." : "Empty: nothing waits here.",
-        name_size, p.colors().text);
+    p.write_lines({kind::queue, part::reason, 0, 0}, room,
+                  has_tasks(m) ? "Empty: nothing waits here." : "No task has been submitted yet.",
+                  p.units(2.4F), p.colors().text);
     return;
   }
-  // Each gets what it needs, the long ones what is left.
-  const auto height = token_height(p);
-  const auto width = token_width(p, of);
-  const auto gap = p.units(0.6F);
-  const auto columns = std::max(1, static_cast<int>((room.width + gap) / (width + gap)));
-  const auto name = p.line_height(name_size);
-  auto y = room.y;
-  for (std::size_t i = 0; i < queues.size(); ++i) {
-    const auto [q, length] = queues[i];
-    const auto left = static_cast<float>(queues.size() - i);
-    const auto share = (room.bottom() - y) / left;
-    const auto rows_fitting = static_cast<int>((share - name - gap) / (height + gap));
-    if (rows_fitting < 1) {
-      more(p, q, {room.x, y, room.width, p.line_height(size)}, queues.size() - i);
-      break;
-    }
-    p.write({kind::queue, part::name, q, 0}, {room.x, y, room.width, name},
-            of.queues()[q].name + " · " + grouped(length), name_size, p.colors().text);
-    y += name + gap / 2;
-    auto cells = static_cast<std::size_t>(rows_fitting) * static_cast<std::size_t>(columns);
-    const bool cut = cells < length;
-    if (cut) cells -= std::min<std::size_t>(cells - 1, static_cast<std::size_t>(columns));
-    const auto tasks =
-        of.queued_at(q, m.at, std::min<std::size_t>(cells, length), index::first::oldest);
-    std::size_t nth = 0;
-    for (const auto t : tasks) {
-      const auto column = static_cast<int>(nth) % columns;
-      const auto row = static_cast<int>(nth) / columns;
-      const auto* c = of.state_of(t, m.at);
-      draw_token(p, m,
-                 {room.x + static_cast<float>(column) * (width + gap),
-                  y + static_cast<float>(row) * (height + gap), width, height},
-                 t, c != nullptr ? look_of(of, *c) : look::unknown, size);
-      ++nth;
-    }
-    y += std::ceil(static_cast<float>(nth) / static_cast<float>(columns)) * (height + gap);
-    if (cut) {
-      more(p, q, {room.x, y, room.width, p.line_height(size)}, length - nth);
-      y += p.line_height(size);
-    }
-    y += gap;
-  }
+  queue_painter(p, m, room).draw(queues);
 }
 
 namespace {
@@ -163,12 +277,16 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
   // One below the other, in two columns if there are many.
   const auto least = token_height(p) + p.units(0.8F);
   const auto a_column = std::max(1, static_cast<int>((room.height + gap) / (least + gap)));
-  const int columns = static_cast<int>(lanes.size()) > a_column ? 2 : 1;
+  const auto for_name = longest_name(p, of, lanes, name_size);
+  const bool two_fit =
+      (room.width - gap) / 2 >= std::min(for_name, p.units(9)) + token_width(p, of) + p.units(6);
+  const int columns = static_cast<int>(lanes.size()) > a_column && two_fit ? 2 : 1;
   const auto rows = std::min(a_column, (static_cast<int>(lanes.size()) + columns - 1) / columns);
   const auto width =
       (room.width - gap * static_cast<float>(columns - 1)) / static_cast<float>(columns);
   const auto height = std::min(
       (room.height - gap * static_cast<float>(rows - 1)) / static_cast<float>(rows), p.units(9));
+  if (height < token_height(p)) return;
   auto fitting = static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns);
   const bool cut = fitting < lanes.size();
   if (cut) --fitting;
@@ -187,7 +305,7 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
     p.outline({kind::lane, part::frame, l, 1}, box, p.colors().grid, p.stroke(), dash::solid,
               p.units(0.6F));
     const auto pad = p.units(0.8F);
-    const auto name_width = std::min(longest_name(p, of, lanes, name_size), width * 0.42F);
+    const auto name_width = std::min(for_name, width * 0.42F);
     p.write({kind::lane, part::name, l, 0}, {box.x + pad, box.y, name_width, box.height},
             which.name, name_size, p.colors().text);
     rect inner{box.x + pad * 2.5F + name_width, box.y + (box.height - token_height(p)) / 2,
@@ -252,7 +370,10 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
     const auto number = static_cast<std::uint32_t>(shown->task);
     draw_token(p, m, {inner.x, inner.y, std::min(token, inner.width), inner.height}, number, state,
                size);
-    auto words = std::string(p.colors().of(state).sign) + " " + std::string(of.name_of(number));
+    auto words = std::string(p.colors().of(state).sign) + " ";
+    const bool sure = m.at >= shown->sure_begin && m.at < shown->sure_end;
+    if (!sure) words += "perhaps ";
+    words += of.name_of(number);
     if (which.what == lane::kind::slot && open.size() > 1 && shown->depth > 0)
       words += " (inside " + called(open.front().task) + ")";
     p.write({kind::task, part::name, number, 0},
@@ -277,7 +398,7 @@ void draw_completed(painter& p, const moment_in_view& m, const rect& at) {
   // The newest on top.
   const auto height = token_height(p);
   const auto gap = p.units(0.6F);
-  const auto rows = static_cast<std::size_t>(std::max(1.0F, (room.height + gap) / (height + gap)));
+  const auto rows = static_cast<std::size_t>(std::max(0.0F, (room.height + gap) / (height + gap)));
   const auto token = token_width(p, m.of);
   for (std::size_t i = 0; i < std::min(rows, done); ++i) {
     const auto& c = m.of.changes()[m.of.completions()[done - 1 - i]];
@@ -292,9 +413,9 @@ void draw_completed(painter& p, const moment_in_view& m, const rect& at) {
   }
 }
 
-void draw_narration(painter& p, const moment_in_view& m, const rect& at) {
+void draw_narration(painter& p, const moment_in_view& m, const rect& at, headline h) {
   p.begin_pane("narration", at);
-  const auto room = below_headline(p, at, "JUST NOW", 0);
+  const auto room = h == headline::shown ? below_headline(p, at, "JUST NOW", 0) : at;
   const auto size = p.units(reads_well);
   // The last sentences, the newest on top.
   auto event = m.of.last_event(m.at);

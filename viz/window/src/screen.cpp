@@ -23,8 +23,6 @@ using part = item_id::part;
 constexpr float least_width = 640;
 constexpr float least_height = 400;
 
-float text_scale(const player_state& s) { return std::pow(1.1F, static_cast<float>(s.text_size)); }
-
 item_id of_page(part which, std::uint32_t number, std::uint32_t nth = 0) {
   return {kind::page, which, number, nth};
 }
@@ -39,10 +37,10 @@ class page {
         s_(s),
         colors_(all_themes()[std::min(s.theme, all_themes().size() - 1)]),
         p_(to, font, colors_),
-        text_(std::min(p_.units(2.6F) * text_scale(s), p_.units(5))) {}
+        text_(std::min(p_.units(2.6F) * text_scale(s.text_size), p_.units(5))) {}
 
   static float controls_height(float height, const player_state& s) {
-    return std::round(height / 100 * std::min(2.6F * text_scale(s), 5.0F) * 1.9F);
+    return std::round(height / 100 * std::min(2.6F * text_scale(s.text_size), 5.0F) * 1.9F);
   }
 
   void draw_controls(const index& of) {

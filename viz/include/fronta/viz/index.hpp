@@ -183,6 +183,8 @@ class index {
   [[nodiscard]] bool ended() const noexcept { return ended_; }
   /// Whether any device in it was a simulated one.
   [[nodiscard]] bool simulated() const noexcept { return simulated_; }
+  /// Whether its times are those of a clock that was given to the recording: not the host's.
+  [[nodiscard]] bool given_clock() const noexcept { return given_clock_; }
   [[nodiscard]] std::int64_t begin() const noexcept { return begin_; }  ///< the first event
   [[nodiscard]] std::int64_t end() const noexcept { return end_; }  ///< the last that is known of
 
@@ -253,6 +255,8 @@ class index {
   [[nodiscard]] std::span<const std::uint32_t> completions() const noexcept {
     return completions_;  // changes
   }
+  /// The events in which a slot took a task from another's deque, by time.
+  [[nodiscard]] std::span<const std::uint32_t> steals() const noexcept { return steals_; }
   /// The event that is the last at or before `t`; `none` before the first.
   [[nodiscard]] std::uint32_t last_event(std::int64_t t) const noexcept;
   [[nodiscard]] std::int64_t time_of(const change& c) const noexcept {
@@ -356,6 +360,7 @@ class index {
   bool device_work_ = false;
   bool ended_ = false;
   bool simulated_ = false;
+  bool given_clock_ = false;
   std::vector<std::string> texts_;
   std::vector<event> events_;
   std::vector<change> changes_;
@@ -367,6 +372,7 @@ class index {
   std::vector<counter_series> counters_;
   std::vector<trace::device_span> spans_;
   std::vector<std::uint32_t> completions_;
+  std::vector<std::uint32_t> steals_;
   std::vector<lane_row> lane_rows_;
   std::vector<queue_row> queue_rows_;
   struct named_place {

@@ -106,6 +106,9 @@ using command =
 /// What `c` makes of `s`. `s` may come from another trace, or from this one when it was shorter.
 [[nodiscard]] player_state reduce(const index& of, player_state s, const command& c);
 
+/// How much larger text is than usual after so many steps: a tenth each.
+[[nodiscard]] float text_scale(int steps) noexcept;
+
 /// What there is to draw. Title and source are the caller's.
 [[nodiscard]] view view_of(const player_state& s);
 

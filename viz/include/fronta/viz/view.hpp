@@ -31,8 +31,10 @@ struct view {
   source shown = source::recorded;
   /// Nanoseconds of the trace in a second on the screen while it plays; 0: a still.
   double dilation = 0;
-  bool steps = false;  ///< one event after the other: the axis is not to scale
-  std::string title;   ///< such as the trace's file
+  bool steps = false;  ///< one event after the other: how long one is shown means nothing
+  /// 1 as usual; larger text leaves less room for all else. From 0.5 to 2.2.
+  float text_size = 1;
+  std::string title;  ///< such as the trace's file
 };
 
 /// The presets' names, as on a command line.

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fronta/viz/view.hpp>
+
+#include <gmock/gmock.h>
+
+#include "scene_words.hpp"
+#include "story.hpp"
+
+#include <cstdint>
+#include <string>
+
+// Order of submission and of completion.
+namespace {
+
+using namespace fronta::test;
+using fronta::viz::index;
+using fronta::viz::preset;
+using fronta::viz::view;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
+using ::testing::Not;
+
+story late_family() {
+  story s;
+  s.main().at(0).submit(1).submit(2);
+  s.worker(0).at(1).start(1).at(30'000).finish(1);
+  s.worker(1).at(1).start(2).at(10'000).finish(2);
+  s.main().at(20'000).submit(3);
+  s.worker(1).at(20'001).start(3).at(40'000).finish(3);
+  return s;
+}
+
+view at(std::int64_t t) {
+  view v;
+  v.what = preset::completion;
+  v.at = t;
+  return v;
+}
+
+TEST(Completion, NamesNoTaskThatIsYetToCome) {
+  const index of(late_family().told());
+  const auto rows = [&](std::int64_t t) {
+    std::vector<std::string> numbers;
+    const auto s = drawn(of, at(t));
+    for (const auto& p : s.primitives) {
+      const auto* l = std::get_if<fronta::viz::label>(&p.what);
+      if (l != nullptr && s.panes[p.pane].name == "completion" &&
+          p.id.which == fronta::viz::item_id::part::number) {
+        numbers.push_back(l->text);
+      }
+    }
+    return numbers;
+  };
+  EXPECT_THAT(rows(15'000), ElementsAre("1", "2"));
+  EXPECT_THAT(rows(20'000), ElementsAre("1", "2", "3"));
+}
+
+// Nobody knows yet that more will be submitted.
+TEST(Completion, IsDerivableUntilTheMomentWhenItIsNot) {
+  const index of(late_family().told());
+  EXPECT_THAT(in_words(drawn(of, at(15'000))), Not(HasSubstr("not derivable")));
+  EXPECT_THAT(in_words(drawn(of, at(20'000))), HasSubstr("not derivable"));
+}
+
+TEST(Completion, SaysHowLongAResultHasBeenKeptSoFar) {
+  const index of(late_family().told());
+  const auto s = drawn(of, at(15'000));
+  EXPECT_THAT(tips_of(s), Contains("task 2 is done, and map keeps it back, so far for 5.00 µs"));
+  EXPECT_THAT(in_words(s), HasSubstr("map keeps finished results back for 5.00 µs in all"));
+}
+
+TEST(Completion, KeepsExecutorsApart) {
+  auto told = late_family().told();
+  // Two of another executor, that nobody submitted either.
+  for (std::uint64_t t = 1; t <= 2; ++t) {
+    auto e = told.events.front();
+    e.time = told.events.back().time;
+    e.what = {fronta::trace::event_kind::submit, 2, -1, t, 0};
+    told.events.push_back(e);
+  }
+  const index of(std::move(told));
+  const auto words = in_words(drawn(of, at(fronta::viz::forever)));
+  EXPECT_THAT(words, HasSubstr("task/2/number in completion"));
+  EXPECT_THAT(words, Not(HasSubstr("task/3/number in completion")));
+}
+
+}  // namespace

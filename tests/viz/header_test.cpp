@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fronta/viz/player.hpp>
+#include <fronta/viz/view.hpp>
+
+#include <gmock/gmock.h>
+
+#include "scene_words.hpp"
+#include "story.hpp"
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+// What a picture says of itself.
+namespace {
+
+using namespace fronta::test;
+using fronta::viz::index;
+using fronta::viz::view;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::Each;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+fronta::trace::file_contents short_run() {
+  story s;
+  s.main().at(0).submit(1, "load");
+  s.worker(0).at(10).start(1).at(2'000'000).finish(1);
+  return s.told();
+}
+
+std::vector<std::string> header_of(const index& of, const view& v, float width = 1280,
+                                   float height = 720) {
+  return texts_in(drawn(of, v, width, height), "header");
+}
+
+std::string all_of(const std::vector<std::string>& texts) {
+  std::string all;
+  for (const auto& t : texts) all += t + '\n';
+  return all;
+}
+
+TEST(Header, CallsAGivenClockSimulatedTime) {
+  auto told = short_run();
+  told.given_clock = true;
+  const index of(std::move(told));
+  const auto said = all_of(header_of(of, {}));
+  EXPECT_THAT(said, HasSubstr("SIMULATED time"));
+  EXPECT_THAT(said, Not(HasSubstr("RECORDED")));
+  view live;
+  live.shown = fronta::viz::source::live;
+  EXPECT_THAT(all_of(header_of(of, live)), AllOf(HasSubstr("LIVE"), HasSubstr("SIMULATED time")));
+  EXPECT_THAT(all_of(header_of(index(short_run()), {})),
+              AllOf(HasSubstr("RECORDED"), Not(HasSubstr("SIMULATED"))));
+}
+
+TEST(Header, NeverCutsWhatMustBeKnown) {
+  auto told = short_run();
+  told.dropped = 12'345'678;
+  told.ended = false;
+  told.host = "a-machine-with-a-long-name";
+  told.spans.push_back({0, 0, {}});
+  told.spans.back().what.simulated = true;
+  const index of(std::move(told));
+  for (const auto preset : {fronta::viz::preset::stage, fronta::viz::preset::timeline,
+                            fronta::viz::preset::completion}) {
+    for (const auto& [width, height] :
+         {std::pair(640.0F, 400.0F), {1024.0F, 768.0F}, {1920.0F, 1080.0F}, {600.0F, 1000.0F}}) {
+      for (const int steps : {-4, 0, 3, 8}) {
+        for (const double dilation : {0.0, 12'345.0, 1e12}) {
+          view v;
+          v.what = preset;
+          v.title = "a trace of a very long name that nobody could ever read from the last row";
+          v.text_size = fronta::viz::text_scale(steps);
+          v.dilation = dilation;
+          const auto said = all_of(header_of(of, v, width, height));
+          SCOPED_TRACE(said);
+          EXPECT_THAT(said, HasSubstr("12 345 678 events MISSING\n"));
+          EXPECT_THAT(said, HasSubstr("the recording was CUT OFF\n"));
+          EXPECT_THAT(said, HasSubstr("RECORDED "));
+          EXPECT_THAT(said, HasSubstr("GPUs SIMULATED"));
+          if (dilation == 12'345.0) {
+            EXPECT_THAT(said, HasSubstr("1 s on screen = 12.3 µs (81 004× slower)\n"));
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Header, SaysAnyPace) {
+  const index of(short_run());
+  const auto said = [&](double dilation) {
+    view v;
+    v.dilation = dilation;
+    return all_of(header_of(of, v));
+  };
+  EXPECT_THAT(said(1e300), HasSubstr("1 s on screen = 9000000000 s"));
+  EXPECT_THAT(said(1e-300),
+              HasSubstr("1 s on screen = less than 1 ns (1 000 000 000 000 000× slower)"));
+  EXPECT_THAT(said(std::numeric_limits<double>::infinity()), HasSubstr("1 s on screen"));
+  EXPECT_THAT(said(std::numeric_limits<double>::quiet_NaN()), Not(HasSubstr("on screen")));
+  EXPECT_THAT(said(1e9), HasSubstr("1 s on screen = 1.00 s\n"));
+}
+
+// The lanes of a step have an axis that is to scale.
+TEST(Header, SaysOfStepsThatTheyHaveNoPace) {
+  view v;
+  v.steps = true;
+  const auto said = all_of(header_of(index(short_run()), v));
+  EXPECT_THAT(said, HasSubstr("step by step"));
+  EXPECT_THAT(said, Not(HasSubstr("scale")));
+}
+
+TEST(Header, KeepsItsHeightWhileFiguresGrow) {
+  story s;
+  for (std::uint64_t t = 1; t <= 2'000; ++t) {
+    const auto at = static_cast<std::int64_t>(t) * 1'000;
+    s.main().at(at).submit(t);
+    s.worker(0).at(at + 10).start(t).at(at + 90).finish(t);
+  }
+  const index of(s.told());
+  for (float width = 640; width < 1'400; width += 20) {
+    std::vector<float> heights;
+    for (const std::int64_t at : {1'000, 9'999, 500'000, 2'000'090}) {
+      view v;
+      v.at = at;
+      v.dilation = 123'456;
+      heights.push_back(drawn(of, v, width, 400).panes.front().at.height);
+    }
+    EXPECT_THAT(heights, Each(heights.front())) << width;
+  }
+}
+
+}  // namespace

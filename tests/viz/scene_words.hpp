@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <fronta/viz/scene.hpp>
+#include <fronta/viz/theme.hpp>
+#include <fronta/viz/view.hpp>
+
+#include "plain_metrics.hpp"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace fronta::test {
+
+/// What there is of a kind and part, in the order of drawing.
+template <class Shape>
+std::vector<Shape> shapes_of(const viz::scene& s, viz::item_id::kind what,
+                             viz::item_id::part which) {
+  std::vector<Shape> found;
+  for (const auto& p : s.primitives) {
+    if (p.id.what != what || p.id.which != which) continue;
+    if (const auto* one = std::get_if<Shape>(&p.what)) found.push_back(*one);
+  }
+  return found;
+}
+
+inline std::vector<std::string> texts_in(const viz::scene& s, std::string_view pane) {
+  std::vector<std::string> found;
+  for (const auto& p : s.primitives) {
+    if (s.panes[p.pane].name != pane) continue;
+    if (const auto* l = std::get_if<viz::label>(&p.what)) found.push_back(l->text);
+  }
+  return found;
+}
+
+inline std::vector<std::string> tips_of(const viz::scene& s) {
+  std::vector<std::string> found;
+  for (const auto& h : s.hits) found.push_back(h.tip);
+  return found;
+}
+
+/// All that a scene draws and says.
+inline std::string in_words(const viz::scene& s) {
+  auto words = to_text(s) + s.description + '\n';
+  for (const auto& h : s.hits) words += to_string(h.id) + ": " + h.tip + '\n';
+  return words;
+}
+
+inline viz::scene drawn(const viz::index& of, const viz::view& what, float width = 1280,
+                        float height = 720) {
+  static const plain_metrics font;
+  return draw(of, what, width, height, font, viz::light_theme());
+}
+
+}  // namespace fronta::test

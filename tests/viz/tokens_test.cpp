@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fronta/viz/player.hpp>
+#include <fronta/viz/view.hpp>
+
+#include <gmock/gmock.h>
+
+#include "scene_words.hpp"
+#include "story.hpp"
+
+#include <cstdint>
+#include <regex>
+#include <string>
+
+// The stage's tasks as tokens.
+namespace {
+
+using namespace fronta::test;
+using fronta::viz::index;
+using fronta::viz::item_id;
+using fronta::viz::label;
+using fronta::viz::preset;
+using fronta::viz::scene;
+using fronta::viz::view;
+using kind = item_id::kind;
+using part = item_id::part;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+
+// Queue k of `queues` has 3 k tasks, but for the fourth, which has the most.
+fronta::trace::file_contents many_queues(std::uint64_t queues) {
+  story s;
+  std::uint64_t task = 0;
+  for (std::uint64_t q = 1; q <= queues; ++q) {
+    s.main().place(q + 1, "pool " + std::to_string(q));
+    const auto length = q == 4 ? 100 : 3 * q;
+    for (std::uint64_t i = 0; i < length; ++i) {
+      ++task;
+      s.main()
+          .at(static_cast<std::int64_t>(task))
+          .submit(task)
+          .route(task, q + 1)
+          .enqueue(task, fronta::trace::queue::inbox);
+    }
+  }
+  return s.told();
+}
+
+std::uint64_t sum_of_lengths(const index& of) {
+  std::uint64_t sum = 0;
+  for (std::uint32_t q = 0; q < of.queues().size(); ++q) sum += of.length_at(q, of.end());
+  return sum;
+}
+
+// What names of queues say, and what is said of the others.
+struct said {
+  std::uint64_t queues = 0;
+  std::uint64_t tasks = 0;
+  bool of_others = false;
+};
+
+said said_of(const scene& s) {
+  said all;
+  std::string others;
+  for (const auto& p : s.primitives) {
+    const auto* l = std::get_if<label>(&p.what);
+    if (l == nullptr || s.panes[p.pane].name != "queues") continue;
+    if (p.id.what == kind::queue && p.id.which == part::name) {
+      ++all.queues;
+      std::string digits;
+      for (const char c : l->text.substr(l->text.rfind("·"))) {
+        if (c >= '0' && c <= '9') digits += c;
+      }
+      all.tasks += std::stoull(digits);
+    }
+    if (p.id.which == part::more && p.id.number == fronta::viz::none) others += l->text + ' ';
+  }
+  std::smatch found;
+  const std::regex form(R"(\+?(\d+) (more )?queues?, ([\d ]+) tasks? )");
+  if (std::regex_search(others, found, form)) {
+    all.of_others = true;
+    all.queues += std::stoull(found[1]);
+    auto number = found[3].str();
+    std::erase(number, ' ');
+    all.tasks += std::stoull(number);
+  }
+  return all;
+}
+
+TEST(Queues, AreShownAsFarAsTheyFitAndElseCounted) {
+  for (const std::uint64_t count : {1, 2, 5, 6, 9, 30}) {
+    const index of(many_queues(count));
+    for (const auto& [width, height] :
+         {std::pair(1024.0F, 768.0F), {1920.0F, 1080.0F}, {640.0F, 400.0F}}) {
+      view v;
+      v.what = preset::stage;
+      const auto s = drawn(of, v, width, height);
+      const auto all = said_of(s);
+      EXPECT_EQ(all.queues, count);
+      EXPECT_EQ(all.tasks, sum_of_lengths(of));
+      EXPECT_EQ(all.of_others, count > 5) << count;
+      // Whatever their number, tasks are seen.
+      const auto tokens = shapes_of<label>(s, kind::task, part::number);
+      EXPECT_FALSE(tokens.empty()) << count;
+    }
+  }
+}
+
+TEST(Queues, AreTheLongestInTheirOrder) {
+  view v;
+  v.what = preset::stage;
+  const auto s = drawn(index(many_queues(6)), v);
+  std::vector<std::string> names;
+  for (const auto& p : s.primitives) {
+    if (p.id.what == kind::queue && p.id.which == part::name)
+      names.push_back(std::get<label>(p.what).text);
+  }
+  EXPECT_THAT(names, ::testing::ElementsAre("pool 3 inbox · 9", "pool 4 inbox · 100",
+                                            "pool 5 inbox · 15", "pool 6 inbox · 18"));
+}
+
+TEST(Queues, SayHowManyThereAreHoweverLongTheirNames) {
+  story s;
+  s.main().place(2, "a place whose name is longer than any column of the stage could ever be");
+  for (std::uint64_t t = 1; t <= 7; ++t)
+    s.main().at(1).submit(t).route(t, 2).enqueue(t, fronta::trace::queue::inbox);
+  view v;
+  v.what = preset::stage;
+  EXPECT_THAT(texts_in(drawn(index(s.told()), v), "queues"), Contains(HasSubstr("… · 7")));
+}
+
+TEST(Tokens, OfTheSelectedTaskHaveARing) {
+  view v;
+  v.what = preset::stage;
+  const index of(many_queues(1));
+  EXPECT_TRUE(shapes_of<fronta::viz::box>(drawn(of, v), kind::task, part::stripe).empty());
+  v.selected = 1;
+  EXPECT_FALSE(shapes_of<fronta::viz::box>(drawn(of, v), kind::task, part::stripe).empty());
+}
+
+}  // namespace

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lane_axis.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace fronta::viz {
+
+time_axis axis_of(const painter& p, const moment_in_view& m, const rect& at,
+                  const lanes_options& o) {
+  const auto text = p.units(o.text);
+  auto longest = p.width_of("peak ≥ 1 000", text);
+  for (const auto l : lanes_in_order(m.of))
+    longest = std::max(longest, p.width_of(m.of.lanes()[l].name, text));
+  const auto names = std::floor(std::min(longest + p.units(1.5F), at.width * o.names));
+  return {m.from, m.to, at.x + names, at.width - names};
+}
+
+void draw_playhead(painter& p, const moment_in_view& m, const time_axis& a, const rect& at) {
+  if (m.at < m.from || m.at > m.to) return;
+  using kind = painter::kind;
+  using part = painter::part;
+  const auto x = std::clamp(a.x(m.at), at.x + p.stroke(), at.right() - p.stroke());
+  p.draw_line({kind::axis, part::frame, 0, 0}, {x, at.y}, {x, at.bottom()}, p.colors().playhead,
+              p.stroke() * 1.5F);
+}
+
+}  // namespace fronta::viz

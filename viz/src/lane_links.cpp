@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lane_links.hpp"
+
+#include <fronta/viz/words.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <vector>
+
+namespace fronta::viz {
+namespace {
+
+using kind = painter::kind;
+using part = painter::part;
+
+constexpr std::size_t most_arrows = 40;
+constexpr std::size_t most_tethers = 24;
+constexpr std::size_t most_curves = 24;
+
+const lane_painter* row_of(std::span<const lane_painter> lanes, std::uint32_t lane) {
+  const auto found = std::ranges::find(lanes, lane, &lane_painter::lane);
+  return found == lanes.end() ? nullptr : &*found;
+}
+
+const lane_painter* row_of_slot(const index& of, std::span<const lane_painter> lanes,
+                                const queue& whose, std::int32_t number) {
+  const auto found = std::ranges::find_if(lanes, [&](const lane_painter& one) {
+    const auto& l = of.lanes()[one.lane()];
+    return l.what == lane::kind::slot && l.executor == whose.executor && l.place == whose.place &&
+           l.number == number;
+  });
+  return found == lanes.end() ? nullptr : &*found;
+}
+
+float middle_of(const rect& r) noexcept { return r.y + r.height / 2; }
+
+// Seen on whatever lies below.
+void draw_over(painter& p, item_id id, point from, point to, dash pattern) {
+  p.draw_line(id, from, to, p.colors().page, 4 * p.stroke());
+  ++id.nth;
+  p.draw_line(id, from, to, p.colors().text, 1.5F * p.stroke(), pattern);
+}
+
+// The deque into which the event brought its task.
+const queue* queue_after(const index& of, std::uint32_t event) {
+  for (auto c = of.tasks()[of.events()[event].task].last_change; c != none;
+       c = of.changes()[c].previous) {
+    const auto& change = of.changes()[c];
+    if (change.event == event)
+      return change.where < of.queues().size() ? &of.queues()[change.where] : nullptr;
+  }
+  return nullptr;
+}
+
+void draw_steal(painter& p, const moment_in_view& m, const time_axis& a,
+                std::span<const lane_painter> lanes, std::uint32_t event) {
+  const auto& e = m.of.events()[event];
+  const auto* q = queue_after(m.of, event);
+  if (q == nullptr || e.argument > 0x7FFF) return;
+  const auto* thief = row_of_slot(m.of, lanes, *q, q->number);
+  const auto* victim = row_of_slot(m.of, lanes, *q, static_cast<std::int32_t>(e.argument));
+  if (thief == nullptr || victim == nullptr || thief == victim) return;
+  const auto head = std::min(p.units(1.2F), thief->row().height * 0.6F);
+  const auto x = std::clamp(a.x(e.time), a.left + head / 2, a.left + a.width - head / 2);
+  const bool down = thief->row().y > victim->row().y;
+  const auto from = middle_of(victim->row());
+  const auto edge = down ? thief->row().y : thief->row().bottom();
+  const auto tip = down ? edge + head : edge - head;
+  const item_id id{kind::task, part::steal, e.task, event};
+  draw_over(p, id, {x, from}, {x, edge}, dash::solid);
+  const auto dot = 2 * p.stroke();
+  p.fill(id, {x - dot, from - dot, 2 * dot, 2 * dot}, p.colors().text);
+  p.draw_polygon(id, {{x - head / 2, edge}, {x + head / 2, edge}, {x, tip}}, p.colors().text);
+  const auto reach = std::max(head / 2, 2 * p.stroke());
+  p.meet(id, {x - reach, std::min(from, tip), 2 * reach, std::abs(tip - from)},
+         called(e.task) + " is stolen by " + m.of.lanes()[thief->lane()].name + " from " +
+             m.of.lanes()[victim->lane()].name);
+}
+
+// Where a task is at work on a lane, as far as it has got.
+struct stretch {
+  std::uint32_t lane = none;
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+};
+
+std::vector<stretch> stretches_of(const index& of, task_number t, std::int64_t at) {
+  std::vector<stretch> found;
+  auto until = at;
+  for (auto c = of.tasks()[t].last_change; c != none; c = of.changes()[c].previous) {
+    const auto& change = of.changes()[c];
+    const auto begin = of.time_of(change);
+    const bool at_work = change.state == task_state::running ||
+                         change.state == task_state::copying ||
+                         change.state == task_state::suspended;
+    if (begin <= at && at_work && change.where < of.lanes().size())
+      found.push_back({change.where, begin, until});
+    until = std::min(begin, at);
+  }
+  std::ranges::reverse(found);
+  return found;
+}
+
+bool is_drawn(const lane_painter& on, task_number t, float left, float right) {
+  return std::ranges::any_of(on.bars(), [&](const lane_painter::drawn& d) {
+    return d.task == t && d.at.x <= right + 1 && d.at.right() >= left - 1;
+  });
+}
+
+class relation_painter {
+ public:
+  relation_painter(painter& p, const moment_in_view& m, const time_axis& a, const relations& r,
+                   std::span<const lane_painter> lanes)
+      : p_(p), m_(m), axis_(a), relations_(r), lanes_(lanes) {}
+
+  void draw() {
+    const auto selected = stretches_of(m_.of, relations_.selected(), m_.at);
+    mark(relations_.selected(), selected);
+    std::uint32_t nth = 0;
+    for (const auto t : relations_.inputs()) {
+      if (nth == most_curves) break;
+      const auto its = stretches_of(m_.of, t, m_.at);
+      mark(t, its);
+      if (!its.empty() && !selected.empty()) {
+        draw_curve(nth, point_of(its.back().lane, its.back().end, t),
+                   point_of(selected.front().lane, selected.front().begin, relations_.selected()));
+      }
+      ++nth;
+    }
+    nth = 0;
+    for (const auto t : relations_.dependents()) {
+      if (nth == most_curves) break;
+      const auto its = stretches_of(m_.of, t, m_.at);
+      mark(t, its);
+      if (!its.empty() && !selected.empty()) {
+        draw_curve(most_curves + nth,
+                   point_of(selected.back().lane, selected.back().end, relations_.selected()),
+                   point_of(its.front().lane, its.front().begin, t));
+      }
+      ++nth;
+    }
+  }
+
+ private:
+  [[nodiscard]] std::optional<point> point_of(std::uint32_t lane, std::int64_t t,
+                                              task_number whose) const {
+    const auto* row = row_of(lanes_, lane);
+    if (row == nullptr || t < m_.from || t > m_.to) return std::nullopt;
+    const auto x = axis_.x(t);
+    auto y = middle_of(row->row());
+    for (const auto& d : row->bars()) {
+      if (d.task == whose && d.at.x <= x + 1 && d.at.right() >= x - 1) y = middle_of(d.at);
+    }
+    return point{x, y};
+  }
+
+  void draw_curve(std::size_t nth, const std::optional<point>& from,
+                  const std::optional<point>& to) {
+    if (!from || !to) return;
+    const auto head = std::min(p_.units(1.2F), std::max(0.0F, to->x - axis_.left));
+    const point end{to->x - head, to->y};
+    const auto middle = (from->x + end.x) / 2;
+    item_id id{kind::edge, part::frame, relations_.selected(), static_cast<std::uint32_t>(3 * nth)};
+    const curve way{*from, {middle, from->y}, {middle, end.y},
+                    end,   p_.colors().page,  4 * p_.stroke()};
+    p_.draw_curve(id, way);
+    ++id.nth;
+    auto ink = way;
+    ink.ink = p_.colors().text;
+    ink.width = 1.5F * p_.stroke();
+    p_.draw_curve(id, ink);
+    ++id.nth;
+    if (head >= 2) p_.arrow_head(id, {end.x, end.y - head / 2, head, head}, true, p_.colors().text);
+  }
+
+  // Those that no bar of their own shows.
+  void mark(task_number t, const std::vector<stretch>& its) {
+    std::uint32_t nth = 0;
+    for (const auto& s : its) {
+      const auto* row = row_of(lanes_, s.lane);
+      if (row == nullptr || s.end < m_.from || s.begin > m_.to) continue;
+      const auto left = axis_.x(s.begin);
+      const auto right = axis_.x(s.end);
+      if (is_drawn(*row, t, left, right)) continue;
+      if (nth == most_curves) return;
+      const auto least = 4 * p_.stroke();
+      const auto width = std::max(least, right - left);
+      const rect at{std::clamp(left, axis_.left, axis_.left + axis_.width - width), row->row().y,
+                    width, row->row().height};
+      const item_id id{kind::task, part::mark, t, 0x8000'0000U + 2 * nth++};
+      if (t == relations_.selected()) {
+        p_.ring(id, at);
+      } else {
+        p_.outline(id, at, p_.colors().text, 2 * p_.stroke(), dash::dashed);
+      }
+      p_.meet(id, at, called(t) + " (" + relations_.in_words(t) + ")");
+    }
+  }
+
+  painter& p_;
+  const moment_in_view& m_;
+  const time_axis& axis_;
+  const relations& relations_;
+  std::span<const lane_painter> lanes_;
+};
+
+}  // namespace
+
+std::size_t draw_steals(painter& p, const moment_in_view& m, const time_axis& a,
+                        std::span<const lane_painter> lanes) {
+  const auto& of = m.of;
+  const auto all = of.steals();
+  const auto time = [&](std::uint32_t e) { return of.events()[e].time; };
+  const auto until = std::min(m.at, m.to);
+  const auto first =
+      std::ranges::partition_point(all, [&](std::uint32_t e) { return time(e) < m.from; });
+  const auto last =
+      std::ranges::partition_point(all, [&](std::uint32_t e) { return time(e) <= until; });
+  if (last <= first) return 0;
+  const auto count = static_cast<std::size_t>(last - first);
+  const auto room = static_cast<std::size_t>(a.width / p.units(2.5F));
+  const bool thin = std::ranges::any_of(
+      lanes, [&](const lane_painter& l) { return l.row().height < p.units(1.2F); });
+  if (count > std::min(most_arrows, room) || thin) return count;
+  for (auto e = first; e != last; ++e) draw_steal(p, m, a, lanes, *e);
+  return 0;
+}
+
+void draw_tethers(painter& p, const moment_in_view& m, const time_axis& a,
+                  std::span<const lane_painter> lanes, std::span<const lane_painter> reserved) {
+  std::size_t drawn = 0;
+  const auto tie = [&](const lane_painter& on, const lane_painter::drawn& held) {
+    for (const auto& row : lanes) {
+      if (&row == &on || m.of.lanes()[row.lane()].what != lane::kind::slot) continue;
+      for (const auto& runs : row.bars()) {
+        if (runs.task != held.task || runs.what != bar::kind::run) continue;
+        const auto left = std::max(runs.at.x, held.at.x);
+        const auto right = std::min(runs.at.right(), held.at.right());
+        if (right - left < p.units(0.6F)) continue;
+        const auto x = left + std::min(p.units(1), (right - left) / 2);
+        const bool below = held.at.y > runs.at.y;
+        const auto from = below ? runs.at.bottom() : runs.at.y;
+        const auto to = below ? held.at.y : held.at.bottom();
+        const item_id id{kind::task, part::tether, held.task, 0x8000'0000U + held.nth * 2};
+        draw_over(p, id, {x, from}, {x, to}, dash::dotted);
+        const auto dot = 2.5F * p.stroke();
+        for (const auto y : {below ? from - dot : from + dot, below ? to + dot : to - dot}) {
+          const rect end{std::max(a.left, x - dot), y - dot, 2 * dot, 2 * dot};
+          p.fill(id, end, p.colors().text);
+          p.outline(id, end, p.colors().page, p.stroke());
+        }
+        p.meet(id, {x - dot, std::min(from, to), 2 * dot, std::abs(to - from)},
+               called(held.task) + " runs on " + m.of.lanes()[row.lane()].name + " and has " +
+                   std::string(m.of.place_name(m.of.lanes()[on.lane()].executor,
+                                               m.of.lanes()[on.lane()].place)) +
+                   " reserved");
+        ++drawn;
+        return;
+      }
+    }
+  };
+  for (const auto& all : {reserved, lanes}) {
+    for (const auto& row : all) {
+      for (const auto& d : row.bars()) {
+        if (drawn == most_tethers) return;
+        if (d.what == bar::kind::reserved) tie(row, d);
+      }
+    }
+  }
+}
+
+void draw_relations(painter& p, const moment_in_view& m, const time_axis& a, const relations& r,
+                    std::span<const lane_painter> lanes) {
+  if (r.selected() != no_task) relation_painter(p, m, a, r, lanes).draw();
+}
+
+}  // namespace fronta::viz
