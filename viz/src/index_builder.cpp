@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "summaries.hpp"
 #include "task_table.hpp"
 
 #include <fronta/trace_file.hpp>
@@ -912,6 +913,8 @@ class index_builder {
   std::size_t reopened_ = 0;
 };
 
-index::index(trace::file_contents from) { index_builder(*this, from).build(); }
+index::index(trace::file_contents from) : summaries_(std::make_shared<summaries>()) {
+  index_builder(*this, from).build();
+}
 
 }  // namespace fronta::viz

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -143,6 +144,8 @@ struct counter_series {
   std::vector<std::pair<std::int64_t, double>> values;  ///< by time; each holds until the next
 };
 
+class summaries;
+
 /// Immutable once made; any number of threads may read it.
 class index {
  public:
@@ -238,6 +241,9 @@ class index {
   /// Why nothing is drawn on a lane at `t`, in a few words.
   [[nodiscard]] std::string why_blank(std::uint32_t lane, std::int64_t t) const;
 
+  /// What some pictures need of the whole trace; each part is made when it is first asked for.
+  [[nodiscard]] summaries& whole() const noexcept { return *summaries_; }
+
  private:
   friend class index_builder;
 
@@ -301,6 +307,7 @@ class index {
     std::vector<std::uint32_t> counts;
   };
   std::vector<checkpoint> checkpoints_;
+  std::shared_ptr<summaries> summaries_;
 
   static bool is_in_queue(const change& c) noexcept {
     return c.where != nowhere &&
