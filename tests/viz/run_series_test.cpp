@@ -61,9 +61,9 @@ TEST(RunSeries, CountsWorkersThatRunATaskAndNotThoseThatWait) {
   s.worker(0).at(50).unblock(1).at(60).finish(1);
   const index of(s.told());
   const run_series series(of);
-  EXPECT_THAT(at(series, kind::workers, "cpu", {5, 10, 20, 30, 40, 50, 60}),
+  EXPECT_THAT(at(series, kind::workers, "cpu workers", {5, 10, 20, 30, 40, 50, 60}),
               ElementsAre(0, 1, 2, 1, 0, 1, 0));
-  EXPECT_EQ(find(series, kind::workers, "cpu")->out_of, 2U);
+  EXPECT_EQ(find(series, kind::workers, "cpu workers")->out_of, 2U);
 }
 
 TEST(RunSeries, CountsAWorkerOnceThatHelps) {
@@ -71,7 +71,8 @@ TEST(RunSeries, CountsAWorkerOnceThatHelps) {
   s.main().at(0).submit(1).submit(2);
   s.worker(0).at(10).start(1).at(20).block(1).start(2).at(30).finish(2).unblock(1).at(40).finish(1);
   const run_series series(index(s.told()));
-  EXPECT_THAT(at(series, kind::workers, "cpu", {10, 20, 25, 30, 40}), ElementsAre(1, 1, 1, 1, 0));
+  EXPECT_THAT(at(series, kind::workers, "cpu workers", {10, 20, 25, 30, 40}),
+              ElementsAre(1, 1, 1, 1, 0));
 }
 
 TEST(RunSeries, SumsBytesThatLieAtAPlace) {
@@ -83,7 +84,7 @@ TEST(RunSeries, SumsBytesThatLieAtAPlace) {
   s.worker(0).at(20).tell(event_kind::placed, 1, bytes(50)).at(30);
   s.worker(0).at(30).tell(event_kind::freed, 1, bytes(100));
   const run_series series(index(s.told()));
-  EXPECT_THAT(at(series, kind::bytes, "gpu:0", {0, 5, 10, 20, 30}),
+  EXPECT_THAT(at(series, kind::bytes, "arrays at gpu:0", {0, 5, 10, 20, 30}),
               ElementsAre(0, 0, 100, 150, 50));
 }
 
@@ -96,9 +97,9 @@ TEST(RunSeries, SpreadsTheBytesOfACopyOverItsTime) {
   s.main().at(100'000).finish(1);
   const run_series series(index(s.told()));
   // A story's spans copy 64 bytes.
-  EXPECT_THAT(at(series, kind::copies, "gpu:0 in", {999, 1'000, 1'500, 2'000, 2'500}),
+  EXPECT_THAT(at(series, kind::copies, "copies to gpu:0", {999, 1'000, 1'500, 2'000, 2'500}),
               ElementsAre(0, 64e6, 128e6, 64e6, 0));
-  EXPECT_THAT(at(series, kind::copies, "gpu:0 out", {2'999, 3'000, 5'000}),
+  EXPECT_THAT(at(series, kind::copies, "copies from gpu:0", {2'999, 3'000, 5'000}),
               ElementsAre(0, 32e6, 0));
 }
 
@@ -109,9 +110,9 @@ TEST(RunSeries, CountsStreamsAtWork) {
   s.span(2, 1, 2'000, 4'000);
   s.main().at(100'000).finish(1).finish(2);
   const run_series series(index(s.told()));
-  EXPECT_THAT(at(series, kind::streams, "gpu:0", {0, 1'000, 2'000, 3'000, 4'000}),
+  EXPECT_THAT(at(series, kind::streams, "gpu:0 at work", {0, 1'000, 2'000, 3'000, 4'000}),
               ElementsAre(0, 1, 2, 1, 0));
-  EXPECT_EQ(find(series, kind::streams, "gpu:0")->out_of, 2U);
+  EXPECT_EQ(find(series, kind::streams, "gpu:0 at work")->out_of, 2U);
 }
 
 TEST(RunSeries, CumulatesRetriesAndFailures) {

@@ -58,6 +58,17 @@ TEST(StepSeries, SumsTimeByValue) {
   EXPECT_EQ(s.integral(35, 15), 0);
 }
 
+TEST(StepSeries, CountsItsSteps) {
+  step_series s;
+  s.add(10, 2);
+  s.add(20, 0);
+  s.add(30, 1);
+  s.finish();
+  EXPECT_EQ(s.steps_within(0, 100), 3U);
+  EXPECT_EQ(s.steps_within(10, 30), 1U);
+  EXPECT_EQ(s.steps_within(40, 20), 0U);
+}
+
 TEST(StepSeries, FindsTheExactRangeHoweverLong) {
   std::mt19937_64 random(3);
   for (const int steps : {1, 15, 16, 17, 256, 257, 5'000}) {

@@ -48,7 +48,8 @@ class biographer {
 
   void read_events() {
     event_kind before = event_kind::submit;
-    std::optional<std::uint64_t> core_since;
+    std::uint64_t core_since = 0;
+    bool runs = false;
     for (const auto number : relations_.events_of(task_)) {
       const auto& e = of_.events()[number];
       if (e.time > at_) break;
@@ -101,11 +102,12 @@ class biographer {
         case event_kind::cpu_time:
           if (before == event_kind::start || before == event_kind::unblock) {
             core_since = e.argument;
-          } else if ((before == event_kind::block || before == event_kind::finish) && core_since &&
-                     e.argument >= *core_since) {
+            runs = true;
+          } else if ((before == event_kind::block || before == event_kind::finish) && runs &&
+                     e.argument >= core_since) {
             told_.on_core =
-                told_.on_core.value_or(0) + static_cast<std::int64_t>(e.argument - *core_since);
-            core_since.reset();
+                told_.on_core.value_or(0) + static_cast<std::int64_t>(e.argument - core_since);
+            runs = false;
           }
           break;
         default:
@@ -177,6 +179,10 @@ class biographer {
       p.end = i + 1 < changes.size() ? of_.time_of(of_.changes()[changes[i + 1]]) : at_;
       if (is_final(c.state)) p.end = p.begin;
       const change* next = i + 1 < changes.size() ? &of_.changes()[changes[i + 1]] : nullptr;
+      // Queues that it only went through.
+      const bool waits = c.state == task_state::waiting_inputs || c.state == task_state::queued ||
+                         c.state == task_state::waiting_tags || c.state == task_state::retry_wait;
+      if (waits && !p.goes_on && p.begin == p.end) continue;
       p.failed = fails(c, next);
       p.why = reason(c, next, p);
       const auto lasted = p.end - p.begin;
@@ -269,8 +275,11 @@ class biographer {
         // The choice that led here.
         const auto chosen = std::ranges::find_if(std::views::reverse(routes_),
                                                  [&](const auto& r) { return r.first <= p.end; });
-        if (c.state == task_state::queued && chosen != std::views::reverse(routes_).end() &&
-            !chosen->second.why.empty()) {
+        const auto in =
+            c.where < of_.queues().size() ? of_.queues()[c.where].what : queue::kind::router;
+        const bool at_its_place = in != queue::kind::router && in != queue::kind::stream;
+        if (c.state == task_state::queued && at_its_place &&
+            chosen != std::views::reverse(routes_).end() && !chosen->second.why.empty()) {
           words += ": ";
           words += chosen->second.why;
         }

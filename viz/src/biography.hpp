@@ -54,7 +54,7 @@ struct biography {
     std::int64_t time = 0;
   };
 
-  std::vector<phase> phases;  ///< none before it is submitted
+  std::vector<phase> phases;  ///< none before it is submitted; no wait that took no time
   std::int64_t run = 0;       ///< as `statistics` has them
   std::int64_t wait = 0;
   std::optional<std::int64_t> on_core;  ///< of its runs, where that was recorded

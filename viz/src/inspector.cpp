@@ -28,10 +28,23 @@ std::string amount(std::uint32_t units) {
   return short_number(static_cast<double>(units) / one);
 }
 
+// A number and its unit, on one line.
+std::string together(std::string_view words) {
+  std::string text;
+  for (const char c : words) {
+    if (c == ' ') {
+      text += "\u00A0";
+    } else {
+      text += c;
+    }
+  }
+  return text;
+}
+
 std::string bytes(std::uint64_t n) {
   std::string words = short_number(static_cast<double>(n));
   words += n < 1000 ? " B" : "B";
-  return words;
+  return together(words);
 }
 
 std::string_view grade_name(trace::time_grade g) noexcept {
@@ -97,7 +110,7 @@ class inspector {
   [[nodiscard]] bool all_fits() const {
     const auto facts = 8 + told_.tags.size() + told_.arrays.size() + 2 * told_.pieces.size();
     const auto lines = 3 + std::max(told_.phases.size(), facts);
-    if (static_cast<float>(lines) * line_ * 1.25F > at_.height - p_.units(14)) return false;
+    if (static_cast<float>(lines) * line_ * 1.2F > at_.height - p_.units(14)) return false;
     const auto used = line_ + state_column() + time_column() + p_.units(4);
     return std::ranges::all_of(told_.phases, [&](const biography::phase& phase) {
       return used + p_.width_of(phase.why, text_) <= at_.width * phases_share;
@@ -231,18 +244,29 @@ class inspector {
              align::left, typeface::bold);
   }
 
+  // How many lines each phase has: two where its words need them and there is room for all.
+  [[nodiscard]] std::vector<float> phase_lines(float words, float room) const {
+    std::vector<float> lines;
+    float all = 0;
+    for (const auto& phase : told_.phases) {
+      lines.push_back(std::clamp(p_.lines_of(phase.why, text_, words), 1.0F, 2.0F));
+      all += lines.back() * line_ + 0.15F * line_;
+    }
+    if (all > room) std::ranges::fill(lines, 1.0F);
+    return lines;
+  }
+
   void draw_phases(rect room) {
     headline(room, "What it did, and why it waited", 0);
     const auto row = line_ * 1.15F;
     const auto& all = told_.phases;
     const auto fitting = std::max<std::size_t>(1, static_cast<std::size_t>(room.height / row));
     // The begin and the end, where there are too many.
-    std::vector<std::size_t> shown;
     const bool cut = fitting < all.size();
     const auto first = cut ? (fitting - 1) / 2 : all.size();
     const auto last = cut ? fitting - 1 - first : 0;
-    const auto time_width = time_column();
-    const auto state_width = state_column();
+    const auto before = line_ + p_.units(0.6F) + state_column() + time_column() + p_.units(1);
+    const auto lines = phase_lines(room.width - before, room.height);
     for (std::size_t i = 0; i < all.size(); ++i) {
       if (cut && i == first) {
         std::string more = "… ";
@@ -253,34 +277,38 @@ class inspector {
         i = all.size() - last;
         if (last == 0) break;
       }
-      const auto& phase = all[i];
-      const auto at = take(room, row);
-      const auto l = look_at(phase);
-      const auto& s = p_.colors().of(l);
-      const auto nth = static_cast<std::uint32_t>(i);
-      const auto side = line_;
-      const rect box{at.x, at.y + (row - side) / 2, side, side};
-      p_.state_box({kind::task, part::token, task_, 1 + nth}, box, l, side * 0.12F);
-      if (s.hatched) {
-        p_.fill({kind::task, part::stripe, task_, 1000 + nth},
-                {box.x + side * 0.2F, box.y + side * 0.12F, side * 0.6F, side * 0.76F}, s.fill);
-      }
-      p_.write({kind::task, part::state, task_, 1 + nth}, box, s.sign, text_, s.ink, align::center);
-      auto x = box.right() + p_.units(0.6F);
-      p_.write({kind::task, part::state, task_, 1000 + nth}, {x, at.y, state_width, row}, s.word,
-               text_, p_.colors().text);
-      x += state_width;
-      const bool final = is_final(m_.of.changes()[phase.change].state);
-      if (!final) {
-        auto lasted = duration(phase.end - phase.begin);
-        if (phase.goes_on) lasted.insert(0, ">");
-        p_.write({kind::task, part::value, task_, nth}, {x, at.y, time_width, row}, lasted, text_,
-                 p_.colors().text, align::right, typeface::bold);
-      }
-      x += time_width + p_.units(1);
-      p_.write({kind::task, part::reason, task_, 1 + nth}, {x, at.y, at.right() - x, row},
-               phase.why, text_, p_.colors().text);
+      draw_phase(i, take(room, lines[i] * line_ + 0.15F * line_));
     }
+  }
+
+  void draw_phase(std::size_t number, const rect& at) {
+    const auto& phase = told_.phases[number];
+    const auto nth = static_cast<std::uint32_t>(number);
+    const auto l = look_at(phase);
+    const auto& s = p_.colors().of(l);
+    const rect first{at.x, at.y, at.width, line_ * 1.15F};
+    const auto side = line_;
+    const rect box{at.x, at.y + (first.height - side) / 2, side, side};
+    p_.state_box({kind::task, part::token, task_, 1 + nth}, box, l, side * 0.12F);
+    if (s.hatched) {
+      p_.fill({kind::task, part::stripe, task_, 1000 + nth},
+              {box.x + side * 0.2F, box.y + side * 0.12F, side * 0.6F, side * 0.76F}, s.fill);
+    }
+    p_.write({kind::task, part::state, task_, 1 + nth}, box, s.sign, text_, s.ink, align::center);
+    auto x = box.right() + p_.units(0.6F);
+    p_.write({kind::task, part::state, task_, 1000 + nth}, {x, at.y, state_column(), first.height},
+             s.word, text_, p_.colors().text);
+    x += state_column();
+    if (!is_final(m_.of.changes()[phase.change].state)) {
+      std::string lasted = phase.goes_on ? ">" : "";
+      lasted += duration(phase.end - phase.begin);
+      p_.write({kind::task, part::value, task_, nth}, {x, at.y, time_column(), first.height},
+               lasted, text_, p_.colors().text, align::right, typeface::bold);
+    }
+    x += time_column() + p_.units(1);
+    p_.write_lines({kind::task, part::reason, task_, 1 + 10 * nth},
+                   {x, at.y + line_ * 0.075F, at.right() - x, at.height - line_ * 0.15F + 0.5F},
+                   phase.why, text_, p_.colors().text);
   }
 
   [[nodiscard]] float time_column() const {
@@ -311,18 +339,17 @@ class inspector {
       words += t.place.empty() ? std::string() : " from ";
       words += t.place;
       words += t.end == forever ? ", has it" : ", for ";
-      if (t.end != forever) words += duration(t.end - t.begin);
+      if (t.end != forever) words += together(duration(t.end - t.begin));
       fact(room, &t == told_.tags.data() ? "tags" : "", words);
     }
     for (const auto& d : told_.arrays) {
       std::string words = bytes(d.bytes);
       words += d.arrays == 1 ? " in one array" : " in several arrays";
-      std::string_view what = "made or brought";
-      if (d.what == trace::event_kind::moved) what = "moved from";
-      if (d.what == trace::event_kind::freed) what = "freed";
-      words += d.what == trace::event_kind::moved ? ", sent or fetched, " : ", at ";
+      if (d.what == trace::event_kind::placed) words += " came to ";
+      if (d.what == trace::event_kind::moved) words += " moved from or ahead to ";
+      if (d.what == trace::event_kind::freed) words += " freed at ";
       words += d.place;
-      fact(room, what, words);
+      fact(room, &d == told_.arrays.data() ? "arrays" : "", words);
     }
     for (const auto& piece : told_.pieces) {
       const auto& s = m_.of.spans()[piece.span];
@@ -335,12 +362,12 @@ class inspector {
         words += bytes(s.bytes);
       }
       words += ": ";
-      words += piece.end == forever ? "not ended" : duration(piece.end - piece.begin);
+      words += piece.end == forever ? "not ended" : together(duration(piece.end - piece.begin));
       words += ", ";
       words += grade_name(s.grade);
       if (const auto error = std::max(piece.begin_error, piece.end_error); error > 0) {
         words += " ±";
-        words += duration(error);
+        words += together(duration(error));
       }
       if (s.simulated) words += ", simulated";
       fact(room, &piece == told_.pieces.data() ? "on devices" : "", words);

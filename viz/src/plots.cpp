@@ -25,17 +25,17 @@ std::string unit_of(const run_value& v) {
     case run_value::kind::queue:
       return "tasks wait there";
     case run_value::kind::workers:
-      words = "at work, of ";
+      words = "run a task, of ";
       words += grouped(v.out_of);
       return words;
     case run_value::kind::streams:
-      words = "streams at work, of ";
+      words = "streams, of ";
       words += grouped(v.out_of);
       return words;
     case run_value::kind::bytes:
-      return "bytes of arrays";
+      return "bytes there";
     case run_value::kind::copies:
-      return "bytes/s copied";
+      return "bytes a second";
     case run_value::kind::retries:
     case run_value::kind::failures:
       return "tasks so far";
@@ -79,9 +79,6 @@ std::string widest(const index& of, const run_value& v) {
 
 color fill_of(const theme& t, const run_value& v) {
   switch (v.what) {
-    case run_value::kind::queue:
-    case run_value::kind::retries:
-      return t.of(look::retry_wait).fill;
     case run_value::kind::workers:
       return t.of(look::running).fill;
     case run_value::kind::streams:
@@ -90,11 +87,9 @@ color fill_of(const theme& t, const run_value& v) {
       return t.of(look::copying).fill;
     case run_value::kind::failures:
       return t.of(look::failed).fill;
-    case run_value::kind::bytes:
-    case run_value::kind::counter:
-      break;
+    default:
+      return t.of(look::retry_wait).fill;
   }
-  return t.grid;
 }
 
 // From values to pixels.
@@ -123,40 +118,63 @@ scale scale_of(const run_value& v, std::int64_t from, std::int64_t until, const 
   return s;
 }
 
-// As an envelope: filled up to the least value of each column, and a band up to the greatest.
+// What a series is in a column of pixels.
+struct column {
+  float least = 0;  // where these are, in whole pixels
+  float greatest = 0;
+  float mean = 0;
+  bool dense = false;  // it changes too often there to be told apart
+
+  bool operator==(const column&) const = default;
+};
+
+std::optional<column> column_of(const run_value& v, const scale& s, std::int64_t from,
+                                std::int64_t to) {
+  const auto range = v.values.range(from, to);
+  if (!range) return std::nullopt;
+  const auto y = [&](double value) { return std::round(s.y(value)); };
+  column c{y(range->first), y(range->second), 0, v.values.steps_within(from, to) > 2};
+  // By time, where the value is known all along.
+  const auto mean = range->first == range->second || !v.values.at(from)
+                        ? range->second
+                        : v.values.integral(from, to) / static_cast<double>(to - from);
+  c.mean = y(std::clamp(mean, range->first, range->second));
+  return c;
+}
+
+// Filled up to the mean of each column, and from its least to its greatest value a line, or a band
+// where there are many changes.
 void draw_steps(painter& p, const run_value& v, std::uint32_t number, const time_axis& a,
                 const scale& s, std::int64_t until) {
-  const auto column = std::max(1.0F, std::floor(p.stroke()));
+  const auto width = std::max(1.0F, std::floor(p.stroke()));
   const auto end = a.x(until);
   const auto fill = fill_of(p.colors(), v);
-  const auto least = p.stroke();
-  std::optional<std::pair<double, double>> now;
+  const auto thin = std::max(1.0F, std::floor(p.stroke()));
+  const auto zero = std::round(s.y(0));
+  std::optional<column> now;
   float begin = a.left;
   std::uint32_t nth = 0;
   const auto draw = [&](float right) {
     right = std::min(right, end);
     if (!now || right <= begin) return;
-    const auto [low, high] = *now;
-    const item_id id{kind::plot, part::bar, number, nth++};
-    const auto zero = s.y(0);
-    if (low > 0) {
-      p.fill(id, {begin, s.y(low), right - begin, zero - s.y(low)}, fill);
-    } else if (high < 0) {
-      p.fill(id, {begin, zero, right - begin, s.y(high) - zero}, fill);
+    const item_id id{kind::plot, part::value, number, nth++};
+    auto height = now->least - now->greatest;
+    const bool band = now->dense && height > thin;
+    if (band) p.fill(id, {begin, now->greatest, right - begin, height}, p.colors().grid);
+    p.fill({kind::plot, part::bar, number, id.nth},
+           {begin, std::min(zero, now->mean), right - begin, std::abs(zero - now->mean)}, fill);
+    if (band) return;
+    auto top = now->greatest;
+    if (height < thin) {
+      top = std::clamp(top, s.plot.y, s.plot.bottom() - thin);
+      height = thin;
     }
-    auto top = s.y(high);
-    auto height = s.y(low) - top;
-    if (height < least) {
-      top = std::clamp(top - (least - height) / 2, s.plot.y, s.plot.bottom() - least);
-      height = least;
-    }
-    p.fill({kind::plot, part::value, number, id.nth}, {begin, top, right - begin, height},
-           p.colors().outline);
+    p.fill(id, {begin, top, right - begin, height}, p.colors().outline);
   };
-  for (float x = a.left; x < end; x += column) {
+  for (float x = a.left; x < end; x += width) {
     const auto from = a.time(x - a.left);
-    const auto to = std::max(from + 1, std::min(a.time(x + column - a.left), until + 1));
-    const auto next = v.values.range(from, to);
+    const auto to = std::max(from + 1, std::min(a.time(x + width - a.left), until + 1));
+    const auto next = column_of(v, s, from, to);
     if (next == now) continue;
     draw(x);
     begin = x;
@@ -167,8 +185,10 @@ void draw_steps(painter& p, const run_value& v, std::uint32_t number, const time
 
 }  // namespace
 
-void draw_plots(painter& p, const moment_in_view& m, const rect& at) {
-  p.begin_pane("plots", at);
+void draw_plots(painter& p, const moment_in_view& m, const rect& room) {
+  const auto above = p.units(0.8F);
+  const rect at{room.x, room.y + above, room.width, room.height - above};
+  p.begin_pane("plots", room);
   const auto text = p.units(2.3F);
   const auto line = p.line_height(text);
   const auto all = m.of.whole().series_of(m.of).all();

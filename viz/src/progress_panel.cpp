@@ -72,7 +72,7 @@ void write_counts(painter& p, const progress::counts& c, std::uint32_t name, con
     if (n == 0) continue;
     std::string words = grouped(n);
     words += ' ';
-    words += p.colors().of(l).word;
+    words += name_of(static_cast<task_state>(l));
     const auto sign = text * 1.2F;
     const auto width = sign + text * 0.3F + p.width_of(words, text);
     if (x + width > at.right()) break;
@@ -156,7 +156,7 @@ void draw_progress(painter& p, const moment_in_view& m, const rect& at) {
       tip += ": ";
       tip += grouped(count_of(counts, order[i]));
       tip += ' ';
-      tip += p.colors().of(order[i]).word;
+      tip += name_of(static_cast<task_state>(order[i]));
       p.meet(id, piece, std::move(tip));
       x += widths[i];
     }

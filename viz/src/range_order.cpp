@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace fronta::viz {
 namespace {
@@ -20,39 +21,39 @@ std::size_t range_order::level::zeros_before(std::size_t n) const noexcept {
   return n - before;
 }
 
-range_order::range_order(std::span<const std::int64_t> numbers)
-    : size_(numbers.size()), distinct_(numbers.begin(), numbers.end()) {
-  std::ranges::sort(distinct_);
-  const auto doubled = std::ranges::unique(distinct_);
-  distinct_.erase(doubled.begin(), doubled.end());
-  distinct_.shrink_to_fit();
-  if (distinct_.size() < 2) return;
+range_order::range_order(std::span<const std::int64_t> numbers) : size_(numbers.size()) {
+  std::vector<std::pair<std::int64_t, std::uint32_t>> sorted(size_);
+  for (std::uint32_t i = 0; i < size_; ++i) sorted[i] = {numbers[i], i};
+  std::ranges::sort(sorted);
   std::vector<std::uint32_t> ranks(size_);
-  std::ranges::transform(numbers, ranks.begin(), [&](std::int64_t n) {
-    return static_cast<std::uint32_t>(std::ranges::lower_bound(distinct_, n) - distinct_.begin());
-  });
-  std::vector<std::uint32_t> sorted(size_);
+  for (const auto& [number, at] : sorted) {
+    if (distinct_.empty() || distinct_.back() != number) distinct_.push_back(number);
+    ranks[at] = static_cast<std::uint32_t>(distinct_.size() - 1);
+  }
+  distinct_.shrink_to_fit();
+  sorted = {};
+  if (distinct_.size() < 2) return;
+  std::vector<std::uint32_t> zeros(size_);
+  std::vector<std::uint32_t> ones(size_);
   for (auto digit = std::bit_width(distinct_.size() - 1); digit-- > 0;) {
     auto& l = levels_.emplace_back();
     l.bits.resize(size_ / word + 1);
     l.ones.resize(l.bits.size());
+    std::size_t zero = 0;
+    std::size_t one = 0;
     for (std::size_t i = 0; i < size_; ++i) {
-      if ((ranks[i] >> digit & 1U) != 0) {
-        l.bits[i / word] |= std::uint64_t{1} << (i % word);
-      } else {
-        sorted[l.zeros++] = ranks[i];
-      }
+      // Digits are as if thrown by dice: to both, without a branch, and only one stays.
+      const auto bit = ranks[i] >> digit & 1U;
+      if (i % word == 0) l.ones[i / word] = static_cast<std::uint32_t>(one);
+      l.bits[i / word] |= std::uint64_t{bit} << (i % word);
+      zeros[zero] = ranks[i];
+      ones[one] = ranks[i];
+      zero += 1U - bit;
+      one += bit;
     }
-    auto one = l.zeros;
-    for (const auto r : ranks) {
-      if ((r >> digit & 1U) != 0) sorted[one++] = r;
-    }
-    std::uint32_t ones = 0;
-    for (std::size_t w = 0; w < l.bits.size(); ++w) {
-      l.ones[w] = ones;
-      ones += static_cast<std::uint32_t>(std::popcount(l.bits[w]));
-    }
-    ranks.swap(sorted);
+    if (size_ % word == 0) l.ones.back() = static_cast<std::uint32_t>(one);
+    l.zeros = zero;
+    std::copy_n(ones.begin(), one, std::copy_n(zeros.begin(), zero, ranks.begin()));
   }
 }
 

@@ -159,18 +159,21 @@ class series_builder {
           break;
         case kind::workers:
           v.name = place_name(v);
+          v.name += " workers";
           v.out_of = lanes(lane::kind::slot, v);
           break;
         case kind::streams:
           v.name = place_name(v);
+          v.name += " at work";
           v.out_of = lanes(lane::kind::stream, v);
           break;
         case kind::bytes:
-          v.name = place_name(v);
+          v.name = "arrays at ";
+          v.name += place_name(v);
           break;
         case kind::copies:
-          v.name = place_name(v);
-          v.name += detail_[i] == 0 ? " in" : " out";
+          v.name = detail_[i] == 0 ? "copies to " : "copies from ";
+          v.name += place_name(v);
           break;
         case kind::retries:
           v.name = "retries";

@@ -54,7 +54,7 @@ class table_painter {
         groups_(m.of.whole().groups_of(m.of)),
         text_(p.units(2.3F)),
         line_(p.line_height(text_)),
-        pad_(p.units(1)) {}
+        pad_(p.units(1.3F)) {}
 
   void draw() {
     const auto until = std::min(m_.at, m_.to);
@@ -115,7 +115,7 @@ class table_painter {
     const auto what = p_.width_of("wait", text_) + pad_;
     const auto numbers = what + total + time * static_cast<float>(percentiles.size());
     const auto rest = at_.width - numbers;
-    columns_.name = at_.x + rest * 0.55F;
+    columns_.name = at_.x + rest * 0.52F;
     columns_.what = columns_.name + what;
     columns_.total = columns_.what + total;
     auto x = columns_.total;
@@ -146,7 +146,7 @@ class table_painter {
                p_.colors().text, align::right, typeface::bold);
     };
     p_.write({kind::plot, part::name, 0, 0}, {at.x, at.y, columns_.name - at.x, line_},
-             "name and how they ended", text_, p_.colors().text, align::left, typeface::bold);
+             "name", text_, p_.colors().text, align::left, typeface::bold);
     write(columns_.total, "total", 1);
     for (std::uint32_t i = 0; i < percentiles.size(); ++i)
       write(columns_.times[i], percentiles[i].first, i + 2);
@@ -358,7 +358,8 @@ void draw_places(painter& p, const moment_in_view& m, const rect& at) {
     if (!workers && v.what != run_value::kind::streams) continue;
     const auto open = static_cast<double>(series.open(v.executor, m.from, until)) * v.out_of;
     share_row r;
-    r.name = v.name;
+    r.name = std::string(m.of.place_name(v.executor, v.place));
+    if (r.name.empty()) r.name = v.name;
     r.l = workers ? look::running : look::on_device;
     const auto busy = v.values.integral(m.from, until);
     r.share = open > 0 ? busy / open : 0;

@@ -85,6 +85,10 @@ std::optional<std::pair<double, double>> step_series::range(std::int64_t from,
   }
 }
 
+std::size_t step_series::steps_within(std::int64_t from, std::int64_t to) const noexcept {
+  return to <= from ? 0 : steps_until(to - 1) - steps_until(from);
+}
+
 double step_series::integral_until(std::int64_t t) const noexcept {
   const auto steps = steps_until(t);
   if (steps == 0) return 0;

@@ -25,6 +25,8 @@ class step_series {
   /// The least and the greatest of all that it is from `from` to before `to`.
   [[nodiscard]] std::optional<std::pair<double, double>> range(std::int64_t from,
                                                                std::int64_t to) const noexcept;
+  /// How often it changes from after `from` to before `to`.
+  [[nodiscard]] std::size_t steps_within(std::int64_t from, std::int64_t to) const noexcept;
   /// Value times time, from `from` to `to`; 0 before the first step.
   [[nodiscard]] double integral(std::int64_t from, std::int64_t to) const noexcept;
 
