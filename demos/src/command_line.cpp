@@ -342,8 +342,10 @@ class command_line {
         ->required()
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
         ->check(drawable);
-    constexpr std::array presets{viz::preset::stage, viz::preset::timeline,
-                                 viz::preset::completion};
+    constexpr std::array presets{viz::preset::stage,      viz::preset::timeline,
+                                 viz::preset::completion, viz::preset::statistics,
+                                 viz::preset::inspector,  viz::preset::plots,
+                                 viz::preset::progress};
     std::vector<std::string> names;
     names.reserve(presets.size());
     for (const auto p : presets) names.emplace_back(name_of(p));
@@ -355,7 +357,9 @@ class command_line {
                 if (name_of(p) == text) r.preset = p;
               }
             },
-            "stage: for a room; timeline: all lanes; completion: who ends when [timeline]")
+            "stage: for a room; timeline: all lanes; completion: who ends when; statistics: how "
+            "many, how long; inspector: one task; plots: values over time; progress: how far each "
+            "name is [timeline]")
         ->type_name("NAME")
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
         ->check(one_of(names));
@@ -381,6 +385,8 @@ class command_line {
         .check(real(0, 1e12));
     add(*render_, "--to", r.to, "MS", "end of the time axis", "the last event")
         .check(real(0, 1e12));
+    add(*render_, "--task", r.task, "N", "the one that is looked at: inspector, completion", "none")
+        .check(whole(1, 4'294'967'294));
     add(*render_, "--seconds", r.seconds, "S", "how long a film lasts",
         fmt::format("{:g}", r.seconds))
         .check(real(0.1, 3'600));

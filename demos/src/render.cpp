@@ -44,6 +44,15 @@ class pictures {
     view_.what = what.preset;
     view_.title = std::filesystem::path(what.trace).filename().string();
     if (what.at) view_.at = since_begin(of, *what.at);
+    if (what.task) {
+      if (*what.task > of.tasks().size()) {
+        throw demo_error(of.tasks().empty()
+                             ? "there is no task in the trace; leave --task out."
+                             : fmt::format("there is no task {}; give a --task from 1 to {}.",
+                                           *what.task, of.tasks().size()));
+      }
+      view_.selected = *what.task - 1;
+    }
     if (what.from || what.to) {
       view_.from = what.from ? since_begin(of, *what.from) : of.begin();
       view_.to = what.to ? since_begin(of, *what.to) : of.end();

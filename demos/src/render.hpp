@@ -5,6 +5,7 @@
 
 #include <fronta/viz/view.hpp>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -20,7 +21,8 @@ struct render_command {
   std::optional<double> at;  ///< milliseconds since the first event, as the two below
   std::optional<double> from;
   std::optional<double> to;
-  double seconds = 10;  ///< of a film
+  std::optional<std::uint32_t> task;  ///< counted from 1, as pictures do
+  double seconds = 10;                ///< of a film
 };
 
 /// `fronta render`. Throws `demo_error`.

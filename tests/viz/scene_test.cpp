@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fronta/viz/player.hpp>
+#include <fronta/viz/theme.hpp>
 #include <fronta/viz/view.hpp>
 #include <fronta/viz/words.hpp>
 
@@ -102,11 +103,15 @@ const std::vector<picture_case>& cases() {
   return all;
 }
 
+constexpr std::array all_presets{preset::stage,      preset::timeline,  preset::completion,
+                                 preset::statistics, preset::inspector, preset::plots,
+                                 preset::progress};
+
 template <class Check>
 void for_each_picture(Check check) {
   for (const auto& one : cases()) {
     const index of(one.make());
-    for (const auto what : {preset::stage, preset::timeline, preset::completion}) {
+    for (const auto what : all_presets) {
       for (const auto& [width, height] :
            {std::pair(1024.0F, 768.0F), {1280.0F, 720.0F}, {1920.0F, 1080.0F}, {640.0F, 400.0F}}) {
         for (const int tenths : {0, 3, 5, 10}) {
@@ -116,6 +121,8 @@ void for_each_picture(Check check) {
           v.what = what;
           v.title = "run.trace";
           v.at = of.begin() + (of.end() - of.begin()) * tenths / 10;
+          if (what == preset::inspector && tenths != 3)
+            v.selected = static_cast<fronta::viz::task_number>(tenths);
           check(of, v, draw(of, v, width, height, font, fronta::viz::light_theme()));
         }
       }
@@ -190,6 +197,29 @@ TEST(Scene, HasNoTextTooSmallToRead) {
   });
 }
 
+// On what was filled last below the middle of its first and last letters.
+TEST(Scene, WritesTextThatStandsOutFromWhatIsBehind) {
+  for_each_picture([](const index&, const view&, const scene& s) {
+    std::vector<std::pair<rect, fronta::viz::color>> filled;
+    for (const auto& p : s.primitives) {
+      if (const auto* b = std::get_if<fronta::viz::box>(&p.what); b != nullptr && b->fill)
+        filled.emplace_back(b->at, *b->fill);
+      const auto* l = std::get_if<label>(&p.what);
+      if (l == nullptr) continue;
+      const auto at = std::visit(bounds{}, p.what);
+      for (const float share : {0.02F, 0.98F}) {
+        const point middle{at.x + at.width * share, at.y + at.height / 2};
+        auto behind = s.background;
+        for (const auto& [where, c] : filled) {
+          if (where.contains(middle)) behind = c;
+        }
+        const bool token = behind != s.background && behind != fronta::viz::light_theme().panel;
+        ASSERT_GE(contrast(l->ink, behind), token ? 4.5 : 7) << l->text << ' ' << to_string(p.id);
+      }
+    }
+  });
+}
+
 TEST(Scene, SaysOfTextHowWideItIs) {
   for_all_pictures([](const index&, const view&, const scene& s) {
     for (const auto& l : labels(s)) {
@@ -232,17 +262,21 @@ TEST(Scene, AlwaysSaysWhereItComesFrom) {
 
 TEST(Scene, IsTheSameHoweverItWasReached) {
   const index of(little_run());
-  view v;
-  v.what = preset::stage;
-  std::vector<std::string> forwards;
-  const auto text = [&](std::int64_t t) {
-    v.at = t;
-    return to_text(draw(of, v, 1280, 720, font, fronta::viz::dark_theme()));
-  };
-  for (std::int64_t t = of.begin(); t <= of.end(); t += 50) forwards.push_back(text(t));
-  auto at = of.begin() + (static_cast<std::int64_t>(forwards.size()) - 1) * 50;
-  for (auto nth = forwards.size(); nth != 0; --nth, at -= 50)
-    EXPECT_EQ(text(at), forwards[nth - 1]);
+  for (const auto what : all_presets) {
+    view v;
+    v.what = what;
+    v.selected = 2;
+    std::vector<std::string> forwards;
+    const auto text = [&](const index& drawn, std::int64_t t) {
+      v.at = t;
+      return to_text(draw(drawn, v, 1280, 720, font, fronta::viz::dark_theme()));
+    };
+    for (std::int64_t t = of.begin(); t <= of.end(); t += 50) forwards.push_back(text(of, t));
+    auto at = of.begin() + (static_cast<std::int64_t>(forwards.size()) - 1) * 50;
+    for (auto nth = forwards.size(); nth != 0; --nth, at -= 50)
+      EXPECT_EQ(text(of, at), forwards[nth - 1]) << name_of(what);
+    EXPECT_EQ(text(index(little_run()), of.end()), text(of, of.end())) << name_of(what);
+  }
 }
 
 // Tokens, and what is said to be hidden, are all the tasks that wait in queues that are not
@@ -350,9 +384,14 @@ TEST(Scene, CostsByPixelsNotByEvents) {
     many.worker(static_cast<std::int32_t>(t % 4)).at(at + 10).start(t).at(at + 90).finish(t);
   }
   const index of(many.told());
-  const auto s = draw(of, {}, 1280, 720, font, fronta::viz::light_theme());
-  EXPECT_LT(s.primitives.size(), 6'000U);
-  EXPECT_LT(s.hits.size(), 6'000U);
+  for (const auto what : all_presets) {
+    view v;
+    v.what = what;
+    v.selected = 9'999;
+    const auto s = draw(of, v, 1280, 720, font, fronta::viz::light_theme());
+    EXPECT_LT(s.primitives.size(), 6'000U) << name_of(what);
+    EXPECT_LT(s.hits.size(), 6'000U) << name_of(what);
+  }
 }
 
 TEST(Scene, FindsWhatLiesUnderAPoint) {

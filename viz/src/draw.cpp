@@ -10,7 +10,9 @@
 namespace fronta::viz {
 namespace {
 
-constexpr std::array<std::string_view, 3> names{"stage", "timeline", "completion"};
+constexpr std::array<std::string_view, 7> names{"stage",     "timeline", "completion", "statistics",
+                                                "inspector", "plots",    "progress"};
+static_assert(names.size() == static_cast<std::size_t>(preset::progress) + 1);
 
 void draw_timeline(painter& p, const moment_in_view& m, const rect& body) {
   const lanes_options o;
@@ -112,6 +114,18 @@ scene draw(const index& of, const view& what, float width, float height, const f
     }
     case preset::timeline:
       draw_timeline(p, m, body);
+      break;
+    case preset::statistics:
+      draw_statistics(p, m, body);
+      break;
+    case preset::inspector:
+      draw_inspector(p, m, body);
+      break;
+    case preset::plots:
+      draw_plots(p, m, body);
+      break;
+    case preset::progress:
+      draw_progress(p, m, body);
       break;
   }
   draw_legend(p, m, {0, height - legend, width, legend}, legend_text);

@@ -3,6 +3,7 @@
 #include "device_spans.hpp"
 #include "lane_register.hpp"
 #include "stack_reader.hpp"
+#include "summaries.hpp"
 #include "task_table.hpp"
 
 #include <fronta/trace_file.hpp>
@@ -600,6 +601,8 @@ class index_builder {
   std::map<std::uint64_t, std::pair<std::uint32_t, std::uint32_t>> open_spans_;
 };
 
-index::index(trace::file_contents from) { index_builder(*this, from).build(); }
+index::index(trace::file_contents from) : summaries_(std::make_shared<summaries>()) {
+  index_builder(*this, from).build();
+}
 
 }  // namespace fronta::viz

@@ -52,6 +52,16 @@ void draw_narration(painter& p, const moment_in_view& m, const rect& at, headlin
 /// would have handed it over.
 void draw_completion(painter& p, const moment_in_view& m, const rect& at);
 
+/// Counts and times of each name, what places did, and what tasks waited for: of the tasks that
+/// ended on the part of the time axis that is over.
+void draw_statistics(painter& p, const moment_in_view& m, const rect& at);
+/// The life of the selected task up to the moment.
+void draw_inspector(painter& p, const moment_in_view& m, const rect& at);
+/// What has a value at each moment, one below the other over one time axis.
+void draw_plots(painter& p, const moment_in_view& m, const rect& at);
+/// How many tasks of each name are in which state.
+void draw_progress(painter& p, const moment_in_view& m, const rect& at);
+
 /// A task's number in a box of its state, its name beside where there is room.
 void draw_token(painter& p, const moment_in_view& m, const rect& at, task_number t, look l,
                 float size);

@@ -98,7 +98,8 @@ std::optional<stage_options> read_stage_options(int argc, const char* const* arg
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   };
   add("--preset", preset_text, "NAME",
-      "stage: for a room; timeline: all lanes; completion: who ends when [stage]");
+      "stage: for a room; timeline: all lanes; completion: who ends when; statistics, inspector, "
+      "plots, progress [stage]");
   add("--theme", theme_text, "NAME", "light or dark [light]");
   add("--size", size_text, "WxH", "of the window [1280x720]");
   add("--monitor", o.frame.monitor, "NAME", "where it opens; a part of the monitor's name");

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -155,6 +156,8 @@ struct counter_series {
   std::string name;
   std::vector<std::pair<std::int64_t, double>> values;  ///< by time; each holds until the next
 };
+
+class summaries;
 
 /// Immutable once made; any number of threads may read it.
 class index {
@@ -304,6 +307,9 @@ class index {
   [[nodiscard]] std::vector<blank> blanks(std::uint32_t lane, std::int64_t from, std::int64_t to,
                                           std::int64_t least) const;
 
+  /// What some pictures need of the whole trace; each part is made when it is first asked for.
+  [[nodiscard]] summaries& whole() const noexcept { return *summaries_; }
+
  private:
   friend class index_builder;
   friend class change_writer;
@@ -391,6 +397,7 @@ class index {
   };
   std::vector<checkpoint> checkpoints_;
   std::vector<std::uint16_t> executors_;  // those that tasks are of, sorted
+  std::shared_ptr<summaries> summaries_;
 
   static bool is_in_queue(const change& c) noexcept {
     return c.where != nowhere &&

@@ -15,6 +15,10 @@ enum class preset : std::uint8_t {
   timeline,    ///< lanes of all workers and streams, and the length of the queues
   completion,  ///< order of submission and of completion, and what consumers would have seen: of
                ///< the selected task's siblings, else of the largest family
+  statistics,  ///< how many, how long, what they waited for: of tasks that ended on the time axis
+  inspector,   ///< the biography of the selected task
+  plots,       ///< queues, workers, bytes, retries and the program's counters over time
+  progress,    ///< how far the tasks of each name are
 };
 
 /// Where the picture comes from: part of every picture, and of every export.
@@ -42,7 +46,8 @@ struct view {
 
 /// Draws `what` of `of` in `width` × `height` pixels, from 640 × 400 on. Pure: the same arguments
 /// give the same scene. Takes time by pixels and visible things, and a little by the length of the
-/// trace: 1/64 step a bar before the picture. `completion` looks at all tasks.
+/// trace: 1/64 step a bar before the picture. `completion` looks at all tasks; `statistics`,
+/// `inspector`, `plots` and `progress` read the whole trace once for an index, the first time.
 [[nodiscard]] scene draw(const index& of, const view& what, float width, float height,
                          const font_metrics& font, const theme& colors);
 

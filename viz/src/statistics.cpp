@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "statistics.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+
+namespace fronta::viz {
+namespace {
+
+using trace::event_kind;
+
+// What is summed of a task while the events go by.
+struct life {
+  std::int64_t run = 0;
+  std::int64_t wait = 0;
+  std::int64_t since = 0;
+  std::uint32_t retries = 0;
+  task_state state = task_state::unknown;
+  bool ran = false;
+  bool seen = false;
+  std::uint32_t cause = none;
+};
+
+bool at_work(task_state s) noexcept { return s == task_state::running || s == task_state::copying; }
+
+struct one_wait {
+  task_number task;
+  std::uint32_t cause;
+  std::int64_t lasted;
+};
+
+}  // namespace
+
+statistics::statistics(const index& of, const task_groups& groups) {
+  std::vector<life> lives(of.tasks().size());
+  std::vector<one_wait> each_wait;
+  std::map<wait_cause, std::uint32_t> known;
+  const auto cause_number = [&](wait_cause why) {
+    const auto [at, made] = known.try_emplace(why, static_cast<std::uint32_t>(causes_.size()));
+    if (made) causes_.push_back({why, {}, {}});
+    return at->second;
+  };
+  const auto kinds = first_of_its_kind(of);
+  const auto leave = [&](task_number t, std::int64_t now) {
+    auto& l = lives[t];
+    if (!l.seen) return;
+    const auto lasted = now - l.since;
+    if (at_work(l.state)) l.run += lasted;
+    if (l.cause == none) return;
+    if (causes_[l.cause].why.what != wait_cause::kind::inputs) l.wait += lasted;
+    if (lasted > 0) each_wait.push_back({t, l.cause, lasted});
+  };
+  const auto changes = of.changes();
+  std::size_t c = 0;
+  for (std::uint32_t e = 0; e < of.events().size(); ++e) {
+    const auto& event = of.events()[e];
+    for (; c < changes.size() && changes[c].event == e; ++c) {
+      leave(event.task, event.time);
+      auto& l = lives[event.task];
+      l.seen = true;
+      l.since = event.time;
+      l.state = changes[c].state;
+      l.ran = l.ran || at_work(l.state);
+      if (event.what() == event_kind::retry && l.state == task_state::retry_wait) ++l.retries;
+      // Why it blocks comes behind.
+      auto why = cause_of(of, changes[c], static_cast<trace::wait_reason>(255));
+      if (why && why->what == wait_cause::kind::queue && why->detail < kinds.size())
+        why->detail = kinds[why->detail];
+      l.cause = why ? cause_number(*why) : none;
+    }
+    if (event.what() == event_kind::wait && event.task != no_task) {
+      auto& l = lives[event.task];
+      if (l.state == task_state::suspended && l.cause != none) {
+        l.cause = cause_number(
+            {wait_cause::kind::within,
+             static_cast<std::uint32_t>(std::min<std::uint64_t>(event.argument, 255))});
+      }
+    }
+  }
+  // In the order of their ends, then by group.
+  const auto ended = of.completions();
+  ends_.reserve(ended.size());
+  std::vector<std::uint32_t> place_of(of.tasks().size(), none);
+  firsts_.assign(groups.size() + 1, 0);
+  for (std::uint32_t i = 0; i < ended.size(); ++i) {
+    const auto& last = changes[ended[i]];
+    ends_.push_back(of.time_of(last));
+    const auto t = of.events()[last.event].task;
+    place_of[t] = i;
+    ++firsts_[groups.of(t) + std::size_t{1}];
+  }
+  std::partial_sum(firsts_.begin(), firsts_.end(), firsts_.begin());
+  auto next = firsts_;
+  std::vector<task_number> in_table(ended.size());
+  for (const auto done : ended) {
+    const auto t = of.events()[changes[done].event].task;
+    in_table[next[groups.of(t)]++] = t;
+  }
+  table_.reserve(ended.size() + 1);
+  std::array<std::vector<std::int64_t>, 2> times;
+  for (auto& t : totals_) t.push_back(0);
+  ended_task before{none, 0, 0, 0, 0};
+  for (const auto t : in_table) {
+    const auto& l = lives[t];
+    before.place = place_of[t];
+    table_.push_back(before);
+    if (l.state == task_state::failed) ++before.failed;
+    if (l.state == task_state::cancelled) ++before.cancelled;
+    before.retries += l.retries;
+    if (!l.ran) continue;
+    ++before.ran;
+    times[0].push_back(l.run);
+    times[1].push_back(l.wait);
+    totals_[0].push_back(totals_[0].back() + static_cast<std::uint64_t>(l.run));
+    totals_[1].push_back(totals_[1].back() + static_cast<std::uint64_t>(l.wait));
+  }
+  before.place = none;
+  table_.push_back(before);
+  orders_ = {range_order(times[0]), range_order(times[1])};
+  // Each cause's waits by the end of their task.
+  std::vector<std::vector<std::pair<std::uint32_t, std::int64_t>>> rows(causes_.size());
+  for (const auto& w : each_wait) {
+    if (place_of[w.task] != none) rows[w.cause].emplace_back(place_of[w.task], w.lasted);
+  }
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    std::ranges::sort(rows[i]);
+    std::uint64_t total = 0;
+    for (const auto& [place, lasted] : rows[i]) {
+      causes_[i].places.push_back(place);
+      causes_[i].totals.push_back(total += static_cast<std::uint64_t>(lasted));
+    }
+  }
+}
+
+std::pair<std::uint32_t, std::uint32_t> statistics::in_range(std::int64_t from,
+                                                             std::int64_t until) const noexcept {
+  const auto first = std::ranges::lower_bound(ends_, from) - ends_.begin();
+  const auto last = std::ranges::upper_bound(ends_, until) - ends_.begin();
+  return {static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(std::max(first, last))};
+}
+
+std::vector<statistics::counts> statistics::by_name(std::int64_t from, std::int64_t until) const {
+  const auto [first, last] = in_range(from, until);
+  std::vector<counts> rows;
+  for (std::uint32_t g = 0; g + 1 < firsts_.size(); ++g) {
+    const std::span all(table_.data() + firsts_[g], firsts_[g + 1] - firsts_[g]);
+    const auto begin = std::ranges::lower_bound(all, first, {}, &ended_task::place);
+    const auto end = std::ranges::lower_bound(begin, all.end(), last, {}, &ended_task::place);
+    if (begin == end) continue;
+    const auto& a = *begin;
+    const auto& b = table_[firsts_[g] + static_cast<std::size_t>(end - all.begin())];
+    counts row;
+    row.group = g;
+    row.ended = static_cast<std::uint32_t>(end - begin);
+    row.failed = b.failed - a.failed;
+    row.cancelled = b.cancelled - a.cancelled;
+    row.ran = b.ran - a.ran;
+    row.retries = b.retries - a.retries;
+    row.run = totals_[0][b.ran] - totals_[0][a.ran];
+    row.wait = totals_[1][b.ran] - totals_[1][a.ran];
+    row.begin = a.ran;
+    row.end = b.ran;
+    rows.push_back(row);
+  }
+  // Stable: names of equal totals as they came.
+  std::ranges::stable_sort(rows, std::ranges::greater{}, &counts::run);
+  return rows;
+}
+
+std::int64_t statistics::percentile(const counts& of, time what,
+                                    std::uint64_t per_mille) const noexcept {
+  const auto n = of.end - of.begin;
+  if (n == 0) return 0;
+  const auto rank = std::max<std::size_t>(1, (n * per_mille + 999) / 1000);
+  return order(what).smallest(of.begin, of.end, rank - 1);
+}
+
+std::vector<std::size_t> statistics::histogram(const counts& of, time what,
+                                               std::span<const std::int64_t> edges) const {
+  std::vector<std::size_t> found(edges.size());
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    const auto end = i + 1 < edges.size() ? order(what).below(of.begin, of.end, edges[i + 1])
+                                          : of.end - of.begin;
+    const auto begin = order(what).below(of.begin, of.end, edges[i]);
+    found[i] = end - begin;
+  }
+  return found;
+}
+
+std::vector<statistics::waited> statistics::waits(std::int64_t from, std::int64_t until) const {
+  const auto [first, last] = in_range(from, until);
+  std::vector<waited> rows;
+  for (const auto& row : causes_) {
+    const auto begin = std::ranges::lower_bound(row.places, first) - row.places.begin();
+    const auto end = std::ranges::lower_bound(row.places, last) - row.places.begin();
+    if (begin >= end) continue;
+    const auto total = [&](auto n) {
+      return n == 0 ? std::uint64_t{0} : row.totals[static_cast<std::size_t>(n - 1)];
+    };
+    rows.push_back({row.why, total(end) - total(begin), static_cast<std::uint32_t>(end - begin)});
+  }
+  std::ranges::sort(rows, [](const waited& a, const waited& b) {
+    return a.total != b.total ? a.total > b.total : a.why < b.why;
+  });
+  return rows;
+}
+
+std::vector<std::int64_t> log_edges(std::int64_t least, std::int64_t most, std::size_t bins) {
+  // 1, 2 and 5 times powers of ten; with too many of them powers of ten, then every second one.
+  for (const std::size_t thin : {1U, 3U, 6U, 9U, 18U, 54U}) {
+    std::vector<std::int64_t> edges;
+    std::int64_t decade = 1;
+    std::size_t nth = 0;
+    bool full = false;
+    while (!full) {
+      for (const auto factor : {1, 2, 5}) {
+        const auto edge = decade * factor;
+        if (nth++ % thin != 0) continue;
+        if (edge <= least) edges.clear();
+        if (edge > most && !edges.empty()) {
+          full = true;
+          break;
+        }
+        edges.push_back(edge);
+      }
+      if (decade > most / 5) full = true;
+      decade *= 10;
+    }
+    if (edges.size() <= bins) {
+      if (least < edges.front()) edges.front() = least;
+      return edges;
+    }
+  }
+  return {least};
+}
+
+}  // namespace fronta::viz

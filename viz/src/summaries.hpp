@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "progress.hpp"
+#include "run_series.hpp"
+#include "statistics.hpp"
+#include "task_groups.hpp"
+#include "task_relations.hpp"
+
+#include <memory>
+#include <mutex>
+
+namespace fronta::viz {
+
+/// What some pictures need of a whole trace: each is built when the first of them asks, by one
+/// thread, and kept. An index and its copies share theirs, for what they say is the same.
+class summaries {
+ public:
+  [[nodiscard]] const task_groups& groups_of(const index& of) {
+    return make(groups_, [&] { return std::make_unique<const task_groups>(of); });
+  }
+  [[nodiscard]] const statistics& statistics_of(const index& of) {
+    const auto& groups = groups_of(of);
+    return make(statistics_, [&] { return std::make_unique<const statistics>(of, groups); });
+  }
+  [[nodiscard]] const progress& progress_of(const index& of) {
+    const auto& groups = groups_of(of);
+    return make(progress_, [&] { return std::make_unique<const progress>(of, groups); });
+  }
+  [[nodiscard]] const run_series& series_of(const index& of) {
+    return make(series_, [&] { return std::make_unique<const run_series>(of); });
+  }
+  [[nodiscard]] const task_relations& relations_of(const index& of) {
+    return make(relations_, [&] { return std::make_unique<const task_relations>(of); });
+  }
+
+ private:
+  template <class T>
+  struct once {
+    std::once_flag flag;
+    std::unique_ptr<const T> made;
+  };
+  template <class T, class Make>
+  static const T& make(once<T>& of, Make build) {
+    std::call_once(of.flag, [&] { of.made = build(); });
+    return *of.made;
+  }
+
+  once<task_groups> groups_;
+  once<statistics> statistics_;
+  once<progress> progress_;
+  once<run_series> series_;
+  once<task_relations> relations_;
+};
+
+}  // namespace fronta::viz
