@@ -336,14 +336,15 @@ class command_line {
     render_->add_option("TRACE", r.trace, "what --trace or FRONTA_TRACE wrote")
         ->type_name("")
         ->required();
+    render_->add_option("OTHER", r.other, "a second one, for --preset compare")->type_name("");
     render_
         ->add_option("-o", r.output, "FILE.png, .svg, .pdf, .html, .mp4, .gif, or .txt: in words")
         ->type_name("FILE")
         ->required()
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
         ->check(drawable);
-    constexpr std::array presets{viz::preset::stage, viz::preset::timeline,
-                                 viz::preset::completion};
+    constexpr std::array presets{viz::preset::stage, viz::preset::timeline, viz::preset::completion,
+                                 viz::preset::graph, viz::preset::compare};
     std::vector<std::string> names;
     names.reserve(presets.size());
     for (const auto p : presets) names.emplace_back(name_of(p));
@@ -355,7 +356,8 @@ class command_line {
                 if (name_of(p) == text) r.preset = p;
               }
             },
-            "stage: for a room; timeline: all lanes; completion: who ends when [timeline]")
+            "stage: for a room; timeline: all lanes; completion: who ends when; graph: tasks and "
+            "their inputs; compare: with OTHER [timeline]")
         ->type_name("NAME")
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
         ->check(one_of(names));

@@ -10,13 +10,19 @@
 namespace fronta::viz {
 namespace {
 
-constexpr std::array<std::string_view, 3> names{"stage", "timeline", "completion"};
+constexpr std::array<std::string_view, 5> names{"stage", "timeline", "completion", "graph",
+                                                "compare"};
 
 void draw_timeline(painter& p, const moment_in_view& m, const rect& body) {
-  const lanes_options o;
+  lanes_options o;
+  o.critical = lanes_options::path::outlined;
   const auto lengths = p.units(12);
   const auto gap = p.units(1);
-  draw_lanes(p, m, {body.x, body.y, body.width, body.height - lengths - gap}, o);
+  const auto size = p.units(2.4F);
+  const auto words = p.line_height(size) * 1.2F;
+  const auto lanes = body.height - lengths - words - gap;
+  draw_lanes(p, m, {body.x, body.y, body.width, lanes}, o);
+  draw_critical_path_words(p, m, {body.x, body.y + lanes, body.width, words}, size);
   draw_lengths(p, m, {body.x, body.bottom() - lengths, body.width, lengths}, o);
 }
 
@@ -65,9 +71,13 @@ scene draw(const index& of, const view& what, float width, float height, const f
   s.height = height;
   s.background = colors.page;
   moment_in_view m{of, what};
-  m.at = std::clamp(what.at, of.begin(), of.end());
+  // Of two runs the longer one's end.
+  auto end = of.end();
+  if (what.what == preset::compare && what.other != nullptr)
+    end = std::max(end, of.begin() + (what.other->end() - what.other->begin()));
+  m.at = std::clamp(what.at, of.begin(), end);
   m.from = what.to > what.from ? what.from : of.begin();
-  m.to = what.to > what.from ? what.to : of.end();
+  m.to = what.to > what.from ? what.to : end;
   if (m.to <= m.from) m.to = m.from + 1;
   s.title = what.title;
   s.description = describe(m);
@@ -90,6 +100,12 @@ scene draw(const index& of, const view& what, float width, float height, const f
     }
     case preset::timeline:
       draw_timeline(p, m, body);
+      break;
+    case preset::graph:
+      draw_graph(p, m, body);
+      break;
+    case preset::compare:
+      draw_compare(p, m, body);
       break;
   }
   draw_legend(p, m, {0, height - legend, width, legend}, legend_text);

@@ -13,7 +13,24 @@ namespace {
 using kind = painter::kind;
 using part = painter::part;
 
+// Of two runs the badge tells of both.
+std::string badge_of_both(const index& a, const index& b, bool with_host) {
+  const auto from = [&](const index& of) {
+    auto text = date(of.origin_unix());
+    if (with_host && !of.host().empty()) text += " on " + of.host();
+    return text;
+  };
+  auto text = "RECORDED " + from(a);
+  text += from(a) == from(b) ? " (A and B)" : " (A), " + from(b) + " (B)";
+  if (a.simulated() && b.simulated()) return text + " · GPUs SIMULATED";
+  if (a.simulated()) text += " · A: GPUs SIMULATED";
+  if (b.simulated()) text += " · B: GPUs SIMULATED";
+  return text;
+}
+
 std::string badge_of(const moment_in_view& m, bool with_host) {
+  if (m.what.what == preset::compare && m.what.other != nullptr)
+    return badge_of_both(m.of, *m.what.other, with_host);
   std::string text;
   switch (m.what.shown) {
     case source::live:
@@ -74,8 +91,7 @@ struct legend_entry {
 };
 
 // Which looks occur in the whole trace, so that the legend stays as it is while time goes on.
-std::vector<look> looks_in(const index& of) {
-  std::array<bool, looks> there{};
+void find_looks(const index& of, std::array<bool, looks>& there) {
   // Cost by what is to be found, not by the length of the trace: states are many times as often
   // seen as there are kinds of them.
   const auto changes = of.changes();
@@ -90,6 +106,12 @@ std::vector<look> looks_in(const index& of) {
     if (what == lane::kind::stream) there[static_cast<std::size_t>(look::on_device)] = true;
     if (what == lane::kind::copies) there[static_cast<std::size_t>(look::copying)] = true;
   }
+}
+
+std::vector<look> looks_in(const moment_in_view& m) {
+  std::array<bool, looks> there{};
+  find_looks(m.of, there);
+  if (m.what.what == preset::compare && m.what.other != nullptr) find_looks(*m.what.other, there);
   std::vector<look> found;
   // In the order of a task's life.
   for (const auto l : {look::waiting_inputs, look::queued, look::waiting_tags, look::running,
@@ -114,11 +136,14 @@ void draw_header(painter& p, const moment_in_view& m, const rect& at) {
   const rect inner{at.x + margin, at.y, at.width - 2 * margin, at.height};
   const auto first = inner.height * 0.56F;
   // What it is of is never cut; on which machine is said where there is room.
+  auto badge_size = size;
   const auto width = [&](const std::string& words) {
-    return p.width_of(words, size, typeface::bold) + 2 * p.units(1) + 1;
+    return p.width_of(words, badge_size, typeface::bold) + 2 * p.units(1) + 1;
   };
   auto badge = badge_of(m, true);
   if (width(badge) > inner.width * 0.84F) badge = badge_of(m, false);
+  while (width(badge) > inner.width && badge_size > p.units(2.2F)) badge_size *= 0.95F;
+  badge_size = std::max(badge_size, p.units(2.2F));
   const auto badge_width = std::min(width(badge), inner.width);
   const rect badge_at{inner.right() - badge_width, inner.y + p.units(0.6F), badge_width,
                       first - p.units(0.6F)};
@@ -126,14 +151,16 @@ void draw_header(painter& p, const moment_in_view& m, const rect& at) {
   p.outline(badge_id, badge_at, p.colors().text, p.stroke() * 1.5F, dash::solid, p.units(0.6F));
   p.write({kind::badge, part::name, 0, 0},
           {badge_at.x + p.units(1), badge_at.y, badge_at.width - 2 * p.units(1), badge_at.height},
-          badge, size, p.colors().text, align::center, typeface::bold);
+          badge, badge_size, p.colors().text, align::center, typeface::bold);
   p.meet(badge_id, badge_at, "where this picture comes from");
   p.write(
       {kind::title, part::name, 0, 0},
       {inner.x, inner.y + p.units(0.6F), badge_at.x - inner.x - p.units(1), first - p.units(0.6F)},
       m.what.title, size, p.colors().text, align::left, typeface::bold);
   const rect second{inner.x, inner.y + first, inner.width, inner.height - first};
-  const auto totals = totals_of(m);
+  // Of two runs the picture itself tells.
+  const bool both = m.what.what == preset::compare && m.what.other != nullptr;
+  const auto totals = both ? std::string() : totals_of(m);
   const auto right = std::min(p.width_of(totals, small), second.width / 2);
   p.write({kind::title, part::value, 0, 0},
           {second.x, second.y, second.width - right - p.units(2), second.height}, clock_of(m),
@@ -148,7 +175,7 @@ float legend_height(const painter& p, const moment_in_view& m, float width, floa
   const auto margin = p.units(1.5F);
   auto x = margin;
   auto rows = 1.0F;
-  for (const auto l : looks_in(m.of)) {
+  for (const auto l : looks_in(m)) {
     const auto w = entry_width(p, l, size);
     if (x + w > width - margin && x > margin) {
       rows += 1;
@@ -164,7 +191,7 @@ void draw_legend(painter& p, const moment_in_view& m, const rect& at, float size
   const auto row = p.line_height(size) * 1.25F;
   const auto margin = p.units(1.5F);
   point where{at.x + margin, at.y};
-  for (const auto l : looks_in(m.of)) {
+  for (const auto l : looks_in(m)) {
     const auto w = entry_width(p, l, size);
     if (where.x + w > at.right() - margin && where.x > at.x + margin) {
       where = {at.x + margin, where.y + row};

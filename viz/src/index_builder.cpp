@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "task_table.hpp"
+#include "worked_out.hpp"
 
 #include <fronta/trace_file.hpp>
 #include <fronta/viz/index.hpp>
@@ -912,6 +913,8 @@ class index_builder {
   std::size_t reopened_ = 0;
 };
 
-index::index(trace::file_contents from) { index_builder(*this, from).build(); }
+index::index(trace::file_contents from) : later_(std::make_shared<worked_out>()) {
+  index_builder(*this, from).build();
+}
 
 }  // namespace fronta::viz

@@ -51,6 +51,7 @@ axis axis_of(const painter& p, const moment_in_view& m, const rect& at, const la
   auto longest = p.width_of("at most 1 000", text);
   for (const auto l : lanes_in_order(m.of))
     longest = std::max(longest, p.width_of(m.of.lanes()[l].name, text));
+  longest = std::max(longest, o.least_names);
   const auto names = std::floor(std::min(longest + p.units(1.5F), at.width * o.names));
   return {m.from, m.to, at.x + names, at.width - names};
 }
@@ -570,6 +571,7 @@ void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes
   auto height = lanes.height / static_cast<float>(order.size());
   if (!thin) height = std::min(height, p.units(o.most_height));
   auto y = lanes.y;
+  lanes_geometry places{m.from, m.to, a.left, a.width, {}};
   std::string named;
   float named_at = -1e6F;
   for (const auto l : order) {
@@ -608,8 +610,10 @@ void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes
     }
     lane.draw();
     draw_blanks(p, m, a, l, row, thin ? 0 : text, lane.covered());
+    places.rows.push_back({l, row});
     y += height;
   }
+  if (o.critical == lanes_options::path::outlined) draw_critical_path(p, m, places);
   draw_playhead(p, m, a, lanes);
 }
 

@@ -40,6 +40,8 @@ std::vector<key_binding> make_bindings() {
       {letter('1'), commands::show{preset::stage}, "1", "stage: for a room"},
       {letter('2'), commands::show{preset::timeline}, "2", "timeline: all lanes"},
       {letter('3'), commands::show{preset::completion}, "3", "completion: who ends when"},
+      {letter('4'), commands::show{preset::graph}, "4", "graph: tasks and their inputs"},
+      {letter('5'), commands::show{preset::compare}, "5", "compare: two runs on one clock"},
       {named(key::tab), commands::select_by{1}, "Tab", "select the next task", again},
       {shifted(key::tab), commands::select_by{-1}, "Shift Tab", "select the task before", again},
       {letter('t'), commands::next_theme{}, "T", "light or dark"},

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -143,6 +144,8 @@ struct counter_series {
   std::vector<std::pair<std::int64_t, double>> values;  ///< by time; each holds until the next
 };
 
+struct worked_out;
+
 /// Immutable once made; any number of threads may read it.
 class index {
  public:
@@ -238,6 +241,10 @@ class index {
   /// Why nothing is drawn on a lane at `t`, in a few words.
   [[nodiscard]] std::string why_blank(std::uint32_t lane, std::int64_t t) const;
 
+  /// Where this library keeps what it works out of the whole trace when first asked. Copies share
+  /// it.
+  [[nodiscard]] worked_out& later() const noexcept { return *later_; }
+
  private:
   friend class index_builder;
 
@@ -301,6 +308,7 @@ class index {
     std::vector<std::uint32_t> counts;
   };
   std::vector<checkpoint> checkpoints_;
+  std::shared_ptr<worked_out> later_;
 
   static bool is_in_queue(const change& c) noexcept {
     return c.where != nowhere &&

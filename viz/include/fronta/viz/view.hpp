@@ -15,6 +15,9 @@ enum class preset : std::uint8_t {
   timeline,    ///< lanes of all workers and streams, and the length of the queues
   completion,  ///< order of submission and of completion, and what consumers would have seen: of
                ///< the selected task's siblings, else of the largest family
+  graph,       ///< tasks, their inputs and who submitted them; the critical path, or what the
+               ///< selected task needs and what needs it, is lit
+  compare,     ///< two runs on one clock, and what differs between them
 };
 
 /// Where the picture comes from: part of every picture, and of every export.
@@ -33,6 +36,10 @@ struct view {
   double dilation = 0;
   bool steps = false;  ///< one event after the other: the axis is not to scale
   std::string title;   ///< such as the trace's file
+  /// The run to compare with; must outlive the drawing. Moments are those of the first run, and
+  /// both begin at once.
+  const index* other = nullptr;
+  std::string other_title = {};
 };
 
 /// The presets' names, as on a command line.
