@@ -103,6 +103,21 @@ fronta::trace::file_contents little_run() {
   return s.told();
 }
 
+// Each of sixty has up to three of the eight before as inputs.
+fronta::trace::file_contents tasks_with_inputs() {
+  story s;
+  for (std::uint64_t t = 1; t <= 60; ++t) {
+    s.main()
+        .at(static_cast<std::int64_t>(t) * 10)
+        .submit(t, "a task with a name " + std::to_string(t));
+    for (std::uint64_t n = 0; n < t % 4 && n + 1 < t; ++n)
+      s.main().dependency(t, t - 1 - (n * 3 + t * 7) % std::min<std::uint64_t>(8, t - 1));
+    s.worker(0).at(static_cast<std::int64_t>(t) * 10 + 3).start(t);
+    s.worker(0).at(static_cast<std::int64_t>(t) * 10 + 8).finish(t);
+  }
+  return s.told();
+}
+
 struct picture_case {
   std::string name;
   fronta::trace::file_contents (*make)();
@@ -112,17 +127,24 @@ const std::vector<picture_case>& cases() {
   static const std::vector<picture_case> all{
       {"nothing", [] { return fronta::trace::file_contents(); }},
       {"a little run", little_run},
+      {"a graph", tasks_with_inputs},
       {"soup", [] { return soup(1).of(300); }},
       {"more soup", [] { return soup(2).of(5'000); }},
   };
   return all;
 }
 
+const index& other_run() {
+  static const index of(soup(3).of(700));
+  return of;
+}
+
 template <class Check>
 void for_each_picture(Check check) {
   for (const auto& one : cases()) {
     const index of(one.make());
-    for (const auto what : {preset::stage, preset::timeline, preset::completion}) {
+    for (const auto what :
+         {preset::stage, preset::timeline, preset::completion, preset::graph, preset::compare}) {
       for (const auto& [width, height] :
            {std::pair(1024.0F, 768.0F), {1280.0F, 720.0F}, {1920.0F, 1080.0F}, {640.0F, 400.0F}}) {
         for (const int tenths : {0, 3, 5, 10}) {
@@ -132,6 +154,7 @@ void for_each_picture(Check check) {
           v.what = what;
           v.title = "run.trace";
           v.at = of.begin() + (of.end() - of.begin()) * tenths / 10;
+          if (what == preset::compare) v.other = &other_run();
           check(of, v, draw(of, v, width, height, font, fronta::viz::light_theme()));
         }
       }

@@ -294,7 +294,7 @@ class graph_picture {
       lit_words_ += m_.of.name_of(t);
     }
     lit_words_ += ": " + many(before.size()) + " had to come before it, " + many(after.size()) +
-                  " come after it";
+                  (after.size() == 1 ? " comes after it" : " come after it");
   }
 
   [[nodiscard]] std::string how_to_read() const {

@@ -358,6 +358,14 @@ graph_layouts::graph_layouts(const index& of) {
   for (task_number t = 0; t < tasks; ++t) submitted += there(t) ? 1U : 0U;
   connect(of);
   if (submitted == 0) return;
+  for (task_number t = 0; t < tasks; ++t) {
+    for (auto c = of.tasks()[t].last_change; c != none; c = of.changes()[c].previous) {
+      if (of.changes()[c].state == task_state::unknown &&
+          of.events()[of.changes()[c].event].task != t)
+        by_others_.emplace_back(c, t);
+    }
+  }
+  std::ranges::sort(by_others_);
   std::uint32_t steps = 0;
   for (task_number t = 0; t < tasks; ++t) {
     std::uint32_t rank = 0;
@@ -506,15 +514,24 @@ void graph_layouts::mark_path(const index& of, level& l) {
   }
 }
 
-void graph_layouts::count(const index& of, level& l) {
+task_number graph_layouts::task_of(const index& of, std::uint32_t c) const {
+  if (of.changes()[c].state == task_state::unknown) {
+    const auto at =
+        std::ranges::lower_bound(by_others_, c, {}, &std::pair<std::uint32_t, task_number>::first);
+    if (at != by_others_.end() && at->first == c) return at->second;
+  }
+  return of.events()[of.changes()[c].event].task;
+}
+
+void graph_layouts::count(const index& of, level& l) const {
   constexpr std::size_t most = 512;
   constexpr std::size_t least = 4'096;
   l.apart = std::max(least, of.changes().size() / most + 1);
   std::vector<std::uint32_t> counts(l.graph.nodes.size() * looks);
-  for (std::size_t c = 0; c < of.changes().size(); ++c) {
+  for (std::uint32_t c = 0; c < of.changes().size(); ++c) {
     if (c % l.apart == 0) l.counts.insert(l.counts.end(), counts.begin(), counts.end());
     const auto& one = of.changes()[c];
-    const auto node = l.nodes[of.events()[one.event].task] * looks;
+    const auto node = l.nodes[task_of(of, c)] * looks;
     ++counts[node + static_cast<std::size_t>(look_of(of, one))];
     if (one.previous != none)
       --counts[node + static_cast<std::size_t>(look_of(of, of.changes()[one.previous]))];
@@ -525,14 +542,11 @@ std::vector<std::uint32_t> graph_layouts::counts_at(const index& of, std::size_t
                                                     std::int64_t t) const {
   const auto& l = levels_[number];
   std::vector<std::uint32_t> counts(l.graph.nodes.size() * looks);
-  const auto add = [&](const change& one) {
-    const auto node = l.nodes[of.events()[one.event].task] * looks;
-    ++counts[node + static_cast<std::size_t>(look_of(of, one))];
-    return node;
-  };
   if (!l.graph.grouped) {
     for (const auto& n : l.graph.nodes) {
-      if (const auto* c = of.state_of(n.first, t); c != nullptr) add(*c);
+      const auto* c = of.state_of(n.first, t);
+      if (c == nullptr) continue;
+      ++counts[l.nodes[n.first] * looks + static_cast<std::size_t>(look_of(of, *c))];
     }
     return counts;
   }
@@ -546,7 +560,8 @@ std::vector<std::uint32_t> graph_layouts::counts_at(const index& of, std::size_t
               counts.begin());
   for (auto c = first * l.apart; c < until; ++c) {
     const auto& one = of.changes()[c];
-    const auto node = add(one);
+    const auto node = l.nodes[task_of(of, static_cast<std::uint32_t>(c))] * looks;
+    ++counts[node + static_cast<std::size_t>(look_of(of, one))];
     if (one.previous != none)
       --counts[node + static_cast<std::size_t>(look_of(of, of.changes()[one.previous]))];
   }

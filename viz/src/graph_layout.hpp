@@ -118,7 +118,8 @@ class graph_layouts {
   void connect(const index& of);
   void add_level(const index& of, std::vector<std::uint32_t> groups, std::size_t number,
                  const std::vector<std::uint32_t>& columns, bool grouped, bool last);
-  static void count(const index& of, level& l);
+  [[nodiscard]] task_number task_of(const index& of, std::uint32_t change) const;
+  void count(const index& of, level& l) const;
   static void mark_path(const index& of, level& l);
   [[nodiscard]] static std::vector<task_number> reach(const neighbours& by, task_number t,
                                                       std::size_t most);
@@ -126,6 +127,8 @@ class graph_layouts {
   neighbours into_;  // inputs, and the parent behind them
   neighbours from_;
   std::vector<std::uint32_t> ranks_;
+  // Changes that another's event made, and whose they are, by change.
+  std::vector<std::pair<std::uint32_t, task_number>> by_others_;
   std::vector<level> levels_;
 };
 
