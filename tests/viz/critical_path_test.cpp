@@ -188,7 +188,7 @@ TEST(CriticalPath, OfSeveralWaitedForGoesToTheOneThatItsReasonAndWhatWasTakenTel
   EXPECT_THAT(told(waits_for_three(wait_reason::all)),
               ::testing::Contains("60-75 1 handing over, awaited"));
   EXPECT_THAT(told(waits_for_three(wait_reason::any)),
-              ::testing::Contains("50-75 1 handing over, awaited"));
+              ::testing::Contains("60-75 1 handing over, awaited"));
   EXPECT_THAT(told(waits_for_three(wait_reason::completion)),
               ::testing::Contains("60-75 1 handing over, awaited"));
 }
@@ -196,7 +196,7 @@ TEST(CriticalPath, OfSeveralWaitedForGoesToTheOneThatItsReasonAndWhatWasTakenTel
 TEST(CriticalPath, DoesNotGuessWhatAWaitWasFor) {
   EXPECT_THAT(told(waits_for_three(wait_reason::memory)),
               ElementsAre("0-10 1 queued, first", "10-30 1 running on cpu 0",
-                          "30-75 1 waiting for what is not told", "75-90 1 running on cpu 0"));
+                          "30-75 1 waiting within a run on cpu 0", "75-90 1 running on cpu 0"));
 }
 
 TEST(CriticalPath, CountsTheDelayOfARetry) {

@@ -20,7 +20,7 @@ namespace {
 using trace::event_kind;
 
 constexpr std::array<std::string_view, path_times> time_names{
-    "running",          "on a GPU",      "copying",          "waiting for what is not told",
+    "running",          "on a GPU",      "copying",          "waiting within a run",
     "waiting for tags", "queued",        "waiting to retry", "being submitted",
     "handing over",     "outside tasks", "not known"};
 
@@ -195,10 +195,14 @@ class walk {
     const auto begin = of_.time_of(now);
     switch (now.state) {
       case task_state::running:
-        ran(c);
+      case task_state::copying:
+        worked(c);
         return;
       case task_state::suspended:
-        if (!waited(c, later)) own(c, path_time::suspended);
+        if (!waited(c, later)) {
+          add(path_time::suspended, begin, now.where == nowhere ? none : std::uint32_t{now.where});
+          go_on(c);
+        }
         return;
       case task_state::queued:
         if (!queued(c, later)) own(c, path_time::queued);
@@ -211,10 +215,6 @@ class walk {
         return;
       case task_state::retry_wait:
         own(c, path_time::retrying);
-        return;
-      case task_state::copying:
-        add(path_time::copying, begin, now.where == nowhere ? none : now.where);
-        go_on(c);
         return;
       case task_state::done:
       case task_state::failed:
@@ -231,18 +231,20 @@ class walk {
     go_on(c);
   }
 
-  void ran(std::uint32_t c) {
+  void worked(std::uint32_t c) {
     const auto& now = at(c);
     const auto begin = of_.time_of(now);
     const auto lane = now.where == nowhere ? none : std::uint32_t{now.where};
-    const bool device = lane != none && of_.lanes()[lane].what == lane::kind::stream;
-    if (device) {
+    auto what = path_time::running;
+    if (lane != none && of_.lanes()[lane].what == lane::kind::stream) what = path_time::on_device;
+    if (now.state == task_state::copying) what = path_time::copying;
+    if (lane != none && what != path_time::running) {
       // The host hears of its end later.
       if (const auto ended = device_end(lane, at_.task); ended) {
         add(path_time::handing_over, std::max(begin, *ended));
       }
     }
-    add(device ? path_time::on_device : path_time::running, begin, lane);
+    add(what, begin, lane);
     go_on(c);
   }
 
@@ -279,9 +281,7 @@ class walk {
       const auto w = of_.events()[one.event].task;
       const auto end = end_of(w);
       if (end <= block || end >= at_.before) continue;
-      const bool better = !cause || (*reason == trace::wait_reason::all ? end > cause->before
-                                                                        : end < cause->before);
-      if (better) cause = place{w, end};
+      if (!cause || end > cause->before) cause = place{w, end};
       if (*reason == trace::wait_reason::completion) break;  // the next is the first that it takes
     }
     return cause && came_from(cause->task, block, path_link::awaited);
@@ -563,7 +563,8 @@ std::string in_words(const index& of, const critical_path& path) {
                            [&](std::size_t i) { return path.spent[i]; });
   std::string_view before = ": ";
   const auto say = [&](std::int64_t part, std::string_view what) {
-    if (whole == 0 || percent(part) == 0) return;
+    constexpr int least = 2;
+    if (whole == 0 || percent(part) < least) return;
     text += before;
     text += std::to_string(percent(part));
     text += " % ";

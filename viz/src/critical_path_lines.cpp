@@ -94,36 +94,47 @@ std::int64_t lanes_geometry::time(float x) const noexcept {
   return from + static_cast<std::int64_t>(share * static_cast<double>(to - from));
 }
 
-void draw_critical_path(painter& p, const moment_in_view& m, const lanes_geometry& g) {
+void draw_critical_path(painter& p, const moment_in_view& m, const lanes_geometry& g,
+                        path_part which) {
   const path_on_lanes path(m, g);
   const auto width = p.stroke() * 2.5F;
   const auto ink = p.colors().text;
-  const piece* before = nullptr;
   const auto pieces = path.pieces();
+  if (which == path_part::ways) {
+    for (std::size_t i = 1; i < pieces.size(); ++i) {
+      const auto& one = pieces[i];
+      const auto& before = pieces[i - 1];
+      if (before.row == one.row || one.left - before.right >= 1) continue;
+      const bool down = before.row->y < one.row->y;
+      p.draw_line({kind::edge, part::tether, one.step, 0},
+                  {one.left, down ? before.row->bottom() : before.row->y},
+                  {one.left, down ? one.row->y : one.row->bottom()}, ink, p.stroke() * 1.5F);
+    }
+    return;
+  }
   for (const auto& one : pieces) {
-    const item_id id{kind::edge, part::stripe, one.step, 0};
+    item_id id{kind::edge, part::stripe, one.step, 0};
     const auto& row = *one.row;
     if (one.waits) {
-      const auto y = row.bottom() - width;
+      const auto y = row.bottom() - width / 2;
       p.draw_line(id, {one.left, y}, {one.right, y}, ink, width, dash::dashed);
-    } else {
+    } else if (one.right - one.left >= 4 * width && row.height >= 4 * width) {
       p.outline(id, {one.left, row.y, one.right - one.left, row.height}, ink, width);
+    } else {
+      // Too narrow for an outline that leaves anything to be seen.
+      const auto thick = std::min(width, row.height / 3);
+      p.fill(id, {one.left, row.y, one.right - one.left, thick}, ink);
+      id.nth = 1;
+      p.fill(id, {one.left, row.bottom() - thick, one.right - one.left, thick}, ink);
     }
-    if (before != nullptr && before->row != one.row && one.left - before->right < 1) {
-      const auto& other = *before->row;
-      const bool down = other.y < row.y;
-      const item_id way{kind::edge, part::tether, one.step, 0};
-      p.draw_line(way, {one.left, down ? other.bottom() : other.y},
-                  {one.left, down ? row.y : row.bottom()}, ink, width);
-    }
-    before = &one;
   }
 }
 
 void draw_critical_path_words(painter& p, const moment_in_view& m, const rect& at, float size) {
   p.begin_pane("critical path", at);
   auto words = in_words(m.of, critical_path_of(m.of));
-  if (critical_path_of(m.of).last != no_task) words += " (outlined)";
+  if (const auto colon = words.find(':'); critical_path_of(m.of).last != no_task)
+    words.insert(colon, " (outlined)");
   p.write({kind::edge, part::name, 0, 0}, at, words, size, p.colors().text);
 }
 

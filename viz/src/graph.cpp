@@ -80,18 +80,17 @@ class graph_picture {
     for (level_ = 0; level_ < all_.count(); ++level_) {
       if (graph().grouped && (level_ == 0 || !all_.at(level_ - 1).grouped)) area.height -= line;
       // Names are worth smaller letters.
-      for (const auto size : {sizes[0], sizes[1], sizes[2]}) {
-        if (fit(area, p_.units(size), names::most)) return;
-      }
-      for (const auto size : sizes) {
-        if (fit(area, p_.units(size), names::any)) return;
+      for (const auto wanted : {names::all, names::most, names::any}) {
+        for (const auto size : sizes) {
+          if (fit(area, p_.units(size), wanted)) return;
+        }
       }
     }
     level_ = all_.count() - 1;
     fit(area, p_.units(sizes.back()), names::whatever);
   }
   // How much of the names is to be read; `whatever`: also if there is no room for it all.
-  enum class names : std::uint8_t { most, any, whatever };
+  enum class names : std::uint8_t { all, most, any, whatever };
 
   [[nodiscard]] float least_width(const graph_layout::node& n, float text) const {
     if (is_group(graph(), n)) return text * 7;
@@ -183,6 +182,7 @@ class graph_picture {
       if (more > 0) named = std::min(named, std::max(0.0F, left) / more);
     }
     constexpr float readable = 0.6F;
+    if (wanted == names::all && named < 1) return false;
     if (named < readable) {
       if (wanted == names::most) return false;
       if (!g.grouped) named = 0;

@@ -56,6 +56,7 @@ class arrangement {
   // Nodes have their columns, of which those of one step follow one another, and edges their ends.
   // False if it would be too much to look at.
   bool run() {
+    stack_components();
     split_columns();
     if (!add_bends()) return false;
     order();
@@ -75,6 +76,46 @@ class arrangement {
     std::vector<std::uint32_t> left;
     std::vector<std::uint32_t> right;
   };
+
+  // Where a step has too many nodes, parts that nothing connects come one after the other, as many
+  // at a time as can be read.
+  void stack_components() {
+    auto& nodes = made_.nodes;
+    std::vector<std::uint32_t> of(nodes.size());
+    std::iota(of.begin(), of.end(), 0U);
+    const auto find = [&](std::uint32_t n) {
+      while (of[n] != n) n = of[n] = of[of[n]];
+      return n;
+    };
+    for (const auto& e : made_.edges) {
+      const auto a = find(e.from);
+      const auto b = find(e.to);
+      of[std::max(a, b)] = std::min(a, b);
+    }
+    std::uint32_t steps = 0;
+    for (const auto& n : nodes) steps = std::max(steps, n.column + 1);
+    std::vector<float> heights(steps);
+    for (const auto& n : nodes) heights[n.column] += made_.height_of(n);
+    const auto most = static_cast<float>(graph_layouts::most_in_column);
+    const auto highest = std::ranges::max(heights);
+    if (highest <= most) return;
+    const auto each = std::ceil(highest / std::ceil(highest / most));
+    std::map<std::uint32_t, std::vector<std::uint32_t>> parts;  // by the first node of each
+    for (std::uint32_t n = 0; n < nodes.size(); ++n) parts[find(n)].push_back(n);
+    std::uint32_t before = 0;  // columns
+    std::ranges::fill(heights, 0.0F);
+    for (const auto& [first, part] : parts) {
+      auto with = heights;
+      for (const auto n : part) with[nodes[n].column] += made_.height_of(nodes[n]);
+      if (std::ranges::max(with) > each && std::ranges::max(heights) > 0) {
+        before += steps;
+        std::ranges::fill(with, 0.0F);
+        for (const auto n : part) with[nodes[n].column] += made_.height_of(nodes[n]);
+      }
+      heights = std::move(with);
+      for (const auto n : part) nodes[n].column += before;
+    }
+  }
 
   // No column holds more than can be read; those of one step stay in order.
   void split_columns() {

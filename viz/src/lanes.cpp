@@ -570,14 +570,21 @@ void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes
   const bool thin = order.size() > fitting;
   auto height = lanes.height / static_cast<float>(order.size());
   if (!thin) height = std::min(height, p.units(o.most_height));
-  auto y = lanes.y;
+  const auto row_at = [&](float top) {
+    return rect{lanes.x, top + (thin ? 0 : gap / 2), lanes.width,
+                thin ? std::max(1.0F, height - (height > 3 ? 1.0F : 0)) : height - gap};
+  };
   lanes_geometry places{m.from, m.to, a.left, a.width, {}};
+  for (const auto l : order)
+    places.rows.push_back({l, row_at(lanes.y + height * static_cast<float>(places.rows.size()))});
+  const bool lit = o.critical == lanes_options::path::outlined;
+  if (lit) draw_critical_path(p, m, places, path_part::ways);
+  auto y = lanes.y;
   std::string named;
   float named_at = -1e6F;
   for (const auto l : order) {
     const auto& which = m.of.lanes()[l];
-    const rect row{lanes.x, y + (thin ? 0 : gap / 2), lanes.width,
-                   thin ? std::max(1.0F, height - (height > 3 ? 1.0F : 0)) : height - gap};
+    const auto row = row_at(y);
     const rect name{at.x, row.y, a.left - at.x - p.units(1), row.height};
     if (!thin) {
       p.write({kind::lane, part::name, l, 0}, name, which.name, text, p.colors().text,
@@ -610,10 +617,9 @@ void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes
     }
     lane.draw();
     draw_blanks(p, m, a, l, row, thin ? 0 : text, lane.covered());
-    places.rows.push_back({l, row});
     y += height;
   }
-  if (o.critical == lanes_options::path::outlined) draw_critical_path(p, m, places);
+  if (lit) draw_critical_path(p, m, places, path_part::outlines);
   draw_playhead(p, m, a, lanes);
 }
 

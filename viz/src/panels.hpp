@@ -54,9 +54,11 @@ struct lanes_geometry {
   [[nodiscard]] float x(std::int64_t t) const noexcept;
   [[nodiscard]] std::int64_t time(float x) const noexcept;  ///< of a place, not of a distance
 };
-/// Outlines in lanes what the whole trace's critical path went through, as far as it has happened;
-/// dashed where it waited for that lane.
-void draw_critical_path(painter& p, const moment_in_view& m, const lanes_geometry& g);
+/// The whole trace's critical path in lanes, as far as it has happened: outlines of what it went
+/// through, dashed where it waited for that lane; and ways from lane to lane, which lie behind all.
+enum class path_part : std::uint8_t { ways, outlines };
+void draw_critical_path(painter& p, const moment_in_view& m, const lanes_geometry& g,
+                        path_part which);
 void draw_critical_path_words(painter& p, const moment_in_view& m, const rect& at, float size);
 
 /// How many tasks wait in queues, over time, below lanes drawn with the same options.

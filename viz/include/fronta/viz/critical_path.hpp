@@ -20,7 +20,7 @@
 /// - a run: through the run to its begin; through a wait in it to the end of the task that it
 ///   waited for. Where it waited for several (`wait`: all, any, completion) that is the one of
 ///   those which it took (`consume`) after the wait and before its next one that ended last, with
-///   `any` first; it must have ended during the wait;
+///   `completion` the first that it took; it must have ended during the wait;
 /// - the start of a queued task: to the end, or the wait, of the run before it in the same lane, if
 ///   that was later than the task came into its queue and the worker did not sleep in between; else
 ///   through the queue;
@@ -41,7 +41,7 @@ enum class path_time : std::uint8_t {
   running,       ///< in a slot or on a thread
   on_device,     ///< on a stream
   copying,       ///< a device moved its data
-  suspended,     ///< it waited within its run, for what is not told
+  suspended,     ///< it waited within its run, and no task is told to have ended that
   tags,          ///< it waited for tags; whose release ended that is not told
   queued,        ///< it was in a queue, and nothing was in its way that the trace tells
   retrying,      ///< its delay before another attempt
@@ -72,7 +72,7 @@ struct path_step {
   task_number task = no_task;  ///< of `outside` and, at the begin, `unknown` it may be none
   path_time what = path_time::unknown;
   path_link by = path_link::first;
-  std::uint32_t lane = none;  ///< of runs, device's work and copies
+  std::uint32_t lane = none;  ///< of runs and waits within them, of device's work and copies
   std::uint32_t text = 0;     ///< the tag's name, with `tags` and `path_link::tag`
 };
 
