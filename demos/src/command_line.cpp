@@ -336,16 +336,17 @@ class command_line {
     render_->add_option("TRACE", r.trace, "what --trace or FRONTA_TRACE wrote")
         ->type_name("")
         ->required();
+    render_->add_option("OTHER", r.other, "a second one, for --preset compare")->type_name("");
     render_
         ->add_option("-o", r.output, "FILE.png, .svg, .pdf, .html, .mp4, .gif, or .txt: in words")
         ->type_name("FILE")
         ->required()
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
         ->check(drawable);
-    constexpr std::array presets{viz::preset::stage,      viz::preset::timeline,
-                                 viz::preset::completion, viz::preset::statistics,
-                                 viz::preset::inspector,  viz::preset::plots,
-                                 viz::preset::progress};
+    constexpr std::array presets{
+        viz::preset::stage,     viz::preset::timeline, viz::preset::completion,
+        viz::preset::graph,     viz::preset::compare,  viz::preset::statistics,
+        viz::preset::inspector, viz::preset::plots,    viz::preset::progress};
     std::vector<std::string> names;
     names.reserve(presets.size());
     for (const auto p : presets) names.emplace_back(name_of(p));
@@ -357,9 +358,9 @@ class command_line {
                 if (name_of(p) == text) r.preset = p;
               }
             },
-            "stage: for a room; timeline: all lanes; completion: who ends when; statistics: how "
-            "many, how long; inspector: one task; plots: values over time; progress: how far each "
-            "name is [timeline]")
+            "stage: for a room; timeline: all lanes; completion: who ends when; graph: tasks and "
+            "their inputs; compare: with OTHER; statistics: how many, how long; inspector: one "
+            "task; plots: values over time; progress: how far each name is [timeline]")
         ->type_name("NAME")
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
         ->check(one_of(names));

@@ -39,9 +39,12 @@ std::int64_t since_begin(const viz::index& of, double milliseconds) {
 
 class pictures {
  public:
-  pictures(const render_command& what, const viz::index& of)
+  pictures(const render_command& what, const viz::index& of, const viz::index* other)
       : what_(what), of_(of), theme_(*viz::find_theme(what.theme)) {
     view_.what = what.preset;
+    view_.other = other;
+    view_.other_title = std::filesystem::path(what.other).filename().string();
+    if (other != nullptr) last_ = std::max(last_, of.begin() + (other->end() - other->begin()));
     view_.title = std::filesystem::path(what.trace).filename().string();
     if (what.at) view_.at = since_begin(of, *what.at);
     if (what.task) {
@@ -55,11 +58,11 @@ class pictures {
     }
     if (what.from || what.to) {
       view_.from = what.from ? since_begin(of, *what.from) : of.begin();
-      view_.to = what.to ? since_begin(of, *what.to) : of.end();
+      view_.to = what.to ? since_begin(of, *what.to) : last_;
       if (view_.to <= view_.from) {
         throw demo_error(fmt::format(
             "nothing lies between --from and --to; the trace lasts {}, give a --from before --to.",
-            viz::duration(of.end() - of.begin())));
+            viz::duration(last_ - of.begin())));
       }
     }
   }
@@ -106,7 +109,7 @@ class pictures {
                                    .height = static_cast<float>(what_.height),
                                    .frames_per_second = frames_per_second});
     const auto from = view_.to > view_.from ? view_.from : of_.begin();
-    const auto to = view_.to > view_.from ? view_.to : of_.end();
+    const auto to = view_.to > view_.from ? view_.to : last_;
     const auto frames = std::max<std::int64_t>(1, std::llround(what_.seconds * frames_per_second));
     view_.dilation = static_cast<double>(to - from) / what_.seconds;
     for (std::int64_t k = 0; k <= frames; ++k) {
@@ -122,6 +125,7 @@ class pictures {
   viz::font font_;
   const viz::theme& theme_;
   viz::view view_;
+  std::int64_t last_ = of_.end();  // of two runs the longer one's
 };
 
 }  // namespace
@@ -130,8 +134,18 @@ exit_code execute(const render_command& what, const session& /*s*/) {
   auto contents = read(what.trace);
   const auto damage = contents.damage;
   const viz::index of(std::move(contents));
+  if ((what.preset == viz::preset::compare) == what.other.empty()) {
+    throw demo_error(
+        what.other.empty()
+            ? "--preset compare needs a second trace; give it behind the first."
+            : fmt::format("\"{}\" is a second trace, which only --preset compare shows; "
+                          "leave it out or add that.",
+                          what.other));
+  }
+  std::optional<viz::index> other;
+  if (!what.other.empty()) other.emplace(read(what.other));
   try {
-    pictures(what, of).write();
+    pictures(what, of, other ? &*other : nullptr).write();
   } catch (const demo_error&) {
     throw;
   } catch (const std::exception& error) {

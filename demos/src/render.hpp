@@ -13,6 +13,7 @@ namespace fronta::demos {
 
 struct render_command {
   std::string trace;
+  std::string other;   ///< to compare with; empty for none
   std::string output;  ///< its ending names the format: .png, .svg, .pdf, .html, .mp4, .gif, .txt
   viz::preset preset = viz::preset::timeline;
   std::string theme = "light";

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <string_view>
+#include <variant>
+#include <vector>
 
 namespace fronta::test {
 
@@ -16,8 +18,22 @@ class plain_metrics final : public viz::font_metrics {
         utf8, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; });
     return static_cast<float>(characters) * size * (face == viz::typeface::bold ? 0.6F : 0.5F);
   }
-  [[nodiscard]] float ascent(viz::typeface, float size) const override { return size * 0.8F; }
-  [[nodiscard]] float descent(viz::typeface, float size) const override { return size * 0.2F; }
+  [[nodiscard]] float ascent(viz::typeface /*face*/, float size) const override {
+    return size * 0.8F;
+  }
+  [[nodiscard]] float descent(viz::typeface /*face*/, float size) const override {
+    return size * 0.2F;
+  }
 };
+
+/// The texts of a scene, of one pane or of all.
+inline std::vector<std::string> texts(const viz::scene& s, std::string_view pane = {}) {
+  std::vector<std::string> found;
+  for (const auto& p : s.primitives) {
+    const auto* l = std::get_if<viz::label>(&p.what);
+    if (l != nullptr && (pane.empty() || s.panes[p.pane].name == pane)) found.push_back(l->text);
+  }
+  return found;
+}
 
 }  // namespace fronta::test

@@ -88,6 +88,21 @@ fronta::trace::file_contents little_run() {
   return s.told();
 }
 
+// Each of sixty has up to three of the eight before as inputs.
+fronta::trace::file_contents tasks_with_inputs() {
+  story s;
+  for (std::uint64_t t = 1; t <= 60; ++t) {
+    s.main()
+        .at(static_cast<std::int64_t>(t) * 10)
+        .submit(t, "a task with a name " + std::to_string(t));
+    for (std::uint64_t n = 0; n < t % 4 && n + 1 < t; ++n)
+      s.main().dependency(t, t - 1 - (n * 3 + t * 7) % std::min<std::uint64_t>(8, t - 1));
+    s.worker(0).at(static_cast<std::int64_t>(t) * 10 + 3).start(t);
+    s.worker(0).at(static_cast<std::int64_t>(t) * 10 + 8).finish(t);
+  }
+  return s.told();
+}
+
 struct picture_case {
   std::string name;
   fronta::trace::file_contents (*make)();
@@ -97,15 +112,21 @@ const std::vector<picture_case>& cases() {
   static const std::vector<picture_case> all{
       {"nothing", [] { return fronta::trace::file_contents(); }},
       {"a little run", little_run},
+      {"a graph", tasks_with_inputs},
       {"soup", [] { return soup(1).of(300); }},
       {"more soup", [] { return soup(2).of(5'000); }},
   };
   return all;
 }
 
-constexpr std::array all_presets{preset::stage,      preset::timeline,  preset::completion,
-                                 preset::statistics, preset::inspector, preset::plots,
-                                 preset::progress};
+constexpr std::array all_presets{preset::stage,     preset::timeline, preset::completion,
+                                 preset::graph,     preset::compare,  preset::statistics,
+                                 preset::inspector, preset::plots,    preset::progress};
+
+const index& other_run() {
+  static const index of(soup(3).of(700));
+  return of;
+}
 
 template <class Check>
 void for_each_picture(Check check) {
@@ -123,6 +144,7 @@ void for_each_picture(Check check) {
           v.at = of.begin() + (of.end() - of.begin()) * tenths / 10;
           if (what == preset::inspector && tenths != 3)
             v.selected = static_cast<fronta::viz::task_number>(tenths);
+          if (what == preset::compare) v.other = &other_run();
           check(of, v, draw(of, v, width, height, font, fronta::viz::light_theme()));
         }
       }

@@ -10,15 +10,21 @@
 namespace fronta::viz {
 namespace {
 
-constexpr std::array<std::string_view, 7> names{"stage",     "timeline", "completion", "statistics",
+constexpr std::array<std::string_view, 9> names{"stage",     "timeline", "completion",
+                                                "graph",     "compare",  "statistics",
                                                 "inspector", "plots",    "progress"};
 static_assert(names.size() == static_cast<std::size_t>(preset::progress) + 1);
 
 void draw_timeline(painter& p, const moment_in_view& m, const rect& body) {
-  const lanes_options o;
+  lanes_options o;
+  o.critical = lanes_options::path::outlined;
   const auto lengths = std::min(p.units(12), body.height * 0.24F);
   const auto gap = p.units(1);
-  draw_lanes(p, m, {body.x, body.y, body.width, body.height - lengths - gap}, o);
+  const auto size = p.units(2.4F);
+  const auto words = p.line_height(size) * 1.2F;
+  const auto lanes = body.height - lengths - words - gap;
+  draw_lanes(p, m, {body.x, body.y, body.width, lanes}, o);
+  draw_critical_path_words(p, m, {body.x, body.y + lanes, body.width, words}, size);
   draw_lengths(p, m, {body.x, body.bottom() - lengths, body.width, lengths}, o);
 }
 
@@ -82,9 +88,13 @@ scene draw(const index& of, const view& what, float width, float height, const f
   s.height = height;
   s.background = colors.page;
   moment_in_view m{of, what};
-  m.at = std::clamp(what.at, of.begin(), of.end());
+  // Of two runs the longer one's end.
+  auto end = of.end();
+  if (what.what == preset::compare && what.other != nullptr)
+    end = std::max(end, of.begin() + (what.other->end() - what.other->begin()));
+  m.at = std::clamp(what.at, of.begin(), end);
   m.from = what.to > what.from ? what.from : of.begin();
-  m.to = what.to > what.from ? what.to : of.end();
+  m.to = what.to > what.from ? what.to : end;
   if (m.to <= m.from) m.to = m.from + 1;
   s.title = what.title;
   s.description = describe(m);
@@ -114,6 +124,12 @@ scene draw(const index& of, const view& what, float width, float height, const f
     }
     case preset::timeline:
       draw_timeline(p, m, body);
+      break;
+    case preset::graph:
+      draw_graph(p, m, body);
+      break;
+    case preset::compare:
+      draw_compare(p, m, body);
       break;
     case preset::statistics:
       draw_statistics(p, m, body);

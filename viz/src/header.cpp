@@ -18,9 +18,27 @@ namespace {
 using kind = painter::kind;
 using part = painter::part;
 
+bool of_two_runs(const moment_in_view& m) {
+  return m.what.what == preset::compare && m.what.other != nullptr;
+}
+
 // What the picture is of, in parts of which each may stand alone.
 std::vector<std::string> badge_of(const moment_in_view& m) {
   std::vector<std::string> parts;
+  if (of_two_runs(m)) {
+    const auto from = [&](const index& of, std::string_view which) {
+      auto text =
+          (of.given_clock() ? std::string("SIMULATED time") : "RECORDED " + date(of.origin_unix()));
+      if (!of.given_clock() && !of.host().empty()) {
+        text += " on ";
+        text += of.host();
+      }
+      if (of.simulated()) text += ", GPUs SIMULATED";
+      text += which;
+      return text;
+    };
+    return {from(m.of, " (A)"), from(*m.what.other, " (B)")};
+  }
   const bool recorded = m.what.shown == source::recorded;
   switch (m.what.shown) {
     case source::live:
@@ -58,12 +76,18 @@ std::string joined(const std::vector<std::string>& parts, std::string_view with_
 // What a reader must know before any other word is believed.
 std::vector<std::string> warnings_of(const moment_in_view& m) {
   std::vector<std::string> warnings;
-  if (m.of.dropped() != 0) {
-    warnings.push_back(grouped(m.of.dropped()) +
-                       (m.of.dropped() == 1 ? " event MISSING" : " events MISSING"));
-  }
-  if (!m.of.ended() && m.what.shown == source::recorded)
-    warnings.emplace_back("the recording was CUT OFF");
+  const auto missing = [&](std::uint64_t n, std::string_view what) {
+    if (n != 0)
+      warnings.push_back(grouped(n) + ' ' + std::string(what) + (n == 1 ? "" : "s") + " MISSING");
+  };
+  const auto warn = [&](const index& of) {
+    missing(of.dropped(), "event");
+    missing(of.dropped_records(), "device record");
+    if (!of.ended() && m.what.shown == source::recorded)
+      warnings.emplace_back("the recording was CUT OFF");
+  };
+  warn(m.of);
+  if (of_two_runs(m)) warn(*m.what.other);
   return warnings;
 }
 
@@ -94,6 +118,10 @@ std::string clock_of(const moment_in_view& m, std::int64_t at) {
 }
 
 std::string totals_of(const moment_in_view& m, std::int64_t at) {
+  if (of_two_runs(m)) {
+    return "A: " + grouped(m.of.tasks().size()) +
+           " tasks, B: " + grouped(m.what.other->tasks().size()) + " tasks";
+  }
   const auto counts = m.of.counts_at(at);
   std::uint64_t all = 0;
   for (const auto c : counts) all += c;
@@ -169,10 +197,11 @@ class header_layout {
     const piece title{
         {kind::title, part::name, 0, 0}, {}, m_.what.title, units(3.7F), typeface::bold};
     // On which machine is said where there is room.
-    auto whole = badge(joined(parts, m_.what.shown == source::simulated || m_.of.given_clock()
-                                         ? std::string_view()
-                                         : std::string_view(m_.of.host())),
-                       0);
+    auto whole = badge(
+        joined(parts, m_.what.shown == source::simulated || m_.of.given_clock() || of_two_runs(m_)
+                          ? std::string_view()
+                          : std::string_view(m_.of.host())),
+        0);
     if (width_of(whole) > width_ * most) whole.text = joined(parts);
     const auto width = width_of(whole);
     if (width <= width_ * most) {
@@ -284,22 +313,17 @@ header_layout fitting_header(const painter& p, const moment_in_view& m, float wi
 }
 
 // Which looks occur in the whole trace, so that the legend stays as it is while time goes on.
-std::vector<look> looks_in(const index& of) {
-  std::array<bool, looks> there{};
-  // Cost by what is to be found, not by the length of the trace: states are many times as often
-  // seen as there are kinds of them.
-  const auto changes = of.changes();
-  constexpr std::size_t most = 20'000;
-  const auto step = std::max<std::size_t>(1, changes.size() / most);
-  for (std::size_t c = 0; c < changes.size(); c += step)
-    there[static_cast<std::size_t>(look_of(of, changes[c]))] = true;
-  for (std::uint32_t l = 0; l < of.lanes().size(); ++l) {
-    if (of.bars_of(l) == 0) continue;
-    const auto what = of.lanes()[l].what;
-    if (what == lane::kind::slot) there[static_cast<std::size_t>(look::running)] = true;
-    if (what == lane::kind::stream) there[static_cast<std::size_t>(look::on_device)] = true;
-    if (what == lane::kind::copies) there[static_cast<std::size_t>(look::copying)] = true;
+void find_looks(const index& of, std::array<bool, looks>& there) {
+  for (std::size_t l = 0; l < task_states; ++l) {
+    if (of.has(static_cast<task_state>(l))) there[l] = true;
   }
+  if (of.has_device_work()) there[static_cast<std::size_t>(look::on_device)] = true;
+}
+
+std::vector<look> looks_in(const moment_in_view& m) {
+  std::array<bool, looks> there{};
+  find_looks(m.of, there);
+  if (m.what.what == preset::compare && m.what.other != nullptr) find_looks(*m.what.other, there);
   std::vector<look> found;
   // In the order of a task's life.
   for (const auto l : {look::waiting_inputs, look::queued, look::waiting_tags, look::running,
@@ -348,7 +372,7 @@ float legend_height(const painter& p, const moment_in_view& m, float width, floa
   const auto margin = p.units(1.5F);
   auto x = margin;
   auto rows = 1.0F;
-  for (const auto l : looks_in(m.of)) {
+  for (const auto l : looks_in(m)) {
     const auto w = entry_width(p, l, size);
     if (x + w > width - margin && x > margin) {
       rows += 1;
@@ -364,7 +388,7 @@ void draw_legend(painter& p, const moment_in_view& m, const rect& at, float size
   const auto row = p.line_height(size) * 1.25F;
   const auto margin = p.units(1.5F);
   point where{at.x + margin, at.y};
-  for (const auto l : looks_in(m.of)) {
+  for (const auto l : looks_in(m)) {
     const auto w = entry_width(p, l, size);
     if (where.x + w > at.right() - margin && where.x > at.x + margin) {
       where = {at.x + margin, where.y + row};

@@ -12,6 +12,7 @@ time_axis axis_of(const painter& p, const moment_in_view& m, const rect& at,
   auto longest = p.width_of("peak ≥ 1 000", text);
   for (const auto l : lanes_in_order(m.of))
     longest = std::max(longest, p.width_of(m.of.lanes()[l].name, text));
+  longest = std::max(longest, o.least_names);
   const auto names = std::floor(std::min(longest + p.units(1.5F), at.width * o.names));
   return {m.from, m.to, at.x + names, at.width - names};
 }

@@ -72,11 +72,6 @@ std::vector<std::uint32_t> lanes_in_order(const index& of) {
 
 namespace {
 
-struct lane_row {
-  std::uint32_t lane;
-  rect at;
-};
-
 // Names of lanes; of their places where lanes are too thin to be named.
 void draw_names(painter& p, const moment_in_view& m, const time_axis& a, const rect& at,
                 std::span<const lane_row> rows, bool thin, float text) {
@@ -139,6 +134,9 @@ void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes
     }
   }
   draw_names(p, m, a, {at.x, lanes.y, at.width, lanes.height}, rows, thin, text);
+  const lanes_geometry places{m.from, m.to, a.left, a.width, rows};
+  const bool lit = o.critical == lanes_options::path::outlined;
+  if (lit) draw_critical_path(p, m, places, path_part::ways);
 
   const relations related(m.of, m.what.selected, m.at);
   std::vector<lane_painter> reserved;
@@ -157,6 +155,7 @@ void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes
     }
     shown.emplace_back(p, m, a, related, lane, row, text).draw_bars();
   }
+  if (lit) draw_critical_path(p, m, places, path_part::outlines);
   if (!thin) draw_tethers(p, m, a, shown, reserved);
   const auto steals = draw_steals(p, m, a, shown);
   draw_relations(p, m, a, related, shown);
@@ -172,6 +171,7 @@ void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes
     p.meet({kind::lane, part::steal, 0, 0}, corner,
            words + ": too many for arrows; zoom in to see them");
   }
+  if (lit) draw_critical_path(p, m, places, path_part::outlines);
   draw_playhead(p, m, a, lanes);
 }
 

@@ -31,6 +31,7 @@ void painter::begin_pane(std::string name, const rect& at) {
 
 void painter::add(const item_id& id, shape s) {
   to_.primitives.push_back({id, pane_, std::move(s)});
+  to_.primitives.back().id.number += first_;
 }
 
 void painter::fill(const item_id& id, const rect& at, color c, float radius) {
@@ -180,6 +181,7 @@ float painter::write_lines(const item_id& id, const rect& in, std::string_view t
 
 void painter::meet(const item_id& id, const rect& at, std::string tip) {
   to_.hits.push_back({id, at, std::move(tip)});
+  to_.hits.back().id.number += first_;
 }
 
 void painter::ring(const item_id& id, const rect& at, float radius) {

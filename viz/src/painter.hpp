@@ -33,6 +33,9 @@ class painter {
   [[nodiscard]] float stroke() const noexcept { return stroke_; }  ///< of outlines
 
   void begin_pane(std::string name, const rect& at);
+  /// What is added from here on has numbers from `first` on: so that things of a second run are
+  /// others than those of the first.
+  void number_from(std::uint32_t first) noexcept { first_ = first; }
 
   void fill(const item_id& id, const rect& at, color c, float radius = 0);
   void outline(const item_id& id, const rect& at, color c, float width, dash pattern = dash::solid,
@@ -84,6 +87,7 @@ class painter {
   float unit_;
   float stroke_;
   std::uint16_t pane_ = 0;
+  std::uint32_t first_ = 0;
 };
 
 }  // namespace fronta::viz

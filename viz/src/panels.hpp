@@ -35,8 +35,33 @@ struct lanes_options {
   float text = 2.2F;       ///< size of names, in hundredths of the height
   float names = 0.2F;      ///< at most this part of the width for the lanes' names
   float most_height = 14;  ///< of a lane, in hundredths
+  enum class path : std::uint8_t { hidden, outlined };
+  path critical = path::hidden;
+  float least_names = 0;  ///< room for the lanes' names in pixels, so that two pictures agree
 };
 void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes_options& o);
+
+/// Where lanes are drawn, and moments in them.
+struct lane_row {
+  std::uint32_t lane;
+  rect at;
+};
+struct lanes_geometry {
+  std::int64_t from;
+  std::int64_t to;
+  float left;
+  float width;
+  std::vector<lane_row> rows;
+
+  [[nodiscard]] float x(std::int64_t t) const noexcept;
+  [[nodiscard]] std::int64_t time(float x) const noexcept;  ///< of a place, not of a distance
+};
+/// The whole trace's critical path in lanes, as far as it has happened: outlines of what it went
+/// through, dashed where it waited for that lane; and ways from lane to lane, which lie behind all.
+enum class path_part : std::uint8_t { ways, outlines };
+void draw_critical_path(painter& p, const moment_in_view& m, const lanes_geometry& g,
+                        path_part which);
+void draw_critical_path_words(painter& p, const moment_in_view& m, const rect& at, float size);
 
 /// How many tasks wait in queues, over time, below lanes drawn with the same options.
 void draw_lengths(painter& p, const moment_in_view& m, const rect& at, const lanes_options& o);
@@ -61,6 +86,11 @@ void draw_inspector(painter& p, const moment_in_view& m, const rect& at);
 void draw_plots(painter& p, const moment_in_view& m, const rect& at);
 /// How many tasks of each name are in which state.
 void draw_progress(painter& p, const moment_in_view& m, const rect& at);
+/// Tasks and what they depend on: see graph_layout.hpp.
+void draw_graph(painter& p, const moment_in_view& m, const rect& at);
+
+/// Two runs on one clock, and what differs between them: see compare.hpp.
+void draw_compare(painter& p, const moment_in_view& m, const rect& at);
 
 /// A task's number in a box of its state, its name beside where there is room.
 void draw_token(painter& p, const moment_in_view& m, const rect& at, task_number t, look l,

@@ -12,33 +12,41 @@
 
 namespace fronta::viz {
 
+struct critical_path;
+class graph_layouts;
+class name_totals;
+
 /// What some pictures need of a whole trace: each is built when the first of them asks, by one
 /// thread, and kept. An index and its copies share theirs, for what they say is the same.
 class summaries {
  public:
   [[nodiscard]] const task_groups& groups_of(const index& of) {
-    return make(groups_, [&] { return std::make_unique<const task_groups>(of); });
+    return make(groups_, [&] { return std::make_shared<const task_groups>(of); });
   }
   [[nodiscard]] const statistics& statistics_of(const index& of) {
     const auto& groups = groups_of(of);
-    return make(statistics_, [&] { return std::make_unique<const statistics>(of, groups); });
+    return make(statistics_, [&] { return std::make_shared<const statistics>(of, groups); });
   }
   [[nodiscard]] const progress& progress_of(const index& of) {
     const auto& groups = groups_of(of);
-    return make(progress_, [&] { return std::make_unique<const progress>(of, groups); });
+    return make(progress_, [&] { return std::make_shared<const progress>(of, groups); });
   }
   [[nodiscard]] const run_series& series_of(const index& of) {
-    return make(series_, [&] { return std::make_unique<const run_series>(of); });
+    return make(series_, [&] { return std::make_shared<const run_series>(of); });
   }
   [[nodiscard]] const task_relations& relations_of(const index& of) {
-    return make(relations_, [&] { return std::make_unique<const task_relations>(of); });
+    return make(relations_, [&] { return std::make_shared<const task_relations>(of); });
   }
+  // Where they are built.
+  [[nodiscard]] const critical_path& path_of(const index& of);
+  [[nodiscard]] const graph_layouts& layouts_of(const index& of);
+  [[nodiscard]] const name_totals& totals_of(const index& of);
 
  private:
   template <class T>
   struct once {
     std::once_flag flag;
-    std::unique_ptr<const T> made;
+    std::shared_ptr<const T> made;  // also of what is only declared here
   };
   template <class T, class Make>
   static const T& make(once<T>& of, Make build) {
@@ -51,6 +59,9 @@ class summaries {
   once<progress> progress_;
   once<run_series> series_;
   once<task_relations> relations_;
+  once<critical_path> path_;
+  once<graph_layouts> layouts_;
+  once<name_totals> totals_;
 };
 
 }  // namespace fronta::viz

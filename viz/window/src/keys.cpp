@@ -40,6 +40,8 @@ std::vector<key_binding> make_bindings() {
       {letter('1'), commands::show{preset::stage}, "1", "stage: for a room"},
       {letter('2'), commands::show{preset::timeline}, "2", "timeline: all lanes"},
       {letter('3'), commands::show{preset::completion}, "3", "completion: who ends when"},
+      {letter('4'), commands::show{preset::graph}, "4", "graph: tasks and their inputs"},
+      {letter('5'), commands::show{preset::compare}, "5", "compare: two runs on one clock"},
       {letter('6'), commands::show{preset::statistics}, "6", "statistics: how many, how long"},
       {letter('7'), commands::show{preset::inspector}, "7", "inspector: the selected task"},
       {letter('8'), commands::show{preset::plots}, "8", "plots: values over time"},

@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
     auto in = o->frame;
     in.title = "Fronta";
     stage s(in, o->first);
+    if (!o->other.empty()) s.compare_with(o->other);
     if (!o->trace.empty()) s.open(o->trace);
     s.run(o->exit_after);
     if (!s.failure().empty()) return tell(failed, s.failure() + ".");

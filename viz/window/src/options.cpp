@@ -91,6 +91,8 @@ std::optional<stage_options> read_stage_options(int argc, const char* const* arg
   CLI::App app{"Plays a trace in a window; ? lists its keys", "fronta stage"};
   app.set_help_flag("-h,--help", "print this text and end");
   app.add_option("TRACE", o.trace, "what --trace or FRONTA_TRACE wrote")->type_name("");
+  app.add_option("OTHER", o.other, "a second one, which compare (5) shows beside it")
+      ->type_name("");
   const auto add = [&](const char* name, std::string& to, const char* placeholder,
                        const char* description) {
     app.add_option(name, to, description)
@@ -98,8 +100,8 @@ std::optional<stage_options> read_stage_options(int argc, const char* const* arg
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   };
   add("--preset", preset_text, "NAME",
-      "stage: for a room; timeline: all lanes; completion: who ends when; statistics, inspector, "
-      "plots, progress [stage]");
+      "stage: for a room; timeline: all lanes; completion: who ends when; graph: tasks and their "
+      "inputs; compare: with OTHER; statistics, inspector, plots, progress [stage]");
   add("--theme", theme_text, "NAME", "light or dark [light]");
   add("--size", size_text, "WxH", "of the window [1280x720]");
   add("--monitor", o.frame.monitor, "NAME", "where it opens; a part of the monitor's name");

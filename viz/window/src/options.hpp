@@ -11,6 +11,7 @@ namespace fronta::viz {
 
 struct stage_options {
   std::string trace;
+  std::string other = {};  ///< to compare with
   window::options frame;
   stage::appearance first = {};
   std::optional<double> exit_after = {};  ///< seconds

@@ -218,12 +218,21 @@ class page {
 
 }  // namespace
 
+void compare(view& v, const index& of, const index* other, std::string title) {
+  v.other = other;
+  v.other_title = std::move(title);
+  if (v.what != preset::compare) return;
+  if (v.at >= of.end()) v.at = forever;
+  if (v.from <= of.begin() && v.to >= of.end()) v.from = v.to = 0;  // all of both
+}
+
 scene draw(const screen& on, const index* of, const player_state& s, const font_metrics& font) {
   const auto& colors = all_themes()[std::min(s.theme, all_themes().size() - 1)];
   scene made;
   if (of != nullptr && !s.blank) {
     auto v = view_of(s);
     v.title = on.title;
+    compare(v, *of, on.other, on.other_title);
     const auto height = on.controls ? on.height - page::controls_height(on.height, s) : on.height;
     made =
         draw(*of, v, std::max(on.width, least_width), std::max(height, least_height), font, colors);

@@ -4,6 +4,7 @@
 #include <fronta/viz/index.hpp>
 #include <fronta/viz/player.hpp>
 #include <fronta/viz/scene.hpp>
+#include <fronta/viz/view.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -15,11 +16,17 @@ namespace fronta::viz {
 struct screen {
   float width = 0;
   float height = 0;
-  std::string title;            ///< of the trace
-  std::string message;          ///< what the window has to say; empty for nothing
-  std::optional<hit> met = {};  ///< what the pointer is on
-  bool controls = true;         ///< below the picture; without them it fills the window
+  std::string title;             ///< of the trace
+  std::string message;           ///< what the window has to say; empty for nothing
+  std::optional<hit> met = {};   ///< what the pointer is on
+  bool controls = true;          ///< below the picture; without them it fills the window
+  const index* other = nullptr;  ///< the run to compare with
+  std::string other_title = {};
 };
+
+/// Sets what `v` of a run compares with. At the end of it all of the other run is shown, which may
+/// be longer.
+void compare(view& v, const index& of, const index* other, std::string title);
 
 /// `of` may be null: no trace is open.
 [[nodiscard]] scene draw(const screen& on, const index* of, const player_state& s,

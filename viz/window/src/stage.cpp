@@ -49,6 +49,12 @@ void stage::open(std::string trace) {
   });
 }
 
+void stage::compare_with(const std::string& trace) {
+  other_ = std::make_shared<const index>(trace::read_file(trace));
+  other_file_ = trace;
+  show_soon();
+}
+
 void stage::finish_opening() {
   if (!reading_.valid()) return;
   reading_.wait();
@@ -112,7 +118,9 @@ scene stage::picture() const {
                     .title = name_of_file(file_),
                     .message = message_,
                     .met = met_,
-                    .controls = controls_},
+                    .controls = controls_,
+                    .other = other_.get(),
+                    .other_title = name_of_file(other_file_)},
                    of_.get(), state_, window_.fonts());
 }
 
@@ -198,6 +206,7 @@ void stage::save_snapshot() {
   const auto size = window_.size();
   auto v = view_of(state_);
   v.title = name_of_file(file_);
+  compare(v, *of_, other_.get(), name_of_file(other_file_));
   const std::array pages{viz::draw(*of_, v, std::max(640.0F, size.width),
                                    std::max(400.0F, size.height), window_.fonts(),
                                    all_themes()[state_.theme])};

@@ -37,6 +37,9 @@ class stage final : public window_listener {
 
   /// Reads the trace beside the drawing of frames; what was open stays until it is read.
   void open(std::string trace);
+  /// Reads a second trace for the preset `compare`, of whatever trace is open. Blocks. Throws
+  /// `std::exception`s of `trace::read_file`.
+  void compare_with(const std::string& trace);
   /// Blocks until what `open` began to read is there, or cannot be read.
   void finish_opening();
   /// Shows a trace that is in memory, as if it had been read from that file.
@@ -88,6 +91,8 @@ class stage final : public window_listener {
   player_state state_;
   std::shared_ptr<const index> of_;
   std::string file_;
+  std::shared_ptr<const index> other_;
+  std::string other_file_;
   std::string failure_;
   std::string message_;
   std::optional<hit> met_;

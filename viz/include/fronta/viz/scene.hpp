@@ -122,6 +122,7 @@ struct item_id {
     counter,
     tag,
     edge,
+    group,  ///< of tasks
   };
   enum class part : std::uint8_t {
     frame,

@@ -15,6 +15,9 @@ enum class preset : std::uint8_t {
   timeline,    ///< lanes of all workers and streams, and the length of the queues
   completion,  ///< order of submission and of completion, and what consumers would have seen: of
                ///< the selected task's siblings, else of the largest family
+  graph,       ///< tasks, their inputs and who submitted them; the critical path, or what the
+               ///< selected task needs and what needs it, is lit
+  compare,     ///< two runs on one clock, and what differs between them
   statistics,  ///< how many, how long, what they waited for: of tasks that ended on the time axis
   inspector,   ///< the biography of the selected task
   plots,       ///< queues, workers, bytes, retries and the program's counters over time
@@ -39,6 +42,10 @@ struct view {
   /// 1 as usual; larger text leaves less room for all else. From 0.5 to 2.2.
   float text_size = 1;
   std::string title;  ///< such as the trace's file
+  /// The run to compare with; must outlive the drawing. Moments are those of the first run, and
+  /// both begin at once.
+  const index* other = nullptr;
+  std::string other_title = {};
 };
 
 /// The presets' names, as on a command line.

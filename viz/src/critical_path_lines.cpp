@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "panels.hpp"
+
+#include <fronta/viz/critical_path.hpp>
+#include <fronta/viz/words.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+namespace fronta::viz {
+namespace {
+
+using kind = painter::kind;
+using part = painter::part;
+
+constexpr float seen = 3;  // pixels from which a step stands alone
+
+struct piece {
+  float left;
+  float right;
+  const rect* row;
+  bool waits;
+  std::uint32_t step;
+  std::size_t steps;
+};
+
+class path_on_lanes {
+ public:
+  path_on_lanes(const moment_in_view& m, const lanes_geometry& g)
+      : m_(m), g_(g), path_(critical_path_of(m.of)) {}
+
+  // As many as can be told apart, whatever the number of steps.
+  [[nodiscard]] std::vector<piece> pieces() const {
+    std::vector<piece> found;
+    const auto& steps = path_.steps;
+    const auto until = std::min(m_.at, m_.to);
+    const auto from = [&](std::int64_t t, std::size_t first) {
+      const auto at =
+          std::ranges::partition_point(steps.begin() + static_cast<std::ptrdiff_t>(first),
+                                       steps.end(), [&](const path_step& s) { return s.end <= t; });
+      return static_cast<std::size_t>(at - steps.begin());
+    };
+    for (auto i = from(m_.from, 0); i < steps.size() && steps[i].begin < until;) {
+      const auto left = g_.x(steps[i].begin);
+      auto next = i + 1;
+      auto end = std::min(steps[i].end, until);
+      if (g_.x(end) - left < seen) {
+        // A stretch of short ones is one, on the lane of the first.
+        next = std::max(next, from(g_.time(left + seen), i));
+        end = std::min(steps[next - 1].end, until);
+      }
+      const auto right = g_.x(end);
+      const bool waits = steps[i].lane == none;
+      const auto* row =
+          steps[i].task == no_task ? nullptr : row_of(waits ? next_lane(i) : steps[i].lane);
+      if (row != nullptr && right > left)
+        found.push_back({left, right, row, waits, static_cast<std::uint32_t>(i), next - i});
+      i = next;
+    }
+    return found;
+  }
+
+  [[nodiscard]] const path_step& step(const piece& p) const { return path_.steps[p.step]; }
+
+ private:
+  [[nodiscard]] const rect* row_of(std::uint32_t lane) const {
+    const auto at = std::ranges::find(g_.rows, lane, &lane_row::lane);
+    return at == g_.rows.end() ? nullptr : &at->at;
+  }
+  // A wait is drawn where it ends.
+  [[nodiscard]] std::uint32_t next_lane(std::size_t i) const {
+    constexpr std::size_t most = 16;
+    for (auto k = i; k < std::min(path_.steps.size(), i + most); ++k) {
+      if (path_.steps[k].lane != none) return path_.steps[k].lane;
+    }
+    return none;
+  }
+
+  const moment_in_view& m_;
+  const lanes_geometry& g_;
+  const critical_path& path_;
+};
+
+}  // namespace
+
+float lanes_geometry::x(std::int64_t t) const noexcept {
+  const auto share =
+      static_cast<double>(std::clamp(t, from, to) - from) / static_cast<double>(to - from);
+  return left + static_cast<float>(share * static_cast<double>(width));
+}
+std::int64_t lanes_geometry::time(float x) const noexcept {
+  const auto share = static_cast<double>(x - left) / static_cast<double>(width);
+  return from + static_cast<std::int64_t>(share * static_cast<double>(to - from));
+}
+
+void draw_critical_path(painter& p, const moment_in_view& m, const lanes_geometry& g,
+                        path_part which) {
+  const path_on_lanes path(m, g);
+  const auto width = p.stroke() * 2.5F;
+  const auto ink = p.colors().text;
+  const auto pieces = path.pieces();
+  if (which == path_part::ways) {
+    for (std::size_t i = 1; i < pieces.size(); ++i) {
+      const auto& one = pieces[i];
+      const auto& before = pieces[i - 1];
+      if (before.row == one.row || one.left - before.right >= 1) continue;
+      const bool down = before.row->y < one.row->y;
+      p.draw_line({kind::edge, part::tether, one.step, 0},
+                  {one.left, down ? before.row->bottom() : before.row->y},
+                  {one.left, down ? one.row->y : one.row->bottom()}, ink, p.stroke() * 1.5F);
+    }
+    return;
+  }
+  for (const auto& one : pieces) {
+    item_id id{kind::edge, part::stripe, one.step, 0};
+    const auto& row = *one.row;
+    if (one.waits) {
+      const auto y = row.bottom() - width / 2;
+      p.draw_line(id, {one.left, y}, {one.right, y}, ink, width, dash::dashed);
+    } else if (one.right - one.left >= 4 * width && row.height >= 4 * width) {
+      p.outline(id, {one.left, row.y, one.right - one.left, row.height}, ink, width);
+    } else {
+      // Too narrow for an outline that leaves anything to be seen.
+      const auto thick = std::min(width, row.height / 3);
+      p.fill(id, {one.left, row.y, one.right - one.left, thick}, ink);
+      id.nth = 1;
+      p.fill(id, {one.left, row.bottom() - thick, one.right - one.left, thick}, ink);
+    }
+  }
+}
+
+void draw_critical_path_words(painter& p, const moment_in_view& m, const rect& at, float size) {
+  p.begin_pane("critical path", at);
+  auto words = in_words(m.of, critical_path_of(m.of));
+  if (const auto colon = words.find(':'); critical_path_of(m.of).last != no_task)
+    words.insert(colon, " (outlined)");
+  p.write({kind::edge, part::name, 0, 0}, at, words, size, p.colors().text);
+}
+
+}  // namespace fronta::viz
