@@ -124,6 +124,14 @@ class follower::body {
     return copy;
   }
 
+  [[nodiscard]] file_contents take() {
+    auto& c = read_.contents();
+    c.events.resize(events_);
+    c.spans.resize(spans_);
+    c.known_until = known_until();
+    return std::move(c);
+  }
+
   // What happens at the mark itself may still come.
   [[nodiscard]] std::int64_t known_until() const noexcept {
     const auto until = read_.contents().known_until;
@@ -256,7 +264,8 @@ follower::~follower() = default;
 
 bool follower::poll() { return body_->poll(); }
 follower::phase follower::state() const noexcept { return body_->state(); }
-file_contents follower::contents() const { return body_->contents(); }
+file_contents follower::contents() const& { return body_->contents(); }
+file_contents follower::contents() && { return body_->take(); }
 std::int64_t follower::known_until() const noexcept { return body_->known_until(); }
 std::size_t follower::events() const noexcept { return body_->events(); }
 std::uint64_t follower::dropped() const noexcept { return body_->dropped(); }

@@ -50,6 +50,7 @@ std::string clock_of(const moment_in_view& m) {
       text += " (" + grouped(static_cast<std::uint64_t>(std::llround(1 / factor))) + "× faster)";
     }
   }
+  if (!m.what.note.empty()) text += " · " + m.what.note;
   return text;
 }
 

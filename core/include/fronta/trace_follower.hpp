@@ -46,7 +46,9 @@ class follower {
   [[nodiscard]] phase state() const noexcept;
   /// All that is known until `known_until()`, and of GPU times what was told until then. While it
   /// goes on no later call will have anything else up to there, but for GPU times. A copy.
-  [[nodiscard]] file_contents contents() const;
+  [[nodiscard]] file_contents contents() const&;
+  /// The same for one that is not needed any more: no copy.
+  [[nodiscard]] file_contents contents() &&;
   /// In nanoseconds since the beginning of the recording. Goes on while nothing is told, too.
   [[nodiscard]] std::int64_t known_until() const noexcept;
   [[nodiscard]] std::size_t events() const noexcept;     ///< of `contents`

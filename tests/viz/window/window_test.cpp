@@ -313,7 +313,7 @@ TEST_F(Window, EscapeNeverQuits) {
 TEST_F(Window, ControlQQuits) {
   press(GLFW_KEY_Q, GLFW_MOD_CONTROL);
   EXPECT_TRUE(s().on().is_to_close());
-  s().run(std::nullopt);  // returns at once
+  s().run({});  // returns at once
   glfwSetWindowShouldClose(handle(), GLFW_FALSE);
 }
 

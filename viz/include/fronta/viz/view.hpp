@@ -31,8 +31,9 @@ struct view {
   source shown = source::recorded;
   /// Nanoseconds of the trace in a second on the screen while it plays; 0: a still.
   double dilation = 0;
-  bool steps = false;  ///< one event after the other: the axis is not to scale
-  std::string title;   ///< such as the trace's file
+  bool steps = false;     ///< one event after the other: the axis is not to scale
+  std::string title;      ///< such as the trace's file
+  std::string note = {};  ///< what else is to be known of the moment, such as "paused"
 };
 
 /// The presets' names, as on a command line.
