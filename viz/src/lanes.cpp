@@ -363,7 +363,8 @@ void draw_axis(painter& p, const moment_in_view& m, const axis& a, const rect& l
   std::uint32_t nth = 0;
   for (; tick <= m.to - origin; tick += step) {
     if (tick < m.from - origin) continue;
-    const auto x = std::round(a.x(tick + origin));
+    // One at the very end lies within, too.
+    const auto x = std::min(std::round(a.x(tick + origin)), std::floor(lanes.right()) - 1);
     p.draw_line({kind::axis, part::mark, 0, nth}, {x, lanes.y}, {x, lanes.bottom()},
                 p.colors().grid, p.stroke() * 0.5F);
     const auto words = moment(tick, step, m.to - origin);
