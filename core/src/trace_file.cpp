@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fronta/trace_file.hpp>
 
-#include "trace_format.hpp"
+#include "trace_reading.hpp"
 
 #include <algorithm>
 #include <array>
@@ -10,307 +10,14 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
-#include <limits>
 #include <memory>
-#include <numeric>
 #include <ostream>
-#include <stdexcept>
 #include <string_view>
 #include <system_error>
-#include <unordered_map>
 #include <utility>
 
 namespace fronta::trace {
 namespace {
-
-using format::byte_reader;
-using format::bytes;
-using format::cell;
-
-constexpr auto most_index = std::numeric_limits<std::uint32_t>::max();
-
-template <class T>
-T load(bytes from) noexcept {
-  T value{};
-  std::memcpy(static_cast<void*>(&value), from.data(), sizeof value);
-  return value;
-}
-
-bool is_known(std::uint8_t kind) noexcept {
-  return !name_of(static_cast<event_kind>(kind)).empty();
-}
-
-// Stable. std::stable_sort is deprecated inside, as clang sees libstdc++ 12.
-template <class T>
-void sort_by_time(std::vector<T>& all) {
-  if (std::ranges::is_sorted(all, {}, &T::time)) return;
-  std::vector<std::size_t> order(all.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::sort(order, {}, [&](std::size_t i) { return std::pair(all[i].time, i); });
-  std::vector<T> sorted;
-  sorted.reserve(all.size());
-  for (const auto i : order) sorted.push_back(all[i]);
-  all = std::move(sorted);
-}
-
-// What is read from one file, and how far each of its rings has come.
-class reading {
- public:
-  explicit reading(bytes file) : left_(file) {
-    if (file.size() < sizeof(format::file_header)) throw_no_trace();
-    const auto header = load<format::file_header>(file);
-    if (header.magic != format::file_magic) throw_no_trace();
-    if (header.version_of != format::version) {
-      throw std::invalid_argument("trace::read_file: the file is of version " +
-                                  std::to_string(header.version_of) +
-                                  " of the format; use a Fronta that reads it");
-    }
-    recording_ = header.recording;
-    auto& c = contents_;
-    c.host.assign(header.host.begin(), std::ranges::find(header.host, '\0'));
-    c.process = header.process;
-    c.tsc = header.clock == format::clock_kind::tsc;
-    c.given_clock = header.clock == format::clock_kind::given;
-    c.origin_steady = header.origin_steady;
-    c.origin_unix = header.origin_unix;
-    left_ = left_.subspan(sizeof header);
-  }
-
-  void read_chunks() {
-    while (!left_.empty()) {
-      if (const auto* const why = read_next_chunk()) {
-        damaged(why);
-        return;
-      }
-    }
-  }
-
-  // What is wrong with it, or null.
-  const char* read_next_chunk() {
-    if (left_.size() < sizeof(format::chunk_header)) return "is cut off";
-    const auto header = load<format::chunk_header>(left_);
-    const auto behind = left_.subspan(sizeof header);
-    if (header.length > behind.size()) return "is cut off";
-    const auto payload = behind.first(header.length);
-    if (format::checksum(header.kind, payload) != header.checksum) return "is damaged";
-    if (!read_chunk(header.kind, payload)) return "makes no sense";
-    left_ = behind.subspan(header.length);
-    return nullptr;
-  }
-
-  // What was published and is in no chunk.
-  void read_rings(bytes all) {
-    if (all.size() < format::page) return;
-    const auto header = load<format::rings_header>(all);
-    const std::size_t cells = header.cells;
-    if (header.magic != format::rings_magic || header.version_of != format::version ||
-        header.recording != recording_ || cells < format::most_cells || cells > (1U << 24) ||
-        !std::has_single_bit(cells)) {
-      return;
-    }
-    const auto& moments = header.moments[header.moments_written & 1];
-    const format::timeline times(moments[0], moments[1]);
-    for (std::uint32_t n = 0; format::ring_at(n + std::size_t{1}, cells) <= all.size(); ++n) {
-      const auto at = all.subspan(format::ring_at(n, cells), format::ring_bytes(cells));
-      read_ring(n, at, cells, times);
-    }
-  }
-
-  file_contents finish() {
-    auto& c = contents_;
-    sort_by_time(c.events);
-    sort_by_time(c.spans);
-    return std::move(c);
-  }
-
- private:
-  struct ring_state {
-    std::uint64_t read = 0;  // cells
-    std::int64_t time = 0;
-    std::uint32_t thread = most_index;
-  };
-
-  [[noreturn]] static void throw_no_trace() {
-    throw std::invalid_argument(
-        "trace::read_file: this is no trace; give a file that a recording, "
-        "FRONTA_TRACE or --trace wrote");
-  }
-
-  void damaged(const char* how) {
-    contents_.damage = "the file " + std::string(how) + "; " + std::to_string(left_.size()) +
-                       " bytes at its end were not read";
-  }
-
-  bool read_chunk(format::chunk_kind kind, bytes payload) {
-    switch (kind) {
-      case format::chunk_kind::texts:
-        return read_texts(payload);
-      case format::chunk_kind::events:
-        return read_events(payload);
-      case format::chunk_kind::mark:
-        return read_mark(payload);
-      case format::chunk_kind::end:
-        contents_.ended = true;
-        return true;
-      case format::chunk_kind::process:
-        return read_process(payload);
-    }
-    return true;  // of a later version
-  }
-
-  bool read_texts(bytes payload) {
-    byte_reader from(payload);
-    while (!from.empty()) {
-      const auto text = from.take(from.number());
-      if (from.failed()) return false;
-      contents_.texts.emplace_back(reinterpret_cast<const char*>(text.data()), text.size());
-    }
-    return true;
-  }
-
-  bool read_mark(bytes payload) {
-    byte_reader from(payload);
-    const auto known = from.number();
-    const auto lost = from.number();
-    if (from.failed() || known > std::numeric_limits<std::int64_t>::max()) return false;
-    contents_.known_until = std::max(contents_.known_until, static_cast<std::int64_t>(known));
-    contents_.dropped = lost;
-    return true;
-  }
-
-  // What a later version has behind that is skipped.
-  bool read_process(bytes payload) {
-    byte_reader from(payload);
-    const auto cores = from.number();
-    if (from.failed()) return false;
-    contents_.cores = static_cast<std::uint32_t>(std::min<std::uint64_t>(cores, most_index));
-    return true;
-  }
-
-  // The events of a chunk whose middle makes no sense count as far as they do.
-  bool read_events(bytes payload) {
-    byte_reader from(payload);
-    const auto number = from.number();
-    const auto first = from.number();
-    const auto cells = from.number();
-    auto time = from.number();
-    if (from.failed() || number > most_index) return false;
-    auto& ring = rings_[static_cast<std::uint32_t>(number)];
-    event before{};
-    before.slot = -1;
-    while (!from.empty()) {
-      byte_reader record(from.take(from.number()));
-      if (from.failed()) return false;
-      if (!read_record(record, ring, before, time)) return false;
-    }
-    ring.read = first + cells;
-    return true;
-  }
-
-  bool read_record(byte_reader& from, ring_state& ring, event& before, std::uint64_t& time) {
-    const auto kind = from.byte();
-    const auto flags = from.byte();
-    const auto passed = from.number();
-    event e = before;
-    e.kind = static_cast<event_kind>(kind);
-    if ((flags & format::same_slot) == 0) {
-      e.slot = static_cast<std::int32_t>(from.signed_number());
-    }
-    if ((flags & format::same_executor) == 0) {
-      e.executor = static_cast<std::uint16_t>(from.number());
-    }
-    if ((flags & format::no_task) != 0) {
-      e.task = 0;
-    } else if ((flags & format::same_task) == 0) {
-      e.task = from.word();
-    }
-    e.argument = (flags & format::no_argument) != 0 ? 0 : from.number();
-    const auto text = (flags & format::has_text) != 0 ? from.number() : 0;
-    std::optional<device_span> span;
-    if (kind == format::device_span_kind) {
-      span = format::read_span(from, contents_.origin_steady);
-      span->task = e.task;
-      span->executor = e.executor;
-    }
-    constexpr std::uint64_t most_time = std::numeric_limits<std::int64_t>::max();
-    if (from.failed() || text >= contents_.texts.size() || time > most_time ||
-        passed > most_time - time) {
-      return false;
-    }
-    time += passed;
-    before.slot = e.slot;
-    before.executor = e.executor;
-    if (e.task != 0) before.task = e.task;
-    return take(kind, e, static_cast<std::uint32_t>(text), span, static_cast<std::int64_t>(time),
-                ring);
-  }
-
-  bool take(std::uint8_t kind, const event& e, std::uint32_t text,
-            const std::optional<device_span>& span, std::int64_t time, ring_state& ring) {
-    auto& c = contents_;
-    ring.time = time;
-    if (e.kind == event_kind::thread) {
-      ring.thread = static_cast<std::uint32_t>(c.threads.size());
-      c.threads.push_back({e.argument, c.texts[text], e.executor,
-                           e.executor != 0 ? static_cast<std::int32_t>(e.task) : -1});
-    } else if (ring.thread == most_index) {
-      ring.thread = static_cast<std::uint32_t>(c.threads.size());
-      c.threads.emplace_back();
-    }
-    if (span) {
-      if (span->what > device_work::between || span->grade > time_grade::profiled) {
-        ++c.skipped;
-      } else {
-        c.spans.push_back({time, ring.thread, *span});
-      }
-    } else if (!is_known(kind)) {
-      ++c.skipped;
-    } else {
-      c.events.push_back({time, ring.thread, text, e});
-    }
-    return true;
-  }
-
-  void read_ring(std::uint32_t number, bytes all, std::size_t cells,
-                 const format::timeline& times) {
-    const auto head = load<std::uint64_t>(all.subspan(format::ring_head_at));
-    auto& ring = rings_[number];
-    lost_ += load<std::uint64_t>(all.subspan(format::ring_lost_at));
-    contents_.dropped = std::max(contents_.dropped, lost_);
-    if (head - ring.read > cells) return;  // the file was cut off: what came between is gone
-    const auto* const first = all.data() + format::page;
-    while (ring.read != head) {
-      std::array<cell, format::most_cells> whole{};
-      const auto there = std::min<std::uint64_t>(head - ring.read, whole.size());
-      for (std::uint64_t i = 0; i < there; ++i) {
-        const auto at = static_cast<std::size_t>((ring.read + i) & (cells - 1));
-        std::memcpy(static_cast<void*>(&whole[i]), first + at * sizeof(cell), sizeof(cell));
-      }
-      std::size_t used = 0;
-      const auto e =
-          format::read_cells(std::span(whole).first(static_cast<std::size_t>(there)), used);
-      if (!e) return;
-      std::uint32_t text = 0;
-      if (!e->text.empty()) {
-        text = static_cast<std::uint32_t>(contents_.texts.size());
-        contents_.texts.emplace_back(e->text);
-      }
-      const auto steady = static_cast<std::uint64_t>(times.steady(whole[0].stamp));
-      const auto time =
-          static_cast<std::int64_t>(steady - static_cast<std::uint64_t>(contents_.origin_steady));
-      take(whole[0].kind, e->what, text, e->span, std::max(time, ring.time), ring);
-      ++contents_.from_rings;
-      ring.read += used;
-    }
-  }
-
-  bytes left_;
-  std::uint64_t recording_ = 0;
-  std::uint64_t lost_ = 0;
-  file_contents contents_;
-  std::unordered_map<std::uint32_t, ring_state> rings_;
-};
 
 std::vector<std::byte> read_all(const std::string& file) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> open(std::fopen(file.c_str(), "rb"),
@@ -591,8 +298,9 @@ void write(const recorded_span& r, std::ostream& to) {
 }  // namespace
 
 file_contents read_file(std::span<const std::byte> file, std::span<const std::byte> rings) {
-  reading r(file);
-  r.read_chunks();
+  format::reading r(file, "trace::read_file");
+  const auto left = r.read_chunks(file.subspan(sizeof(format::file_header)));
+  if (!left.empty()) r.stop_at(r.fault(), left.size());
   r.read_rings(rings);
   return r.finish();
 }

@@ -143,6 +143,13 @@ class timeline {
   double rate_;
 };
 
+// What a recording says of itself whenever it looks through its rings, be there news or not.
+struct pulse {
+  std::int64_t known_until = 0;  // no event before that time of the file's comes any more
+  std::int64_t looked = 0;       // when that was, by the host's steady clock
+  std::uint64_t dropped = 0;     // events, so far
+};
+
 struct rings_header {
   std::array<char, 8> magic = rings_magic;
   std::uint32_t version_of = version;
@@ -152,7 +159,11 @@ struct rings_header {
   // time: the one that the lowest bit of `moments_written` names.
   std::array<std::array<moment, 2>, 2> moments{};
   std::uint64_t moments_written = 0;
+  // Likewise. 0 where nobody tells them.
+  std::array<pulse, 2> pulses{};
+  std::uint64_t pulses_written = 0;
 };
+static_assert(sizeof(rings_header) == 152);
 
 // Of one ring; its cells follow on the next page. Offsets of the three words only: the running
 // program sees them as atomics.

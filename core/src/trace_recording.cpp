@@ -3,8 +3,10 @@
 
 #include <fronta/detail/futex.hpp>
 #include <fronta/detail/worker.hpp>
+#include <fronta/detail/yield_point.hpp>
 #include <fronta/errors.hpp>
 
+#include "trace_attach.hpp"
 #include "trace_format.hpp"
 
 #include <fcntl.h>
@@ -204,6 +206,11 @@ class recorder final : public sink {
 
   void drain_all(bool at_end) noexcept;
   void drain_rings(bool at_end);
+  [[nodiscard]] static bool comes_out(const writer& w) noexcept;
+  void tell_pulse(std::uint64_t lost);
+  [[nodiscard]] format::rings_header& shared_header() const noexcept {
+    return *std::launder(reinterpret_cast<format::rings_header*>(shared_->data()));
+  }
   void drain(ring& r, std::uint64_t until, const format::timeline& times);
   std::uint64_t text_number(std::string_view text);
   void write_chunk(format::chunk_kind kind, format::bytes payload);
@@ -241,12 +248,14 @@ class recorder final : public sink {
   std::unordered_map<std::string, std::uint64_t> texts_;
   format::byte_writer new_texts_;
   format::byte_writer records_;
-  std::int64_t marked_ = 0;
+  std::int64_t known_ = 0;   // nothing earlier comes any more
+  std::int64_t marked_ = 0;  // what the file says of that
   std::uint64_t told_lost_ = 0;
 
   std::uint32_t last_generation_ = 0;  // guarded by drain_mutex_
   std::thread drainer_;
   std::chrono::milliseconds every_{0};
+  std::optional<attach_point> attach_point_;  // the drainer's, while there is one
 };
 
 recorder& the_recorder() noexcept {
@@ -272,15 +281,19 @@ void recorder::write(std::size_t cells, Fill fill) noexcept {
   auto& w = this_writer;
   w.state.store(w.state.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   std::atomic_signal_fence(std::memory_order_seq_cst);  // for the compiler, see above
+  fronta::detail::yield_point();
   if (w.generation != generation_.load(std::memory_order_relaxed) || w.written + cells > w.end)
       [[unlikely]] {
     if (!make_room(w, cells)) return;
   }
   const auto stamp = ticks();
+  fronta::detail::yield_point();
   const auto before = w.written;
   fill(stamp, [&](std::size_t i) -> cell& { return w.cells[(before + i) & mask_]; });
   w.written = before + cells;
+  fronta::detail::yield_point();
   w.head->store(w.written, std::memory_order_release);
+  fronta::detail::yield_point();
   w.state.store(w.state.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   if (w.written >= w.wake_at) [[unlikely]]
     wake(w);
@@ -575,6 +588,21 @@ void recorder::drain(ring& r, std::uint64_t until, const format::timeline& times
   }
 }
 
+// Whether the writer has published what it was at: it is at nothing, or at something that it stamps
+// after this call began. A busy one is at an event most of the time, so it is worth a moment; one
+// whose core was taken away is not waited for.
+bool recorder::comes_out(const writer& w) noexcept {
+  // Acquire: what it published is behind the head that we read next.
+  const auto state = w.state.load(std::memory_order_acquire);
+  if ((state & 1) == 0) return true;
+  constexpr int patience = 200;
+  for (int i = 0; i < patience; ++i) {
+    if (w.state.load(std::memory_order_acquire) != state) return true;
+    if (i % 16 == 15) std::this_thread::yield();
+  }
+  return false;
+}
+
 // Requires drain_mutex_. Events that are stamped before `now` and not yet published belong to a
 // writer that is seen at it; its ring is not known beyond what it was.
 void recorder::drain_rings(bool at_end) {
@@ -593,10 +621,7 @@ void recorder::drain_rings(bool at_end) {
     const auto generation = generation_.load(std::memory_order_relaxed);
     for (auto* w : writers_) {
       if (w->leased == nullptr || at_end || generation == 0) continue;
-      // Acquire: even means that all its events are behind the head that we read next.
-      if ((w->state.load(std::memory_order_acquire) & 1) != 0) {
-        known = std::min(known, marked_);
-      }
+      if (!comes_out(*w)) known = known_;
     }
     all.reserve(rings_.size());
     for (const auto& r : rings_) {
@@ -605,7 +630,7 @@ void recorder::drain_rings(bool at_end) {
     }
   }
   if (now_is.ticks != last_.ticks) {
-    auto& rings = *std::launder(reinterpret_cast<format::rings_header*>(shared_->data()));
+    auto& rings = shared_header();
     const std::atomic_ref<std::uint64_t> written(rings.moments_written);
     const auto next = written.load(std::memory_order_relaxed) + 1;
     rings.moments[next & 1] = {last_, now_is};
@@ -618,15 +643,28 @@ void recorder::drain_rings(bool at_end) {
     drain(*t.of, t.until, times);
   }
   last_ = now_is;
+  known_ = std::max(known, known_);
   constexpr std::int64_t a_second = 1'000'000'000;
-  if (any || lost != told_lost_ || known - marked_ >= a_second || at_end) {
+  if (any || lost != told_lost_ || known_ - marked_ >= a_second || at_end) {
     format::byte_writer mark;
-    mark.number(static_cast<std::uint64_t>(std::max<std::int64_t>(known, 0)));
+    mark.number(static_cast<std::uint64_t>(known_));
     mark.number(lost);
     write_chunk(format::chunk_kind::mark, mark.all());
-    marked_ = std::max(known, marked_);
+    marked_ = known_;
     told_lost_ = lost;
   }
+  if (!failed_) tell_pulse(lost);
+}
+
+// Behind the chunks: who has read it finds them in the file.
+void recorder::tell_pulse(std::uint64_t lost) {
+  auto& rings = shared_header();
+  const std::atomic_ref<std::uint64_t> written(rings.pulses_written);
+  // The number of the last one before this one, which readers may be at, is written over.
+  std::atomic_thread_fence(std::memory_order_release);
+  const auto next = written.load(std::memory_order_relaxed) + 1;
+  rings.pulses[next & 1] = {known_, steady_now(), lost};
+  written.store(next, std::memory_order_release);
 }
 
 void recorder::drain_all(bool at_end) noexcept {
@@ -644,8 +682,11 @@ void recorder::drain_loop() {
   for (;;) {
     fronta::detail::futex_wait(wanted_, 0, deadline(every_));
     if ((wanted_.exchange(0, std::memory_order_acquire) & end_now) != 0) return;
-    const std::lock_guard lock(drain_mutex_);
-    drain_all(false);
+    {
+      const std::lock_guard lock(drain_mutex_);
+      drain_all(false);
+    }
+    if (attach_point_) attach_point_->serve();
   }
 }
 
@@ -700,6 +741,7 @@ std::uint32_t recorder::start(const std::string& file, recording_options options
   failed_.clear();
   texts_.clear();
   new_texts_.clear();
+  known_ = 0;
   marked_ = 0;
   told_lost_ = 0;
   const auto first = now();
@@ -723,7 +765,10 @@ std::uint32_t recorder::start(const std::string& file, recording_options options
   rings.cells = static_cast<std::uint32_t>(cells);
   rings.recording = header.recording;
   rings.moments[0] = {first, last_};
+  rings.pulses[1] = {0, steady_now(), 0};
+  rings.pulses_written = 1;
   new (shared->data()) format::rings_header(rings);
+  hold(beside.fd);
 
   file_ = std::exchange(main.fd, -1);
   put(std::as_bytes(std::span(&header, 1)));
@@ -739,6 +784,7 @@ std::uint32_t recorder::start(const std::string& file, recording_options options
   }
   last_generation_ = last_generation_ + 1 == writer::none ? 1 : last_generation_ + 1;
   if (every_.count() > 0) {
+    attach_point_.emplace(file, file_, rings_file_);
     // Signals are the program's to take.
     sigset_t all;
     sigset_t before;
@@ -751,6 +797,7 @@ std::uint32_t recorder::start(const std::string& file, recording_options options
       const std::lock_guard rings_lock(rings_mutex_);
       ::close(std::exchange(rings_file_, -1));
       ::close(std::exchange(file_, -1));
+      attach_point_.reset();
       shared_.reset();
       ::unlink(rings_name.c_str());
       throw;
@@ -794,6 +841,7 @@ std::uint64_t recorder::stop(std::uint32_t generation) {
   wanted_.fetch_or(end_now, std::memory_order_release);
   fronta::detail::futex_wake_one(wanted_);
   if (drainer_.joinable()) drainer_.join();
+  attach_point_.reset();
 
   const std::lock_guard lock(drain_mutex_);
   const bool seen = see_all_writers();

@@ -180,7 +180,13 @@ class command_line {
     const bool asked = !pictures_.empty();
     if (!asked && !json_) pictures_ = "out";
     if (pictures_ == "none") pictures_.clear();
-    return {divisibility_, json_, trace_, pictures_, asked && !pictures_.empty()};
+    return {.what = divisibility_,
+            .json = json_,
+            .trace = trace_,
+            .pictures = pictures_,
+            .pictures_asked = asked && !pictures_.empty(),
+            .stage = stage_wanted_ && !no_window_,
+            .exit_after_run = exit_after_run_};
   }
 
  private:
@@ -240,6 +246,12 @@ class command_line {
         .check([](const std::string& text) {
           return text.empty() ? "give a folder, or none" : std::string();
         });
+    const auto flag = [&](const char* name, bool& to, const char* description) {
+      app.add_flag(name, to, description)->disable_flag_override();
+    };
+    flag("--stage", stage_wanted_, "watch the run in a window, where one can be opened");
+    flag("--no-window", no_window_, "do not, whatever --stage says");
+    flag("--exit-after-run", exit_after_run_, "close that window at the end of the run");
     add_common(app);
   }
 
@@ -472,6 +484,9 @@ class command_line {
   std::string trace_;
   std::string pictures_;
   bool json_ = false;
+  bool stage_wanted_ = false;
+  bool no_window_ = false;
+  bool exit_after_run_ = false;
 };
 
 }  // namespace

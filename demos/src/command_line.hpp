@@ -30,6 +30,8 @@ struct command {
   std::string trace = {};       ///< file to record the demo in; empty for none
   std::string pictures = {};    ///< folder for pictures of the run; empty for none
   bool pictures_asked = false;  ///< by name, so that doing without them is an error
+  bool stage = false;           ///< a window shows the run
+  bool exit_after_run = false;  ///< that window closes at its end
 };
 
 /// The text is one sentence that says what to do.

@@ -14,9 +14,11 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -32,6 +34,11 @@ exit_code execute(const Demo& settings, const session& s) {
   return run(settings, s);
 }
 
+void tell_of_missing(std::uint64_t events, const std::string& file) {
+  fmt::print(stderr, "fronta: {} events are missing in {}: they found no room\n", grouped(events),
+             file);
+}
+
 // Told of as a sentence of its own: that the work went well or not stands beside it.
 exit_code run_recorded(const command& given, const session& s) {
   const auto run_it = [&] {
@@ -42,10 +49,7 @@ exit_code run_recorded(const command& given, const session& s) {
     trace::recording recorded(given.trace);
     const auto code = run_it();
     recorded.stop();
-    if (recorded.dropped() != 0) {
-      fmt::print(stderr, "fronta: {} events are missing in {}: they found no room\n",
-                 grouped(recorded.dropped()), given.trace);
-    }
+    if (recorded.dropped() != 0) tell_of_missing(recorded.dropped(), given.trace);
     return code;
   } catch (const std::system_error& error) {
     throw demo_error(fmt::format("{}.", error.what()));
@@ -96,12 +100,69 @@ exit_code run_with_pictures(const command& given, const session& s) {
   return code;
 }
 
+// The run in a window of its own, if one can be opened; else nothing has run. The trace is kept:
+// what the window saves lies beside it.
+std::optional<exit_code> run_on_stage(const command& given, const session& s) {
+  if (given.trace.empty() && recorded_by_environment()) {
+    fmt::print(stderr,
+               "fronta: there is no window on this run: FRONTA_TRACE records it; open that file "
+               "with fronta stage.\n");
+    return std::nullopt;
+  }
+  std::optional<temporary_trace> folder;
+  auto file = given.trace;
+  std::optional<trace::recording> recording;
+  try {
+    if (file.empty() && given.pictures.empty()) file = folder.emplace().file();
+    if (file.empty()) {
+      std::filesystem::create_directories(given.pictures);
+      file = std::filesystem::path(given.pictures) / "divisibility.trace";
+    }
+    recording.emplace(file);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "fronta: there is no window on this run: {}.\n", error.what());
+    return std::nullopt;
+  }
+  auto& recorded = *recording;
+  stage_window window(
+      file,
+      given.exit_after_run ? stage_window::closes::after_the_run : stage_window::closes::by_hand,
+      s);
+  if (!window.reason().empty()) {
+    recorded.stop();
+    if (given.trace.empty()) std::filesystem::remove(file);
+    fmt::print(stderr, "fronta: there is no window on this run: {}.\n", window.reason());
+    return std::nullopt;
+  }
+  auto of_the_run = given;
+  of_the_run.trace.clear();
+  const auto code = run_recorded(of_the_run, s);
+  recorded.stop();
+  if (recorded.dropped() != 0) tell_of_missing(recorded.dropped(), file);
+  if (!s.json && !folder) print_row("trace", fmt::format("{} (fronta stage plays it)", file));
+  if (given.pictures_asked) {
+    const auto where = write_pictures(file, given.pictures, "divisibility");
+    if (!s.json) print_row("pictures", where);
+  }
+  if (!s.json && !given.exit_after_run) print_row("window", "goes on until you close it (Ctrl Q)");
+  flush_output();
+  window.wait_until_closed();
+  return code;
+}
+
+exit_code run(const command& given, const session& s) {
+  if (given.stage) {
+    if (const auto code = run_on_stage(given, s)) return *code;
+  }
+  return given.pictures.empty() ? run_recorded(given, s) : run_with_pictures(given, s);
+}
+
 exit_code run_program(int argc, char** argv) {
   try {
     const auto given = read_command_line(argc, argv);
     const interrupt ctrl_c;
     const session s{.interrupted = ctrl_c.token(), .json = given.json};
-    return given.pictures.empty() ? run_recorded(given, s) : run_with_pictures(given, s);
+    return run(given, s);
   } catch (const usage_error& error) {
     fmt::print(stderr, "fronta: {}\n", error.what());
     return exit_code::wrong_usage;

@@ -3,6 +3,7 @@
 
 #include "session.hpp"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -15,5 +16,31 @@ struct stage_command {
 /// `fronta stage`: becomes the program fronta-stage, which lies beside it. Throws `demo_error`
 /// where there is none.
 exit_code execute(const stage_command& what, const session& s);
+
+/// A window on a run of this program's own: the program fronta-stage beside it, which reads the
+/// run's trace. The run neither waits for it nor notices when it is closed.
+class stage_window {
+ public:
+  enum class closes : std::uint8_t { by_hand, after_the_run };
+  /// Starts it, for a recording that has begun, and waits until something is to be seen in it.
+  stage_window(const std::string& trace, closes when, const session& s);
+  /// Ends it.
+  ~stage_window();
+  stage_window(const stage_window&) = delete;
+  stage_window& operator=(const stage_window&) = delete;
+
+  /// Why there is none; empty where there is one.
+  [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
+  /// Blocks until it is closed, or Ctrl-C.
+  void wait_until_closed();
+
+ private:
+  void start(const std::string& trace, closes when);
+  void end() noexcept;
+
+  const session& session_;
+  int process_ = 0;  // 0 once it has ended
+  std::string reason_;
+};
 
 }  // namespace fronta::demos

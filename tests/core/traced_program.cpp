@@ -5,6 +5,7 @@
 #include <fronta/trace_recording.hpp>
 
 #include <csignal>
+#include <cstdio>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,19 @@ int be_killed(const std::string& file, bool flush) {
   return 1;
 }
 
+// Says when it has told something, and goes on until its input ends.
+int be_watched(const std::string& file) {
+  fronta::trace::recording trace(file, {.flush_every = 1ms});
+  tell(0, 100);
+  trace.flush();
+  tell(100, 200);
+  std::puts("told");
+  std::fflush(stdout);
+  while (std::getchar() != EOF) {
+  }
+  return 0;
+}
+
 int run_tasks() {
   executor ex{threads{.workers = 2}};
   for (int i = 0; i < 10; ++i) ex.submit({.name = "told"}, [] {}).wait();
@@ -35,11 +49,12 @@ int run_tasks() {
 
 }  // namespace
 
-// traced_program tasks | killed FILE | flushed FILE
+// traced_program tasks | killed FILE | flushed FILE | watched FILE
 int main(int argc, char** argv) {
   const std::string_view what = argc > 1 ? argv[1] : "";
   if (what == "tasks") return run_tasks();
   if (argc > 2 && what == "killed") return be_killed(argv[2], false);
   if (argc > 2 && what == "flushed") return be_killed(argv[2], true);
+  if (argc > 2 && what == "watched") return be_watched(argv[2]);
   return 2;
 }

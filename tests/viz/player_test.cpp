@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <limits>
 #include <random>
+#include <utility>
+#include <variant>
 #include <vector>
 
 namespace fronta::viz {
@@ -174,6 +176,116 @@ TEST_F(Player, AViewShowsWhatTheStateSays) {
   EXPECT_EQ(v.dilation, s.dilation);
 }
 
+// A run as it grows, task by task.
+class LivePlayer : public testing::Test {
+ protected:
+  void after(const command& c) { s = reduce(of, s, c); }
+  void grow(std::uint64_t tasks) {
+    of = run_of(tasks);
+    after(commands::grown{});
+  }
+
+  index of = run_of(10);
+  player_state s = opened_live(of);
+};
+
+TEST_F(LivePlayer, FollowsTheNewestMomentWithTimeToComeInSight) {
+  EXPECT_TRUE(s.live);
+  EXPECT_TRUE(s.follows);
+  for (const std::uint64_t tasks : {11U, 12U, 50U}) {
+    grow(tasks);
+    EXPECT_EQ(s.at, of.end());
+    EXPECT_EQ(s.from, of.begin());
+    EXPECT_EQ(s.to, of.begin() + player_limits::live_span);
+  }
+  const auto v = view_of(s);
+  EXPECT_EQ(v.shown, source::live);
+  EXPECT_EQ(v.dilation, 0);
+  EXPECT_EQ(v.note, "");
+}
+
+TEST_F(LivePlayer, TurnsThePageWhenTheNewestMomentLeavesIt) {
+  after(commands::zoom{1e9});
+  EXPECT_EQ(s.to - s.from, player_limits::least_span);
+  grow(40);
+  EXPECT_EQ(s.at, of.end());
+  EXPECT_LE(s.from, s.at);
+  EXPECT_GT(s.to, s.at) << "there is room for what comes";
+  EXPECT_EQ(s.to - s.from, player_limits::least_span);
+}
+
+TEST_F(LivePlayer, ALateOneHasTheLastPartOfTheRunInSight) {
+  auto file = test::steady_run(10);
+  file.known_until = 100 * player_limits::live_span;
+  const index late(std::move(file));
+  const auto seen = opened_live(late);
+  EXPECT_EQ(seen.at, late.end());
+  EXPECT_EQ(seen.to - seen.from, player_limits::live_span);
+  EXPECT_GT(seen.to, seen.at);
+}
+
+TEST_F(LivePlayer, APauseStaysWhereItIsAndFollowingGoesOnFromThere) {
+  const auto before = s.at;
+  after(commands::play{});
+  EXPECT_FALSE(s.follows);
+  EXPECT_FALSE(s.playing);
+  EXPECT_EQ(view_of(s).note, "paused");
+  grow(20);
+  EXPECT_EQ(s.at, before);
+  after(commands::follow{});
+  EXPECT_TRUE(s.follows);
+  EXPECT_EQ(s.at, of.end());
+  after(commands::follow{});
+  EXPECT_FALSE(s.follows);
+}
+
+TEST_F(LivePlayer, WhoeverGoesBackIsBehindAndFollowsOnceHePlayedToTheEnd) {
+  for (const command& back :
+       {command(commands::step{-1}), command(commands::scrub{of.begin()}),
+        command(commands::to_begin{}), command(commands::replay{}), command(commands::pan{-1e5})}) {
+    s = opened_live(of);
+    if (std::holds_alternative<commands::pan>(back)) after(commands::zoom{1e8});
+    after(back);
+    EXPECT_FALSE(s.follows);
+    EXPECT_LT(s.at, of.end());
+    if (!s.playing) after(commands::play{});
+    EXPECT_TRUE(s.playing);
+    EXPECT_EQ(view_of(s).note, "behind");
+    grow(20);
+    after(commands::tick{1e6});
+    EXPECT_TRUE(s.follows);
+    EXPECT_FALSE(s.playing);
+    EXPECT_EQ(s.at, of.end());
+    of = run_of(10);
+  }
+}
+
+TEST_F(LivePlayer, AtTheEndItIsARecordingAndAllOfItIsInSight) {
+  grow(20);
+  after(commands::ended{});
+  EXPECT_FALSE(s.live);
+  EXPECT_FALSE(s.follows);
+  EXPECT_EQ(s.at, of.end());
+  EXPECT_EQ(s.from, of.begin());
+  EXPECT_EQ(s.to, of.end());
+  EXPECT_EQ(view_of(s).shown, source::recorded);
+  EXPECT_EQ(s.dilation, opened(of).dilation);
+  after(commands::replay{});
+  EXPECT_TRUE(s.playing);
+  EXPECT_EQ(s.at, of.begin());
+}
+
+TEST_F(LivePlayer, ThatTheRecordingEndedMovesNobodyWhoLooksAtSomethingElse) {
+  after(commands::to_begin{});
+  after(commands::step{3});
+  const auto before = s.at;
+  after(commands::ended{});
+  EXPECT_EQ(s.at, before);
+  EXPECT_LE(s.to, of.end());
+  after(commands::follow{});
+  EXPECT_FALSE(s.follows) << "there is nothing to follow";
+}
+
 // Any command, with the arguments that break programs among them.
 command random_command(std::mt19937_64& random) {
   const auto number = [&] {
@@ -231,6 +343,13 @@ command random_command(std::mt19937_64& random) {
       return commands::help{};
     case 16:
       return commands::dismiss{};
+    case 18:
+      return commands::follow{};
+    case 19:
+      return commands::grown{};
+    case 20:
+      if (random() % 20 == 0) return commands::ended{};
+      return commands::grown{};
     default:
       return commands::play{};
   }
@@ -244,7 +363,9 @@ void expect_sound(const index& of, const player_state& s) {
   ASSERT_LT(s.ahead, 1);
   ASSERT_LT(s.from, s.to);
   ASSERT_GE(s.from, of.begin());
-  ASSERT_LE(s.to, std::max(of.end(), of.begin() + 1));
+  const auto most = std::max(of.end(), of.begin() + 1);
+  ASSERT_LE(s.to, s.live ? most + std::max(live_span, most - of.begin()) : most);
+  ASSERT_TRUE(!s.follows || s.live);
   ASSERT_LE(s.from, s.at);
   ASSERT_GE(s.to, s.at);
   ASSERT_GE(s.dilation, least_dilation);
@@ -260,7 +381,7 @@ TEST(PlayerFuzz, NoSequenceOfCommandsBreaksTheState) {
     const auto of = run_of(tasks);
     for (std::uint64_t seed = 0; seed < 20; ++seed) {
       std::mt19937_64 random(seed);
-      auto s = opened(of);
+      auto s = seed % 2 == 0 ? opened(of) : opened_live(of);
       expect_sound(of, s);
       for (int i = 0; i < 500; ++i) {
         s = reduce(of, s, random_command(random));
@@ -276,7 +397,7 @@ TEST(PlayerFuzz, AStateFitsAnyOtherTrace) {
   const auto small = run_of(1);
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     std::mt19937_64 random(seed);
-    auto s = opened(large);
+    auto s = seed % 2 == 0 ? opened(large) : opened_live(large);
     for (int i = 0; i < 50; ++i) s = reduce(large, s, random_command(random));
     s = reduce(small, s, commands::tick{0});
     expect_sound(small, s);

@@ -245,6 +245,7 @@ class header_layout {
     const auto clock = all.size();
     all.push_back(plain(0, clock_of(m_, m_.at)));
     if (auto pace = pace_of(m_.what); !pace.empty()) all.push_back(plain(2, std::move(pace)));
+    if (!m_.what.note.empty()) all.push_back(plain(3, m_.what.note));
     all.push_back(plain(1, totals_of(m_, m_.at)));
     // Figures grow while time passes; the lines that they stand in stay.
     auto widest = all;

@@ -51,8 +51,9 @@ class reducer {
     const auto played = s_.ahead + std::max(0.0, finite(c.seconds, 0)) * s_.dilation;
     const auto left = static_cast<double>(of_.end() - s_.at);
     if (played >= left) {
-      go_to(of_.end());
       s_.playing = false;
+      s_.follows = s_.live;
+      go_to(of_.end());
       return;
     }
     const auto whole = std::floor(played);
@@ -62,7 +63,7 @@ class reducer {
   }
 
   void operator()(const commands::step& c) {
-    s_.playing = false;
+    s_.playing = s_.follows = false;
     const auto steps = std::abs(std::int64_t{c.events});
     for (std::int64_t i = 0; i < steps; ++i) {
       const auto before = s_.at;
@@ -72,21 +73,60 @@ class reducer {
   }
 
   void operator()(const commands::to_begin&) {
-    s_.playing = false;
+    s_.playing = s_.follows = false;
     go_to(of_.begin());
   }
   void operator()(const commands::to_end&) {
     s_.playing = false;
+    s_.follows = s_.live;
     go_to(of_.end());
   }
-  void operator()(const commands::scrub& c) { go_to(c.to); }
+  void operator()(const commands::scrub& c) {
+    s_.follows = false;
+    go_to(c.to);
+  }
   void operator()(const commands::replay&) {
+    s_.follows = false;
     go_to(of_.begin());
     s_.playing = true;
   }
   void operator()(const commands::play&) {
-    if (!s_.playing && s_.at >= of_.end()) go_to(of_.begin());
-    s_.playing = !s_.playing;
+    if (s_.follows) {
+      s_.follows = false;  // it stays where it is, and the recording goes on
+    } else if (s_.live && !s_.playing && s_.at >= of_.end()) {
+      s_.follows = true;
+    } else {
+      if (!s_.playing && s_.at >= of_.end()) go_to(of_.begin());
+      s_.playing = !s_.playing;
+    }
+  }
+
+  void operator()(const commands::follow&) {
+    if (!s_.live) return;
+    if (s_.follows) {
+      s_.follows = false;
+    } else {
+      (*this)(commands::to_end{});
+    }
+  }
+  void operator()(const commands::grown&) {
+    if (!s_.follows) return;
+    s_.at = of_.end();
+    s_.ahead = 0;
+    follow();
+  }
+  void operator()(const commands::ended&) {
+    if (!s_.live) return;
+    const bool followed = s_.follows;
+    s_.live = s_.follows = false;
+    if (followed) {
+      // All of it, where it has got to.
+      s_.at = of_.end();
+      s_.from = of_.begin();
+      s_.to = end_of_axis(of_);
+      s_.dilation = usual_dilation(of_);
+    }
+    keep_within();
   }
 
   void operator()(const commands::pace& c) {
@@ -97,8 +137,7 @@ class reducer {
   void operator()(const commands::zoom& c) {
     const auto by = finite(c.by, 1);
     if (by <= 0) return;
-    const auto begin = of_.begin();
-    const auto whole = end_of_axis(of_) - begin;
+    const auto whole = longest();
     const auto span = s_.to - s_.from;
     const auto wanted =
         std::clamp(nanoseconds(static_cast<double>(span) / by), std::min(least_span, whole), whole);
@@ -113,9 +152,10 @@ class reducer {
     const auto by = std::clamp(finite(c.by, 0), -1e6, 1e6);
     // Held within what there is before it is added: no sum leaves the numbers.
     const auto by_time = std::clamp(nanoseconds(by * static_cast<double>(span)),
-                                    of_.begin() - s_.from, end_of_axis(of_) - s_.to);
+                                    of_.begin() - s_.from, last_begin(span) - s_.from);
     show_from(s_.from + by_time, span);
     if (s_.at < s_.from || s_.at > s_.to) {
+      s_.follows = false;
       s_.at = std::clamp(s_.at, s_.from, s_.to);
       s_.ahead = 0;
     }
@@ -151,14 +191,15 @@ class reducer {
  private:
   // Whatever the state was made for.
   void keep_within() {
-    const auto end = end_of_axis(of_);
+    const auto whole = longest();
     s_.at = std::clamp(s_.at, of_.begin(), of_.end());
+    s_.follows = s_.follows && s_.live && !s_.playing;
     if (!(s_.ahead >= 0 && s_.ahead < 1)) s_.ahead = 0;
-    s_.from = std::clamp(s_.from, of_.begin(), end);
-    s_.to = std::clamp(s_.to, of_.begin(), end);
-    if (s_.to - s_.from < std::min(least_span, end - of_.begin())) {
+    s_.from = std::clamp(s_.from, of_.begin(), end_of_axis(of_));
+    s_.to = std::clamp(s_.to, s_.from, s_.live ? s_.from + whole : end_of_axis(of_));
+    if (s_.to - s_.from < std::min(least_span, whole)) {
       s_.from = of_.begin();
-      s_.to = end;
+      s_.to = s_.from + whole;
     }
     s_.dilation =
         std::clamp(finite(s_.dilation, usual_dilation(of_)), least_dilation, most_dilation);
@@ -168,8 +209,18 @@ class reducer {
     keep_playhead_in_sight();
   }
 
+  // What the axis may show at once.
+  [[nodiscard]] std::int64_t longest() const {
+    const auto whole = end_of_axis(of_) - of_.begin();
+    return s_.live ? std::max(whole, live_span) : whole;
+  }
+  // A live trace has its newest moment in sight, and time to come.
+  [[nodiscard]] std::int64_t last_begin(std::int64_t span) const {
+    return s_.live ? of_.end() : end_of_axis(of_) - span;
+  }
+
   void show_from(std::int64_t from, std::int64_t span) {
-    s_.from = std::clamp(from, of_.begin(), end_of_axis(of_) - span);
+    s_.from = std::clamp(from, of_.begin(), last_begin(span));
     s_.to = s_.from + span;
   }
 
@@ -231,6 +282,16 @@ player_state opened(const index& of) {
   return s;
 }
 
+player_state opened_live(const index& of) {
+  auto s = opened(of);
+  s.live = s.follows = true;
+  s.at = of.end();
+  s.dilation = 1e9;
+  s.from = std::max(of.begin(), of.end() - live_span / 10 * 9);
+  s.to = s.from + live_span;
+  return s;
+}
+
 player_state reduce(const index& of, player_state s, const command& c) {
   reducer r(of, s);
   std::visit(r, c);
@@ -246,7 +307,9 @@ view view_of(const player_state& s) {
   v.from = s.from;
   v.to = s.to;
   v.selected = s.selected;
-  v.dilation = s.dilation;
+  v.dilation = s.follows ? 0 : s.dilation;
+  v.shown = s.live ? source::live : source::recorded;
+  if (s.live && !s.follows) v.note = s.playing ? "behind" : "paused";
   v.text_size = text_scale(s.text_size);
   return v;
 }

@@ -54,7 +54,8 @@ void draw_ticks(painter& p, const moment_in_view& m, const time_axis& a, const r
   if (tick < before) tick += step;
   auto free = below.x;
   for (std::uint32_t nth = 0; tick <= a.to - origin; tick += step, ++nth) {
-    const auto x = std::round(a.x(tick + origin));
+    // One at the very end lies within, too.
+    const auto x = std::min(std::round(a.x(tick + origin)), std::floor(plot.right()) - 1);
     p.draw_line({kind::axis, part::mark, 0, nth}, {x, plot.y}, {x, plot.bottom()}, p.colors().grid,
                 p.stroke() * 0.5F);
     const auto words = words_at(tick, step);

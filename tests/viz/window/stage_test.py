@@ -63,6 +63,54 @@ class Stage(unittest.TestCase):
         self.assert_one_sentence(stage(os.path.join(self.folder.name, "absent")), 1, "absent")
         self.assert_one_sentence(stage(__file__), 1, "no trace")
 
+    def test_follows_a_process_and_closes_when_it_ends(self):
+        trace = os.path.join(self.folder.name, "live.trace")
+        with tempfile.TemporaryDirectory() as runtime:
+            run = subprocess.Popen(
+                [FRONTA, "run", "divisibility", "--speed", "0.05", "--pictures", "none", "--trace", trace],
+                env=dict(os.environ, XDG_RUNTIME_DIR=runtime), stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL)
+            while not os.path.exists(os.path.join(runtime, "fronta", f"{run.pid}.sock")):
+                self.assertIsNone(run.poll())
+            result = stage("--attach", str(run.pid), "--exit-after-run", XDG_RUNTIME_DIR=runtime)
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            self.assertEqual(run.wait(), 0)
+            self.assertEqual(os.listdir(os.path.join(runtime, "fronta")), [])
+            self.assert_one_sentence(stage("--attach", str(run.pid), XDG_RUNTIME_DIR=runtime), 1,
+                                     f"no process {run.pid}")
+            self.assert_one_sentence(stage("--attach", str(os.getpid()), XDG_RUNTIME_DIR=runtime), 1,
+                                     "is not being recorded")
+        self.assert_one_sentence(stage("--attach", self.trace), 1, "without --attach")
+        self.assert_one_sentence(stage("--attach", trace, trace), 2, "one of them")
+
+    def demo(self, *arguments, **environment):
+        changed = {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
+        return subprocess.run([FRONTA, "run", "divisibility", "--speed", "0.02", "--seed", "7", *arguments],
+                              capture_output=True, text=True, env=changed, timeout=60, cwd=self.folder.name)
+
+    def test_a_demo_opens_a_window_on_its_own_run(self):
+        done = self.demo("--stage", "--exit-after-run")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"\nanswer +1 integer")
+        self.assertRegex(done.stdout, r"\ntrace +out/divisibility.trace \(fronta stage plays it\)\n$")
+        self.assertNotIn("no window", done.stderr)
+        self.assertEqual(stage(os.path.join(self.folder.name, "out/divisibility.trace"), "--exit-after", "0").returncode, 0)
+
+    def test_a_demo_without_a_display_says_so_and_leaves_pictures(self):
+        for arguments, environment, reason in (
+                (["--stage"], {"DISPLAY": None}, "there is no window on this run: there is no display"),
+                (["--stage"], {"MESA_GL_VERSION_OVERRIDE": "2.1"}, "OpenGL 3.3"),
+                (["--stage", "--no-window"], {}, None)):
+            done = self.demo(*arguments, "--pictures", "p", **environment)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            said = [line for line in done.stderr.splitlines() if "no window" in line]
+            self.assertEqual(len(said), 0 if reason is None else 1, done.stderr)
+            if reason is not None:
+                self.assertIn(reason, said[0])
+            self.assertRegex(done.stdout, r"\npictures +p/divisibility\.\{png,html,svg\}\n$")
+            self.assertEqual(sorted(os.listdir(os.path.join(self.folder.name, "p"))),
+                             ["divisibility.html", "divisibility.png", "divisibility.svg"])
+
     def test_names_the_monitors_that_there_are(self):
         self.assert_one_sentence(stage(self.trace, "--monitor", "xyz"), 1, "no monitor \"xyz\"")
 
@@ -73,7 +121,7 @@ class Stage(unittest.TestCase):
     def test_prints_help(self):
         result = stage("--help")
         self.assertEqual(result.returncode, 0)
-        for option in ("--preset", "--theme", "--size", "--monitor", "--scale", "--exit-after"):
+        for option in ("--preset", "--theme", "--size", "--monitor", "--scale", "--exit-after", "--attach"):
             self.assertIn(option, result.stdout)
 
 

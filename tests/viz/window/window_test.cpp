@@ -4,6 +4,9 @@
 #include "stage.hpp"
 #include "steady_run.hpp"
 
+#include <fronta/trace.hpp>
+#include <fronta/trace_follower.hpp>
+#include <fronta/trace_recording.hpp>
 #include <fronta/viz/font.hpp>
 #include <fronta/viz/pictures.hpp>
 #include <fronta/viz/theme.hpp>
@@ -15,6 +18,7 @@
 #include <support/temporary_folder.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -313,7 +317,7 @@ TEST_F(Window, EscapeNeverQuits) {
 TEST_F(Window, ControlQQuits) {
   press(GLFW_KEY_Q, GLFW_MOD_CONTROL);
   EXPECT_TRUE(s().on().is_to_close());
-  s().run(std::nullopt);  // returns at once
+  s().run({});  // returns at once
   glfwSetWindowShouldClose(handle(), GLFW_FALSE);
 }
 
@@ -407,6 +411,150 @@ TEST_F(Window, WhatIsDroppedIsOpenedOrToldOf) {
   EXPECT_FALSE(s().failure().empty());
   s().draw();  // what was open is still shown
   EXPECT_THAT(to_text(s().picture()), HasSubstr("pane controls"));
+}
+
+// ---- Live. What happens is told by the test, and so is the time.
+
+class LiveWindow : public Window {
+ protected:
+  LiveWindow() { tell(3); }
+  ~LiveWindow() override {
+    trace_.stop();
+    s().show(of_, "run.trace");  // nobody follows it any more
+  }
+  void tell(int tasks) {
+    for (int i = 0; i < tasks; ++i) trace::detail::emit(trace::event_kind::submit, next_++, 0);
+    trace_.flush();
+  }
+  void open() {
+    s().open(folder_.file("run"));
+    s().finish_opening();
+    s().draw();
+  }
+  [[nodiscard]] static std::size_t tasks_seen() {
+    const auto text = to_text(s().picture());
+    for (std::size_t n = 0; n < 100; ++n) {
+      if (text.find(" " + std::to_string(n) + (n == 1 ? " task, " : " tasks, ")) !=
+          std::string::npos) {
+        return n;
+      }
+    }
+    return 0;
+  }
+  // The thread beside reads when it does.
+  static void wait_for_tasks(std::size_t count) {
+    while (tasks_seen() != count) {
+      s().on().wait(0.01);
+      s().draw();
+    }
+  }
+
+  test::temporary_folder folder_;
+  trace::recording trace_{folder_.file("run"), {.flush_every = std::chrono::milliseconds(0)}};
+  std::uint64_t next_ = 1;
+};
+
+TEST_F(LiveWindow, ShowsWhatIsToldMeanwhileAndTheEndAsARecording) {
+  open();
+  EXPECT_TRUE(s().state().live);
+  EXPECT_EQ(tasks_seen(), 3U);
+  EXPECT_THAT(to_text(s().picture()), HasSubstr("LIVE on "));
+  EXPECT_THAT(to_text(s().picture()), HasSubstr("following"));
+  tell(4);
+  wait_for_tasks(7);
+  tell(1);
+  trace_.stop();
+  wait_for_tasks(8);
+  while (s().state().live) {
+    s().on().wait(0.01);
+    s().draw();
+  }
+  const auto ended = to_text(s().picture());
+  EXPECT_THAT(ended, HasSubstr("RECORDED "));
+  EXPECT_THAT(ended, testing::Not(HasSubstr("LIVE")));
+  EXPECT_THAT(ended, testing::Not(HasSubstr("cut off")));
+  press(GLFW_KEY_HOME);
+  press(GLFW_KEY_SPACE);
+  EXPECT_TRUE(s().state().playing);
+}
+
+TEST_F(LiveWindow, APauseFreezesThePictureAndTheRecordingGoesOn) {
+  open();
+  press(GLFW_KEY_SPACE);
+  s().draw();
+  const auto frozen = to_text(s().picture());
+  EXPECT_THAT(frozen, HasSubstr("paused"));
+  const auto told = trace_.file();
+  tell(4);
+  // A window of its own follows: once that has seen it, this one's thread may have.
+  trace::follower other(told);
+  other.poll();
+  ASSERT_EQ(other.events(), 8U);  // with the thread's own
+  for (int i = 0; i < 20; ++i) {
+    s().on().wait(0.01);
+    EXPECT_FALSE(s().draw());
+  }
+  EXPECT_EQ(to_text(s().picture()), frozen);
+  type('f');
+  wait_for_tasks(7);
+  EXPECT_TRUE(s().state().follows);
+}
+
+TEST_F(LiveWindow, SaysThatTheRecordingIsNotHeardOf) {
+  open();
+  s().miss(std::chrono::milliseconds(340));
+  EXPECT_FALSE(s().draw());
+  s().miss(std::chrono::milliseconds(840));
+  EXPECT_TRUE(s().draw());
+  EXPECT_THAT(to_text(s().picture()), HasSubstr("no news for 800 ms"));
+  s().miss(std::chrono::milliseconds(880));
+  EXPECT_FALSE(s().draw());
+  s().miss(std::chrono::milliseconds(20));
+  EXPECT_TRUE(s().draw());
+  EXPECT_THAT(to_text(s().picture()), testing::Not(HasSubstr("no news")));
+}
+
+TEST_F(LiveWindow, DrawsALivePictureAsCairoDrawsIt) {
+  open();
+  for (const auto what : {preset::stage, preset::timeline, preset::completion}) {
+    s().apply(commands::show{what});
+    const auto picture = s().picture();
+    EXPECT_EQ(joined(differences(picture, picture)), "") << name_of(what);
+  }
+}
+
+TEST_F(LiveWindow, AttachesToAFileThatIsRecordedAndToNoOther) {
+  s().attach(folder_.file("run"));
+  s().finish_opening();
+  EXPECT_TRUE(s().state().live);
+  trace_.stop();
+  s().attach(folder_.file("run"));
+  s().finish_opening();
+  EXPECT_THAT(s().message(), HasSubstr("it is not being recorded; show it without --attach"));
+  s().attach("1999999999");
+  s().finish_opening();
+  EXPECT_THAT(s().message(), HasSubstr("there is no process 1999999999"));
+}
+
+TEST_F(LiveWindow, AFileThatIsRecordedAnewIsNotMixedUp) {
+  open();
+  trace_.stop();
+  const trace::recording again(folder_.file("run"), {.flush_every = std::chrono::milliseconds(0)});
+  while (s().message().find("anew") == std::string::npos) {
+    s().on().wait(0.01);
+    s().draw();
+  }
+  EXPECT_FALSE(s().state().live);
+  EXPECT_EQ(tasks_seen(), 3U);
+}
+
+TEST_F(LiveWindow, ClosesWhenTheRunHasEndedIfAskedTo) {
+  trace_.stop();
+  s().open(folder_.file("run"));
+  bool shown = false;
+  s().run({.recording_ends = true, .shown = [&] { shown = true; }});
+  EXPECT_TRUE(shown);
+  EXPECT_FALSE(s().on().is_to_close());
 }
 
 TEST_F(Window, F11FillsTheMonitorAndGoesBack) {

@@ -26,6 +26,7 @@ std::vector<key_binding> make_bindings() {
       {shifted(key::left), commands::step{-10}, "Shift ←", "ten events back", again},
       {named(key::home), commands::to_begin{}, "Home", "to the beginning"},
       {named(key::end), commands::to_end{}, "End", "to the end"},
+      {letter('f'), commands::follow{}, "F", "follow what is live, or stay"},
       {letter('r'), commands::replay{}, "R  F5", "replay from the beginning"},
       {named(key::f5), commands::replay{}, "", ""},
       {named(key::up), commands::pace{2}, "↑", "twice as fast", again},

@@ -2,9 +2,13 @@
 #include "options.hpp"
 #include "stage.hpp"
 
+#include <unistd.h>
+
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <utility>
 
 namespace {
 
@@ -16,26 +20,52 @@ int tell(int code, const std::string& sentence) {
   return code;
 }
 
+// To who has started this program for a run of its own, and says it in its words.
+class starter {
+ public:
+  void is_at(int descriptor) { to_ = descriptor; }
+  [[nodiscard]] bool waits() const { return to_ >= 0; }
+  void tell(const std::string& line) {
+    const auto whole = line + '\n';
+    // Nobody may listen any more.
+    [[maybe_unused]] const auto sent = ::write(to_, whole.data(), whole.size());
+    ::close(std::exchange(to_, -1));
+  }
+
+ private:
+  int to_ = -1;
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace fronta::viz;
   std::string trace = "TRACE";
+  starter by;
   try {
     const auto o = read_stage_options(argc, argv);
     if (!o) return success;
     if (!o->trace.empty()) trace = o->trace;
+    std::signal(SIGPIPE, SIG_IGN);
+    by.is_at(o->tell);
     auto in = o->frame;
     in.title = "Fronta";
     stage s(in, o->first);
     if (!o->other.empty()) s.compare_with(o->other);
     if (!o->trace.empty()) s.open(o->trace);
-    s.run(o->exit_after);
+    if (!o->attach.empty()) s.attach(o->attach);
+    stage::until until{.seconds = o->exit_after, .recording_ends = o->exit_after_run, .shown = {}};
+    if (by.waits()) until.shown = [&by] { by.tell(""); };
+    s.run(until);
     if (!s.failure().empty()) return tell(failed, s.failure() + ".");
     return success;
   } catch (const usage_error& error) {
     return tell(wrong_usage, error.what());
   } catch (const window_error& error) {
+    if (by.waits()) {
+      by.tell(error.what());
+      return failed;
+    }
     return tell(failed, std::string("no window can be opened: ") + error.what() +
                             "; draw without one: fronta render " + trace + " -o picture.png.");
   } catch (const std::exception& error) {

@@ -88,6 +88,7 @@ std::optional<stage_options> read_stage_options(int argc, const char* const* arg
   std::string size_text;
   std::string scale_text;
   std::string exit_text;
+  std::string tell_text;
   CLI::App app{"Plays a trace in a window; ? lists its keys", "fronta stage"};
   app.set_help_flag("-h,--help", "print this text and end");
   app.add_option("TRACE", o.trace, "what --trace or FRONTA_TRACE wrote")->type_name("");
@@ -107,7 +108,13 @@ std::optional<stage_options> read_stage_options(int argc, const char* const* arg
   add("--monitor", o.frame.monitor, "NAME", "where it opens; a part of the monitor's name");
   app.add_flag("--full-screen", o.frame.full_screen, "fill the monitor")->disable_flag_override();
   add("--scale", scale_text, "X", "of the controls' text [1]");
+  add("--attach", o.attach, "WHAT", "follow what goes on: a process's number, a socket or a FILE");
+  app.add_flag("--exit-after-run", o.exit_after_run,
+               "close the window when the recording has ended")
+      ->disable_flag_override();
   add("--exit-after", exit_text, "S", "close the window after so many seconds");
+  // What `fronta run --stage` starts it with; in no help text.
+  app.add_option("--tell", tell_text)->group("");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {
@@ -129,6 +136,12 @@ std::optional<stage_options> read_stage_options(int argc, const char* const* arg
   if (!theme_text.empty()) o.first.theme = read_theme(theme_text);
   if (!size_text.empty()) read_size(size_text, o.frame);
   if (!scale_text.empty()) o.first.text_size = read_scale(scale_text);
+  if (!o.trace.empty() && !o.attach.empty()) {
+    throw usage_error("--attach and a trace do not go together; give one of them.");
+  }
+  if (!tell_text.empty()) {
+    o.tell = static_cast<int>(read_number("--tell", tell_text, 0, 1e6, "a file descriptor"));
+  }
   if (!exit_text.empty()) {
     o.exit_after =
         read_number("--exit-after", exit_text, 0, 1e6, "seconds, a number from 0 to 1000000");

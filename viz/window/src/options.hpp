@@ -11,10 +11,14 @@ namespace fronta::viz {
 
 struct stage_options {
   std::string trace;
-  std::string other = {};  ///< to compare with
+  std::string other;   ///< to compare with
+  std::string attach;  ///< to a recording that goes on: a process, a socket or a file
   window::options frame;
   stage::appearance first = {};
   std::optional<double> exit_after = {};  ///< seconds
+  bool exit_after_run = false;            ///< once the recording has ended
+  /// Where one line is written once there is something to see, or why there is not; -1 for nowhere.
+  int tell = -1;
 };
 
 /// One sentence that says what to do.

@@ -51,16 +51,19 @@ class page {
     const auto margin = p_.units(1.5F);
     const rect row{at.x + margin, at.y, at.width - 2 * margin, at.height};
 
-    const std::string_view word = s_.playing ? "playing" : "paused";
+    const bool goes = s_.playing || s_.follows;
+    const std::string_view moving = s_.follows ? "following" : "playing";
+    const std::string_view word = goes ? moving : "paused";
     const auto sign_width = p_.width_of("⏸", text_) + p_.units(0.8F);
-    const auto word_width = std::max(p_.width_of("playing", text_), p_.width_of("paused", text_));
+    const auto word_width = std::max(p_.width_of(s_.live ? "following" : "playing", text_),
+                                     p_.width_of("paused", text_));
     const rect button{row.x, row.y, sign_width + word_width, row.height};
     p_.write(of_page(part::state, controls), {button.x, button.y, sign_width, button.height},
-             s_.playing ? "▶" : "⏸", text_, colors_.text);
+             goes ? "▶" : "⏸", text_, colors_.text);
     p_.write(of_page(part::name, controls),
              {button.x + sign_width, button.y, word_width, button.height}, word, text_,
              colors_.text);
-    p_.meet(play_button, button, s_.playing ? "pause (Space)" : "play (Space)");
+    p_.meet(play_button, button, goes ? "pause (Space)" : "play (Space)");
 
     constexpr std::string_view hint = "? help";
     const auto hint_width = p_.width_of(hint, text_);
@@ -233,6 +236,7 @@ scene draw(const screen& on, const index* of, const player_state& s, const font_
     auto v = view_of(s);
     v.title = on.title;
     compare(v, *of, on.other, on.other_title);
+    if (!on.note.empty()) v.note = on.note;
     const auto height = on.controls ? on.height - page::controls_height(on.height, s) : on.height;
     made =
         draw(*of, v, std::max(on.width, least_width), std::max(height, least_height), font, colors);

@@ -18,6 +18,7 @@ struct screen {
   float height = 0;
   std::string title;             ///< of the trace
   std::string message;           ///< what the window has to say; empty for nothing
+  std::string note = {};         ///< beside the clock, in place of the player's; empty for none
   std::optional<hit> met = {};   ///< what the pointer is on
   bool controls = true;          ///< below the picture; without them it fills the window
   const index* other = nullptr;  ///< the run to compare with

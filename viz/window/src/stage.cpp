@@ -2,23 +2,68 @@
 #include "stage.hpp"
 
 #include <fronta/trace_file.hpp>
+#include <fronta/trace_follower.hpp>
 #include <fronta/viz/pictures.hpp>
 #include <fronta/viz/theme.hpp>
 #include <fronta/viz/words.hpp>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <exception>
 #include <filesystem>
+#include <stdexcept>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace fronta::viz {
 namespace {
 
+using phase = trace::follower::phase;
+using std::chrono::milliseconds;
+
 std::string name_of_file(const std::string& file) {
   return std::filesystem::path(file).filename().string();
+}
+
+trace::follower attached_to(const std::string& what) {
+  std::uint32_t process = 0;
+  const auto* const end = what.data() + what.size();
+  const auto [at, error] = std::from_chars(what.data(), end, process);
+  if (error == std::errc() && at == end) return trace::follower::of_process(process);
+  struct stat found{};
+  if (::stat(what.c_str(), &found) == 0 && S_ISSOCK(found.st_mode)) {
+    return trace::follower::of_socket(what);
+  }
+  trace::follower f(what);
+  f.poll();
+  if (f.state() == phase::goes_on) return f;
+  std::array<char, 64> own{};
+  ::gethostname(own.data(), own.size() - 1);
+  const bool elsewhere =
+      f.state() != phase::ended && !std::string_view(own.data()).starts_with(f.host());
+  throw std::runtime_error(elsewhere
+                               ? "it is of another machine, \"" + f.host() + "\"; attach there"
+                               : std::string("it is not being recorded; show it without --attach"));
+}
+
+// Of what a frame took: drawing a live trace takes a quarter of a core at most.
+constexpr int rest = 3;
+
+// Less than 0 stands for ever.
+double shorter(double a, double b) { return a < 0 ? b : std::min(a, b); }
+
+std::optional<milliseconds> silence(const live& of, std::chrono::steady_clock::time_point now) {
+  const auto heard = of.heard_at();
+  if (heard == 0) return std::nullopt;
+  const std::chrono::steady_clock::time_point at{std::chrono::nanoseconds(heard)};
+  return std::chrono::duration_cast<milliseconds>(now - at);
 }
 
 }  // namespace
@@ -32,21 +77,44 @@ stage::stage(const window::options& o, const appearance& first)
 
 stage::~stage() = default;
 
-void stage::open(std::string trace) {
+stage::read_trace stage::read(trace::follower f) {
+  f.poll();
+  read_trace r;
+  r.file = f.file();
+  const bool goes_on = f.state() == phase::goes_on;
+  auto contents = goes_on ? f.contents() : std::move(f).contents();
+  r.damage = contents.damage;
+  r.of = std::make_shared<const index>(std::move(contents));
+  if (goes_on) r.goes_on = std::move(f);
+  return r;
+}
+
+void stage::read_beside(std::string shown_as, std::function<trace::follower()> open_it) {
   if (reading_.valid()) finish_opening();
-  say("Reading " + name_of_file(trace) + " …");
-  reading_ = std::async(std::launch::async, [file = std::move(trace)] {
-    read_trace r{.of = {}, .file = file, .failure = {}, .damage = {}};
-    try {
-      auto contents = trace::read_file(file);
-      r.damage = contents.damage;
-      r.of = std::make_shared<const index>(std::move(contents));
-    } catch (const std::exception& error) {
-      r.failure = "\"" + file + "\" cannot be shown: " + error.what();
-    }
-    window::wake();
-    return r;
-  });
+  say("Reading " + shown_as + " …");
+  reading_ = std::async(std::launch::async,
+                        [name = std::move(shown_as), make = std::move(open_it)]() -> read_trace {
+                          read_trace r;
+                          try {
+                            r = read(make());
+                          } catch (const std::exception& error) {
+                            r.failure = name + " cannot be shown: " + error.what();
+                          }
+                          // It may be seen too early: before this thread has handed over what it
+                          // returns. So `run` also looks by itself.
+                          window::wake();
+                          return r;
+                        });
+}
+
+void stage::open(std::string trace) {
+  auto name = "\"" + trace + "\"";
+  read_beside(std::move(name), [file = std::move(trace)] { return trace::follower(file); });
+}
+
+void stage::attach(std::string to) {
+  auto name = "\"" + to + "\"";
+  read_beside(std::move(name), [what = std::move(to)] { return attached_to(what); });
 }
 
 void stage::compare_with(const std::string& trace) {
@@ -72,18 +140,77 @@ void stage::take_what_was_read() {
     say(r.failure);
     return;
   }
-  show(std::move(r.of), std::move(r.file));
+  if (r.goes_on) {
+    show_live(std::move(r.of), std::move(r.file), *std::move(r.goes_on));
+  } else {
+    show(std::move(r.of), std::move(r.file));
+  }
   if (!r.damage.empty()) say(name_of_file(file_) + ": " + r.damage);
 }
 
 void stage::show(std::shared_ptr<const index> of, std::string trace) {
+  const auto seen = opened(*of);
+  replace(std::move(of), std::move(trace), seen);
+}
+
+void stage::show_live(std::shared_ptr<const index> of, std::string trace, trace::follower f) {
+  const auto seen = opened_live(*of);
+  replace(std::move(of), std::move(trace), seen);
+  live_.emplace(std::move(f), [] { window::wake(); });
+}
+
+void stage::take_news() {
+  if (!live_) return;
+  if (auto n = live_->take()) kept_back_ = std::move(n);
+  if (!kept_back_) return;
+  // A picture that stands still does so though the recording goes on.
+  const bool still = !state_.follows && !state_.playing;
+  if (still && kept_back_->state == phase::goes_on) return;
+  bring_in(*std::exchange(kept_back_, std::nullopt));
+}
+
+void stage::bring_in(live_news n) {
+  if (n.of != nullptr) {
+    of_ = std::move(n.of);
+    met_.reset();
+  }
+  if (n.state == phase::goes_on) {
+    state_ = reduce(*of_, state_, commands::grown{});
+  } else {
+    state_ = reduce(*of_, state_, commands::ended{});
+    note_.clear();
+    if (!n.damage.empty()) say(name_of_file(file_) + ": " + n.damage);
+    if (n.state == phase::anew) {
+      say(name_of_file(file_) + " is being recorded anew; open it again to see that.");
+      live_.reset();
+    }
+  }
+  show_soon();
+}
+
+void stage::miss(std::optional<milliseconds> silence) {
+  constexpr milliseconds worth_telling{500};
+  std::string note;
+  if (state_.live && silence && *silence >= worth_telling) {
+    const auto tenths = silence->count() / 100 * 100'000'000;
+    note = "no news for " + duration(tenths);
+  }
+  if (note == note_) return;
+  note_ = std::move(note);
+  show_soon();
+}
+
+void stage::replace(std::shared_ptr<const index> of, std::string trace, player_state seen) {
   const auto before = state_;
+  live_.reset();
+  kept_back_.reset();
+  note_.clear();
   of_ = std::move(of);
   file_ = std::move(trace);
   failure_.clear();
   message_.clear();
   met_.reset();
-  state_ = opened(*of_);
+  state_ = seen;
   // How it is looked at stays.
   state_.what = before.what;
   state_.theme = before.theme;
@@ -95,6 +222,8 @@ void stage::show(std::shared_ptr<const index> of, std::string trace) {
 }
 
 void stage::apply(const command& c) {
+  // Who moves on moves in what is known now.
+  if (kept_back_) bring_in(*std::exchange(kept_back_, std::nullopt));
   auto next = state_;
   if (of_ != nullptr) {
     next = reduce(*of_, state_, c);
@@ -117,6 +246,7 @@ scene stage::picture() const {
                     .height = size.height,
                     .title = name_of_file(file_),
                     .message = message_,
+                    .note = note_,
                     .met = met_,
                     .controls = controls_,
                     .other = other_.get(),
@@ -126,6 +256,7 @@ scene stage::picture() const {
 
 bool stage::draw() {
   take_what_was_read();
+  if (news_may_come_) take_news();
   if (frames_due_ == 0 || window_.is_hidden()) return false;
   shown_ = picture();
   window_.show(shown_);
@@ -133,7 +264,7 @@ bool stage::draw() {
   return true;
 }
 
-void stage::run(std::optional<double> seconds) {
+void stage::run(const until& u) {
   using clock = std::chrono::steady_clock;
   using in_seconds = std::chrono::duration<double>;
   constexpr double frame = 1.0 / 60;
@@ -141,24 +272,39 @@ void stage::run(std::optional<double> seconds) {
   constexpr double longest = 0.25;
   const auto began = clock::now();
   auto before = began;
+  auto news_from = began;
+  auto shown = u.shown;
   while (!window_.is_to_close()) {
     const auto now = clock::now();
     pass(std::min(in_seconds(now - before).count(), longest));
     before = now;
-    draw();
+    news_may_come_ = now >= news_from;
+    if (live_ && state_.live) miss(silence(*live_, now));
+    const bool drew = draw();
     if (of_ == nullptr && !failure_.empty()) return;
+    if (drew && shown) std::exchange(shown, nullptr)();
+    if (u.recording_ends && of_ != nullptr && !state_.live && frames_due_ == 0) return;
 
-    const auto left = seconds ? *seconds - in_seconds(clock::now() - began).count() : -1;
-    if (seconds && left <= 0) return;
+    const auto after = clock::now();
+    const auto left = u.seconds ? *u.seconds - in_seconds(after - began).count() : -1;
+    if (u.seconds && left <= 0) return;
     // Waiting for the screen may have taken the frame's time, or none of it.
-    const auto spent = in_seconds(clock::now() - now).count();
+    const auto spent = after - now;
+    if (drew && state_.live) news_from = after + rest * spent;
     const bool more = (state_.playing || frames_due_ > 0) && !window_.is_hidden();
-    const auto pause = more ? std::max(0.0, frame - spent) : -1;
+    const auto pause = more ? std::max(0.0, frame - in_seconds(spent).count()) : -1;
     if (pause < 0) {
-      window_.wait(left);
+      // Nobody wakes us because news may come now, nor because there is none.
+      double most = left;
+      if (reading_.valid()) most = shorter(most, 0.1);
+      if (live_ && state_.live) {
+        const auto held = in_seconds(news_from - after).count();
+        most = shorter(most, held > 0 ? held : 0.25);
+      }
+      window_.wait(most);
       before = clock::now();  // what was waited is not played
     } else {
-      window_.wait(seconds ? std::min(pause, left) : pause);
+      window_.wait(u.seconds ? std::min(pause, left) : pause);
     }
   }
 }
@@ -207,6 +353,7 @@ void stage::save_snapshot() {
   auto v = view_of(state_);
   v.title = name_of_file(file_);
   compare(v, *of_, other_.get(), name_of_file(other_file_));
+  if (!note_.empty()) v.note = note_;
   const std::array pages{viz::draw(*of_, v, std::max(640.0F, size.width),
                                    std::max(400.0F, size.height), window_.fonts(),
                                    all_themes()[state_.theme])};

@@ -4,10 +4,14 @@
 #include "screen.hpp"
 #include "window.hpp"
 
+#include <fronta/trace_follower.hpp>
 #include <fronta/viz/index.hpp>
+#include <fronta/viz/live.hpp>
 #include <fronta/viz/player.hpp>
 #include <fronta/viz/scene.hpp>
 
+#include <chrono>
+#include <functional>
 #include <future>
 #include <memory>
 #include <optional>
@@ -35,15 +39,23 @@ class stage final : public window_listener {
   stage(const stage&) = delete;
   stage& operator=(const stage&) = delete;
 
-  /// Reads the trace beside the drawing of frames; what was open stays until it is read.
+  /// Reads the trace beside the drawing of frames; what was open stays until it is read. One that
+  /// is being recorded is followed.
   void open(std::string trace);
   /// Reads a second trace for the preset `compare`, of whatever trace is open. Blocks. Throws
   /// `std::exception`s of `trace::read_file`.
   void compare_with(const std::string& trace);
+  /// Follows a recording that goes on: of the process of that number, of who listens at that
+  /// socket, or in that file.
+  void attach(std::string to);
   /// Blocks until what `open` began to read is there, or cannot be read.
   void finish_opening();
   /// Shows a trace that is in memory, as if it had been read from that file.
   void show(std::shared_ptr<const index> of, std::string trace);
+  /// Takes what the recording that is followed has told meanwhile.
+  void take_news();
+  /// That recording has not been heard of for so long; nothing where it is.
+  void miss(std::optional<std::chrono::milliseconds> silence);
   /// Why no trace is open; empty where one is, or was not yet asked for.
   [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
 
@@ -59,7 +71,12 @@ class stage final : public window_listener {
 
   /// Handles what the user does until the window is closed, or so many seconds went by. Returns
   /// early if no trace was ever open and the first cannot be read: see `failure`.
-  void run(std::optional<double> seconds);
+  struct until {
+    std::optional<double> seconds = {};
+    bool recording_ends = false;       ///< as soon as what it follows has ended, and is seen
+    std::function<void()> shown = {};  ///< called once the first frame is
+  };
+  void run(const until& u);
 
   // What the window tells.
   void pressed(const key_press& k, bool again) override;
@@ -78,7 +95,13 @@ class stage final : public window_listener {
     std::string file;
     std::string failure;
     std::string damage;
+    std::optional<trace::follower> goes_on = {};
   };
+  static read_trace read(trace::follower f);
+  void read_beside(std::string shown_as, std::function<trace::follower()> open_it);
+  void show_live(std::shared_ptr<const index> of, std::string trace, trace::follower f);
+  void bring_in(live_news n);
+  void replace(std::shared_ptr<const index> of, std::string trace, player_state seen);
 
   void take_what_was_read();
   void act(window_action a);
@@ -100,7 +123,12 @@ class stage final : public window_listener {
   int frames_due_ = 1;
   bool controls_;
   bool scrubbing_ = false;
+  std::string note_;  // that it is not heard of
+  // As the frame before it took long, the next news waits.
+  bool news_may_come_ = true;
+  std::optional<live_news> kept_back_;  // while the picture stands still
   std::future<read_trace> reading_;
+  std::optional<live> live_;  // wakes the window, and so goes before it
 };
 
 }  // namespace fronta::viz

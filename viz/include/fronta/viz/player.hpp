@@ -24,6 +24,8 @@ struct player_state {
   std::size_t theme = 0;  ///< index in `all_themes()`
   int text_size = 0;      ///< steps larger than usual
   bool playing = false;
+  bool live = false;     ///< the trace grows: the axis may show time to come
+  bool follows = false;  ///< the playhead goes with the newest moment; only while it is live
   bool reduced_motion = false;
   bool blank = false;  ///< nothing is shown, for a speaker who wants to be looked at
   bool help = false;
@@ -35,6 +37,8 @@ namespace player_limits {
 inline constexpr double least_dilation = 1;
 inline constexpr double most_dilation = 1e12;
 inline constexpr std::int64_t least_span = 100;  ///< of the time axis, in ns
+/// What the axis of a live trace shows at first, in ns; so much at most while it is shorter.
+inline constexpr std::int64_t live_span = 12'000'000'000;
 inline constexpr int smallest_text = -4;
 inline constexpr int largest_text = 8;
 }  // namespace player_limits
@@ -50,7 +54,13 @@ struct step {
   int events = 1;
 };
 struct to_begin {};
-struct to_end {};
+struct to_end {};  ///< while it is live, follows from there
+/// Follows the newest moment of a live trace, or stays where it is.
+struct follow {};
+/// The trace has grown.
+struct grown {};
+/// It grows no more.
+struct ended {};
 struct scrub {
   std::int64_t to = 0;
 };
@@ -82,7 +92,7 @@ struct select_by {
 struct resize_text {
   int steps = 0;
 };
-/// Plays or pauses; at the end it plays from the begin.
+/// Plays or pauses; at the end it plays from the begin. Who plays a live trace to its end follows.
 struct play {};
 struct next_theme {};
 struct reduce_motion {};  ///< turns it on or off, as the two below
@@ -97,11 +107,14 @@ using command =
     std::variant<commands::tick, commands::step, commands::to_begin, commands::to_end,
                  commands::scrub, commands::replay, commands::pace, commands::zoom, commands::pan,
                  commands::show, commands::select, commands::select_by, commands::resize_text,
-                 commands::play, commands::next_theme, commands::reduce_motion, commands::blank,
-                 commands::help, commands::dismiss>;
+                 commands::follow, commands::grown, commands::ended, commands::play,
+                 commands::next_theme, commands::reduce_motion, commands::blank, commands::help,
+                 commands::dismiss>;
 
 /// The whole trace from its begin, paused, at a pace that shows it in some ten seconds.
 [[nodiscard]] player_state opened(const index& of);
+/// One that grows: followed, at the pace of the clock.
+[[nodiscard]] player_state opened_live(const index& of);
 
 /// What `c` makes of `s`. `s` may come from another trace, or from this one when it was shorter.
 [[nodiscard]] player_state reduce(const index& of, player_state s, const command& c);

@@ -46,6 +46,7 @@ struct view {
   /// both begin at once.
   const index* other = nullptr;
   std::string other_title = {};
+  std::string note = {};  ///< what else is to be known of the moment, such as "paused"
 };
 
 /// The presets' names, as on a command line.

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fronta/trace_follower.hpp>
+
+#include "trace_attach.hpp"
+#include "trace_format.hpp"
+#include "trace_reading.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <limits>
+#include <optional>
+#include <span>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace fronta::trace {
+namespace {
+
+[[noreturn]] void fail(const std::string& file) {
+  const auto error = errno;
+  throw std::system_error(error, std::generic_category(),
+                          "trace::follower: cannot read \"" + file + "\"");
+}
+
+// How many there were.
+std::size_t read_at(int fd, std::size_t at, std::span<std::byte> to, const std::string& file) {
+  std::size_t done = 0;
+  while (done < to.size()) {
+    const auto n = ::pread(fd, to.data() + done, to.size() - done, static_cast<off_t>(at + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail(file);
+    if (n == 0) break;
+    done += static_cast<std::size_t>(n);
+  }
+  return done;
+}
+
+std::vector<std::byte> read_header(int fd, const std::string& file) {
+  std::vector<std::byte> header(sizeof(format::file_header));
+  header.resize(read_at(fd, 0, header, file));
+  return header;
+}
+
+template <class T>
+std::optional<T> load(int fd, std::size_t at, const std::string& file) {
+  T value{};
+  const auto room = std::as_writable_bytes(std::span(&value, 1));
+  return read_at(fd, at, room, file) == sizeof value ? std::optional(value) : std::nullopt;
+}
+
+}  // namespace
+
+class follower::body {
+ public:
+  explicit body(attached to)
+      : of_(std::move(to)),
+        header_(read_header(of_.file.get(), of_.name)),
+        read_(header_, "trace::follower") {
+    if (!of_.rings) return;
+    const auto beside = load<format::rings_header>(of_.rings.get(), 0, of_.name);
+    if (!beside || beside->magic != format::rings_magic || beside->version_of != format::version ||
+        beside->recording != read_.recording()) {
+      of_.rings = {};
+    }
+  }
+
+  bool poll() {
+    if (!is_same()) {
+      const bool news = state_ != phase::anew;
+      state_ = phase::anew;
+      return news;
+    }
+    if (state_ != phase::goes_on) return false;
+    const auto known = known_until();
+    const auto dropped = read_.contents().dropped;
+    // Both before the file: what was in it by then is read now.
+    const bool held = of_.rings && is_held(of_.rings.get());
+    const auto said = last_pulse();
+    read_file();
+    if (said) {
+      heard_at_ = said->looked;
+      read_.know(said->known_until, said->dropped);
+    }
+    auto& c = read_.contents();
+    if (c.ended) {
+      state_ = phase::ended;
+    } else if (!c.damage.empty()) {
+      state_ = phase::broken_off;
+    } else if (!held) {
+      break_off();
+    }
+    settle();
+    return state_ != phase::goes_on || known_until() > known || c.dropped != dropped;
+  }
+
+  [[nodiscard]] phase state() const noexcept { return state_; }
+
+  [[nodiscard]] file_contents contents() const {
+    const auto& c = read_.contents();
+    file_contents copy;
+    copy.host = c.host;
+    copy.process = c.process;
+    copy.tsc = c.tsc;
+    copy.given_clock = c.given_clock;
+    copy.origin_steady = c.origin_steady;
+    copy.origin_unix = c.origin_unix;
+    copy.texts = c.texts;
+    copy.threads = c.threads;
+    copy.events.assign(c.events.begin(), c.events.begin() + static_cast<std::ptrdiff_t>(events_));
+    copy.spans.assign(c.spans.begin(), c.spans.begin() + static_cast<std::ptrdiff_t>(spans_));
+    copy.known_until = known_until();
+    copy.dropped = c.dropped;
+    copy.skipped = c.skipped;
+    copy.ended = c.ended;
+    copy.from_rings = c.from_rings;
+    copy.damage = c.damage;
+    return copy;
+  }
+
+  [[nodiscard]] file_contents take() {
+    auto& c = read_.contents();
+    c.events.resize(events_);
+    c.spans.resize(spans_);
+    c.known_until = known_until();
+    return std::move(c);
+  }
+
+  // What happens at the mark itself may still come.
+  [[nodiscard]] std::int64_t known_until() const noexcept {
+    const auto until = read_.contents().known_until;
+    return nothing_comes() ? until : std::max<std::int64_t>(until - 1, 0);
+  }
+  [[nodiscard]] std::size_t events() const noexcept { return events_; }
+  [[nodiscard]] std::uint64_t dropped() const noexcept { return read_.contents().dropped; }
+  [[nodiscard]] std::int64_t heard_at() const noexcept { return heard_at_; }
+  [[nodiscard]] const std::string& file() const noexcept { return of_.name; }
+  [[nodiscard]] const std::string& host() const noexcept { return read_.contents().host; }
+
+ private:
+  [[nodiscard]] bool nothing_comes() const noexcept {
+    return state_ == phase::ended || state_ == phase::broken_off;
+  }
+
+  // A recording that begins empties the file first.
+  [[nodiscard]] bool is_same() const { return read_header(of_.file.get(), of_.name) == header_; }
+
+  // One that nobody was writing meanwhile, which is at most the next.
+  [[nodiscard]] std::optional<format::pulse> last_pulse() const {
+    if (!of_.rings) return std::nullopt;
+    const auto number = [&] {
+      return load<std::uint64_t>(of_.rings.get(), offsetof(format::rings_header, pulses_written),
+                                 of_.name);
+    };
+    constexpr int tries = 10;
+    for (int i = 0; i < tries; ++i) {
+      const auto before = number();
+      if (!before || *before == 0) return std::nullopt;
+      std::atomic_thread_fence(std::memory_order_acquire);
+      const auto found = load<format::pulse>(
+          of_.rings.get(),
+          offsetof(format::rings_header, pulses) + (*before & 1) * sizeof(format::pulse), of_.name);
+      std::atomic_thread_fence(std::memory_order_acquire);
+      if (found && number() == before) return found;
+    }
+    return std::nullopt;  // the next time
+  }
+
+  // To its end, as it is now.
+  void read_file() {
+    auto& c = read_.contents();
+    while (!c.ended && c.damage.empty()) {
+      const auto before = kept_;
+      constexpr std::size_t least = std::size_t{1} << 18;
+      buffer_.resize(before + std::max(least, before));  // a long chunk is not looked at often
+      const auto more = read_at(of_.file.get(), at_, std::span(buffer_).subspan(before), of_.name);
+      at_ += more;
+      kept_ += more;
+      const auto left = read_.read_chunks(format::bytes(buffer_).first(kept_));
+      std::memmove(buffer_.data(), left.data(), left.size());
+      kept_ = left.size();
+      if (read_.fault() != nullptr && !read_.is_cut_off()) {
+        // It may have begun anew since we looked.
+        if (is_same()) read_.stop_at(read_.fault(), kept_);
+        return;
+      }
+      if (buffer_.size() != before + more) return;
+    }
+  }
+
+  // Nobody writes any more: the process is gone.
+  void break_off() {
+    if (of_.rings) {
+      struct stat found{};
+      if (::fstat(of_.rings.get(), &found) != 0) fail(of_.name);
+      std::vector<std::byte> all(static_cast<std::size_t>(found.st_size));
+      all.resize(read_at(of_.rings.get(), 0, all, of_.name));
+      read_.read_rings(all);
+    }
+    if (kept_ != 0) read_.stop_at(read_.fault(), kept_);
+    state_ = phase::broken_off;
+  }
+
+  // By time, what comes before the mark.
+  void settle() {
+    auto& c = read_.contents();
+    const auto until = nothing_comes() ? std::numeric_limits<std::int64_t>::max() : c.known_until;
+    settle(c.events, events_, until);
+    settle(c.spans, spans_, until);
+  }
+  template <class T>
+  static void settle(std::vector<T>& all, std::size_t& known, std::int64_t until) {
+    format::sort_by_time(all, known);
+    // Only in a damaged file does anything come from before.
+    if (known != 0 && known != all.size() && all[known].time < all[known - 1].time) {
+      const auto settled = std::span(all).first(known);
+      const auto after = std::ranges::upper_bound(settled, all[known].time, {}, &T::time);
+      format::sort_by_time(all, static_cast<std::size_t>(after - settled.begin()));
+    }
+    constexpr auto all_time = std::numeric_limits<std::int64_t>::max();
+    while (known != all.size() && (until == all_time || all[known].time < until)) ++known;
+  }
+
+  attached of_;
+  std::vector<std::byte> header_;
+  format::reading read_;
+  phase state_ = phase::goes_on;
+  std::size_t at_ = sizeof(format::file_header);  // how far the file is read
+  std::vector<std::byte> buffer_;
+  std::size_t kept_ = 0;    // of it: the beginning of a chunk
+  std::size_t events_ = 0;  // that are known, by time; behind them the others as they were read
+  std::size_t spans_ = 0;
+  std::int64_t heard_at_ = 0;
+};
+
+follower::follower(std::unique_ptr<body> of) noexcept : body_(std::move(of)) {}
+
+follower::follower(const std::string& file) {
+  attached to;
+  to.name = file;
+  to.file = descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!to.file) fail(file);
+  const auto beside = file + std::string(format::rings_suffix);
+  to.rings = descriptor(::open(beside.c_str(), O_RDONLY | O_CLOEXEC));
+  body_ = std::make_unique<body>(std::move(to));
+}
+
+follower follower::of_process(std::uint32_t number) {
+  return follower(std::make_unique<body>(attach_to_process(number)));
+}
+follower follower::of_socket(const std::string& path) {
+  return follower(std::make_unique<body>(attach_to_socket(path)));
+}
+
+follower::follower(follower&&) noexcept = default;
+follower& follower::operator=(follower&&) noexcept = default;
+follower::~follower() = default;
+
+bool follower::poll() { return body_->poll(); }
+follower::phase follower::state() const noexcept { return body_->state(); }
+file_contents follower::contents() const& { return body_->contents(); }
+file_contents follower::contents() && { return body_->take(); }
+std::int64_t follower::known_until() const noexcept { return body_->known_until(); }
+std::size_t follower::events() const noexcept { return body_->events(); }
+std::uint64_t follower::dropped() const noexcept { return body_->dropped(); }
+std::int64_t follower::heard_at() const noexcept { return body_->heard_at(); }
+const std::string& follower::file() const noexcept { return body_->file(); }
+const std::string& follower::host() const noexcept { return body_->host(); }
+
+}  // namespace fronta::trace

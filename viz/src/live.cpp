@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fronta/viz/live.hpp>
+
+#include <fronta/trace_file.hpp>
+
+#include <exception>
+#include <utility>
+
+namespace fronta::viz {
+namespace {
+
+using namespace std::chrono_literals;
+using phase = trace::follower::phase;
+
+constexpr auto look_every = 50ms;
+// To see whether the file is used again.
+constexpr auto look_for_another_every = 500ms;
+// Of what making a model took: so a quarter of a core is the most. Where only time has passed there
+// is little to see, and it takes as long.
+constexpr int rest = 3;
+constexpr int rest_when_idle = 20;
+
+}  // namespace
+
+live_reader::live_reader(trace::follower f, std::function<time()> clock)
+    : follows_(std::move(f)), clock_(std::move(clock)), next_(clock_()) {}
+
+bool live_reader::is_over() const noexcept { return follows_.state() == phase::anew; }
+
+std::optional<live_news> live_reader::step() {
+  const auto before = follows_.state();
+  grown_ = follows_.poll() || grown_;
+  const auto state = follows_.state();
+  const auto began = clock_();
+  if (state != phase::goes_on) {
+    next_ = began + look_for_another_every;
+    if (state == before) return std::nullopt;
+    if (state == phase::anew) return live_news{.of = {}, .state = state, .damage = {}};
+  } else {
+    next_ = began + look_every;
+    const auto pause = (follows_.events() != shown_events_ ? rest : rest_when_idle) * build_took_;
+    if (!grown_ || (built_ && began < built_at_ + pause)) return std::nullopt;
+  }
+  auto contents = follows_.contents();
+  live_news news{.of = {}, .state = state, .damage = contents.damage};
+  shown_events_ = contents.events.size();
+  news.of = std::make_shared<const index>(std::move(contents));
+  built_ = true;
+  grown_ = false;
+  built_at_ = clock_();
+  build_took_ = built_at_ - began;
+  return news;
+}
+
+live::live(trace::follower f, std::function<void()> tell) : tell_(std::move(tell)) {
+  live_reader reader(std::move(f),
+                     [] { return std::chrono::steady_clock::now().time_since_epoch(); });
+  heard_at_ = reader.heard_at();
+  thread_ = std::thread([this, r = std::move(reader)]() mutable { read(std::move(r)); });
+}
+
+live::~live() {
+  {
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+std::optional<live_news> live::take() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(newest_, std::nullopt);
+}
+
+void live::read(live_reader reader) {
+  while (!reader.is_over()) {
+    std::optional<live_news> news;
+    bool failed = false;
+    try {
+      news = reader.step();
+    } catch (const std::exception& error) {
+      news = live_news{.of = {}, .state = phase::broken_off, .damage = error.what()};
+      failed = true;
+    }
+    heard_at_.store(reader.heard_at(), std::memory_order_relaxed);
+    const bool tells = news.has_value();
+    std::shared_ptr<const index> older;  // is destroyed without the lock
+    {
+      std::unique_lock lock(mutex_);
+      if (over_) return;
+      if (tells) {
+        if (newest_) older = std::move(newest_->of);
+        // What says no more than that the file is used again leaves the model there.
+        if (news->of == nullptr) news->of = std::move(older);
+        newest_ = std::move(news);
+      }
+    }
+    if (tells) tell_();
+    if (failed) return;
+    std::unique_lock lock(mutex_);
+    const std::chrono::steady_clock::time_point until(reader.next());
+    if (changed_.wait_until(lock, until, [this] { return over_; })) return;
+  }
+}
+
+}  // namespace fronta::viz
