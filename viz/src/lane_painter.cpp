@@ -48,8 +48,8 @@ void lane_painter::draw_bars() {
   finish_device_bars();
 }
 
-void lane_painter::write_words() {
-  for (const auto& r : runs_) label(r);
+void lane_painter::write_words(std::span<const rect> below) {
+  for (const auto& r : runs_) label(r, below);
   for (const auto& d : drawn_) {
     if (d.what == bar::kind::reserved) label_reserved(d);
     mark_relation(d);
@@ -312,7 +312,7 @@ std::size_t lane_painter::draw_cluster(std::size_t nth, const bar& one, std::siz
   return next;
 }
 
-void lane_painter::label(const drawn_run& r) {
+void lane_painter::label(const drawn_run& r, std::span<const rect> below) {
   if (r.task == no_task) return;
   const auto widest =
       std::ranges::max_element(r.pieces, {}, [](const piece& one) { return one.at.width; });
@@ -350,9 +350,13 @@ void lane_painter::label(const drawn_run& r) {
   const auto total = wide + (named ? pad + p_.width_of(name, text_) : 0);
   const auto& s = p_.colors().of(chosen.l);
   const auto ink = chosen.unsure ? p_.colors().text : s.ink;
-  if (s.hatched || chosen.unsure) {
-    p_.fill({kind::task, part::frame, r.task, r.nth},
-            {at.x - pad / 2, at.y + (at.height - line) / 2, total + pad, line},
+  const rect plate{at.x - pad / 2, at.y + (at.height - line) / 2, total + pad, line};
+  const bool crossed = std::ranges::any_of(below, [&](const rect& one) {
+    return one.x < plate.right() && plate.x < one.right() && one.y < plate.bottom() &&
+           plate.y < one.bottom();
+  });
+  if (s.hatched || chosen.unsure || crossed) {
+    p_.fill({kind::task, part::frame, r.task, r.nth}, plate,
             chosen.unsure ? p_.colors().panel : s.fill);
   }
   p_.write({kind::task, part::number, r.task, r.nth}, {at.x, at.y, wide + 1, at.height}, number,

@@ -22,7 +22,8 @@ class lane_painter {
                std::uint32_t lane, const rect& row, float text);
 
   void draw_bars();
-  void write_words();
+  /// On ground of their own where something lies below, such as links.
+  void write_words(std::span<const rect> below);
 
   /// What is drawn of one task, apart from what is too short to be seen.
   struct drawn {
@@ -83,7 +84,7 @@ class lane_painter {
   void add_run(const bar& b, const piece& first, std::uint32_t nth);
   std::size_t draw_cluster(std::size_t nth, const bar& one, std::size_t stop);
   void mark(const bar& b, const rect& at, std::uint32_t nth);
-  void label(const drawn_run& r);
+  void label(const drawn_run& r, std::span<const rect> below);
   void label_reserved(const drawn& d);
   void mark_relation(const drawn& d);
   [[nodiscard]] drawn_run* run_at(std::size_t depth);

@@ -157,12 +157,13 @@ void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes
     }
     shown.emplace_back(p, m, a, related, lane, row, text).draw_bars();
   }
-  if (!thin) draw_tethers(p, m, a, shown, reserved);
-  const auto steals = draw_steals(p, m, a, shown);
-  draw_relations(p, m, a, related, shown);
-  for (auto& one : reserved) one.write_words();
+  lane_links links(p, m, a, shown, reserved);
+  if (!thin) links.draw_tethers();
+  const auto steals = links.draw_steals();
+  links.draw_relations(related);
+  for (auto& one : reserved) one.write_words(links.covered());
   for (auto& one : shown) {
-    one.write_words();
+    one.write_words(links.covered());
     draw_blanks(p, m, a, one.lane(), one.row(), thin ? 0 : text, one.covered());
   }
   if (steals != 0) {
