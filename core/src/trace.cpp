@@ -64,7 +64,7 @@ both_sinks& sinks() noexcept {
   return *process_wide;
 }
 
-constexpr std::array<std::string_view, 39> names{
+constexpr std::array<std::string_view, 41> names{
     "submit",         "dependency",   "ready",         "enqueue",     "steal",
     "start",          "block",        "unblock",       "finish",      "cancel",
     "retry",          "acquire",      "release",       "route",       "issue",
@@ -72,9 +72,10 @@ constexpr std::array<std::string_view, 39> names{
     "executor_close", "place",        "thread",        "lost",        "cpu_time",
     "zone_begin",     "zone_end",     "counter",       "message",     "fall_back",
     "choose",         "lost_records", "follow",        "wait",        "consume",
-    "location",       "placed",       "moved",         "freed"};
-static_assert(names.back() == "freed" &&
-              names.size() == static_cast<std::size_t>(event_kind::freed) + 1);
+    "location",       "placed",       "moved",         "freed",       "elsewhere",
+    "workers"};
+static_assert(names.back() == "workers" &&
+              names.size() == static_cast<std::size_t>(event_kind::workers) + 1);
 
 std::uint16_t this_executor() noexcept {
   const auto* const w = fronta::detail::this_worker;

@@ -153,6 +153,8 @@ class reading {
       case format::chunk_kind::end:
         contents_.ended = true;
         return true;
+      case format::chunk_kind::process:
+        return read_process(payload);
     }
     return true;  // of a later version
   }
@@ -174,6 +176,15 @@ class reading {
     if (from.failed() || known > std::numeric_limits<std::int64_t>::max()) return false;
     contents_.known_until = std::max(contents_.known_until, static_cast<std::int64_t>(known));
     contents_.dropped = lost;
+    return true;
+  }
+
+  // What a later version has behind that is skipped.
+  bool read_process(bytes payload) {
+    byte_reader from(payload);
+    const auto cores = from.number();
+    if (from.failed()) return false;
+    contents_.cores = static_cast<std::uint32_t>(std::min<std::uint64_t>(cores, most_index));
     return true;
   }
 
@@ -524,6 +535,12 @@ void write_argument(json_line& line, const event& e) {
     case choose:
       line.add("why", e.argument);
       break;
+    case elsewhere:
+      line.add("of", e.argument);
+      break;
+    case workers:
+      line.add("place", e.argument >> 32).add("workers", e.argument & 0xFFFF'FFFF);
+      break;
     case lost_records:
       line.add("place", e.argument >> 32).add("records", e.argument & 0xFFFF'FFFF);
       break;
@@ -598,6 +615,7 @@ void write_json_lines(const file_contents& trace, std::ostream& to) {
   first.add("fronta_trace", format::version)
       .add("host", std::string_view(trace.host))
       .add("process", trace.process)
+      .add("cores", trace.cores)
       .add("clock", clock)
       .add("origin_steady", trace.origin_steady)
       .add("origin_unix", trace.origin_unix)

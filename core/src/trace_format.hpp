@@ -43,7 +43,7 @@ struct file_header {
 };
 static_assert(sizeof(file_header) == 64);
 
-enum class chunk_kind : std::uint32_t { texts = 1, events = 2, mark = 3, end = 4 };
+enum class chunk_kind : std::uint32_t { texts = 1, events = 2, mark = 3, end = 4, process = 5 };
 
 struct chunk_header {
   chunk_kind kind;

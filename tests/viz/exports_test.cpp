@@ -271,6 +271,30 @@ TEST(ChromeJson, TellsOfTheTaskAndOfWhatIsNotKnown) {
   EXPECT_EQ(named("copy to device").at("args").at("bytes"), 64);
 }
 
+TEST(ChromeJson, SaysOfWhatWasOnlyObservedThatItLiesSomewhereWithin) {
+  story s;
+  s.main().at(10).submit(1, "a").submit(2, "b").submit(3, "c").at(99).finish(1).finish(2).finish(3);
+  s.observed(1, 0, 20, 30, 60).observed(2, 0, 30, 50, 70);
+  s.span(3, 0, 80, 90, device_work::task, time_grade::stamped, 2);
+  const index index(s.told());
+  EXPECT_THAT(read_chrome(index).slices,
+              UnorderedElementsAre(drawn("gpu:0 stream 0", "a", 20, 60),
+                                   drawn("gpu:0 stream 0 (2)", "b", 30, 70),
+                                   drawn("gpu:0 stream 0", "c", 80, 90)));
+  std::stringstream file;
+  write_chrome_json(index, file);
+  std::vector<std::string> within;
+  const auto all = nlohmann::json::parse(file);
+  for (const auto& e : all.at("traceEvents")) {
+    if (e.at("ph") == "X" && e.at("args").contains("somewhere_within"))
+      within.push_back(e.at("name"));
+    if (e.at("ph") == "X" && e.at("name") == "c") {
+      EXPECT_EQ(e.at("args").at("uncertain_by_ns"), 2);
+    }
+  }
+  EXPECT_THAT(within, UnorderedElementsAre("a", "b"));
+}
+
 TEST(ChromeJson, TextsMayBeAnyBytesAndValuesAnyNumber) {
   story s;
   s.main().at(10).submit(1, "a\xFF\"b").counter("c", NAN).counter("c", 1);

@@ -39,6 +39,7 @@ using fronta::trace::file_contents;
 using fronta::viz::bar;
 using fronta::viz::forever;
 using fronta::viz::index;
+using fronta::viz::is_in_rows;
 using fronta::viz::lane;
 using fronta::viz::no_task;
 using fronta::viz::none;
@@ -61,7 +62,8 @@ std::vector<bar> bars_of(const index& of, std::uint32_t lane) {
 
 bool same(const bar& a, const bar& b) {
   return a.begin == b.begin && a.end == b.end && a.task == b.task && a.what == b.what &&
-         a.depth == b.depth && a.span == b.span;
+         a.depth == b.depth && a.span == b.span && a.sure_begin == b.sure_begin &&
+         a.sure_end == b.sure_end;
 }
 
 // Each change is there once, in the list of its task.
@@ -129,14 +131,19 @@ void check_bars(const index& of, std::uint32_t on) {
   for (std::size_t i = 0; i < bars.size(); ++i) {
     const auto& a = bars[i];
     ASSERT_LE(a.begin, a.end);
+    ASSERT_LE(a.begin, a.sure_begin);
+    ASSERT_LE(a.sure_begin, a.end);
+    ASSERT_LE(a.begin, a.sure_end);
+    ASSERT_LE(a.sure_end, a.end);
     ASSERT_TRUE(a.task != no_task || a.what == bar::kind::device || a.what == bar::kind::copy);
     for (std::size_t k = i + 1; k < bars.size() && bars[k].begin < a.end; ++k) {
       const auto& b = bars[k];
-      if (b.begin == b.end || a.begin == a.end) continue;
       if (rows) {
-        ASSERT_TRUE(a.depth != b.depth || a.depth == 255) << "bars of a row are apart";
+        ASSERT_TRUE(a.depth != b.depth || a.depth == 255 || a.sure_end <= b.sure_begin)
+            << "what is sure of a row is apart";
         continue;
       }
+      if (b.begin == b.end || a.begin == a.end) continue;
       // In the order of begin the outer one comes first.
       if (a.depth < b.depth) {
         ASSERT_LE(b.end, a.end) << "nested properly";
@@ -151,9 +158,35 @@ void check_bars(const index& of, std::uint32_t on) {
   }
 }
 
+// How long each bar of a lane was what its worker was at; of a device's, what is sure.
+std::vector<std::int64_t> own_times(const std::vector<bar>& bars, bool rows) {
+  std::vector<std::int64_t> own(bars.size());
+  for (std::size_t i = 0; i < bars.size(); ++i) {
+    const auto& b = bars[i];
+    if (rows) {
+      own[i] = b.end == forever ? 0 : std::max<std::int64_t>(0, b.sure_end - b.sure_begin);
+      continue;
+    }
+    if (b.what == bar::kind::suspended || b.end == forever) continue;
+    own[i] = b.end - b.begin;
+    // Of what lies in it, the outer ones: all that ends before the next of them begins is inside.
+    auto after = b.begin;
+    for (auto k = i + 1; k < bars.size() && bars[k].begin < b.end; ++k) {
+      const auto& in = bars[k];
+      const bool within = in.depth > b.depth || in.what == bar::kind::suspended;
+      if (!within || in.begin < after) continue;
+      own[i] -= in.end - in.begin;
+      after = in.end;
+    }
+  }
+  return own;
+}
+
 // Short bars taken together, from any of them on.
 void check_clusters(const index& of, std::uint32_t on) {
   const auto bars = bars_of(of, on);
+  const bool in_rows = is_in_rows(of.lanes()[on].what);
+  const auto own = own_times(bars, in_rows);
   std::size_t rows = 0;
   for (const auto& b : bars) rows = std::max<std::size_t>(rows, b.depth + std::size_t{1});
   ASSERT_EQ(of.rows_of(on), rows);
@@ -161,22 +194,60 @@ void check_clusters(const index& of, std::uint32_t on) {
   for (const std::int64_t least : {1, 4, 40, 400}) {
     for (std::size_t first = 0; first < bars.size(); first += stride) {
       const auto until = bars[std::min(first + 3 * stride, bars.size() - 1)].begin;
-      index::cluster naive{.next = first, .end = std::numeric_limits<std::int64_t>::min()};
-      for (; naive.next < bars.size() && bars[naive.next].begin < until; ++naive.next) {
-        const auto& b = bars[naive.next];
-        if (b.end == forever || b.end - b.begin >= least) break;
-        const auto length = b.end - b.begin;
-        if (b.what == bar::kind::suspended) {
-          naive.busy -= length;
-        } else if (b.depth == 0) {
-          naive.busy += length;
+      for (const auto at : {forever, until, bars[first].begin + 1}) {
+        std::map<std::uint8_t, index::cluster::row> naive;
+        auto next = first;
+        for (; next < bars.size() && bars[next].begin < std::min(until, at); ++next) {
+          const auto& b = bars[next];
+          if (b.end == forever || b.end - b.begin >= least) break;
+          const auto end = std::min(b.end, at);
+          auto busy = std::min(own[next], end - b.begin);
+          if (in_rows) busy = std::max<std::int64_t>(0, std::min(b.sure_end, end) - b.sure_begin);
+          const bool failed = b.failed && b.end <= at;
+          const auto key = in_rows || naive.empty() ? b.depth : naive.begin()->first;
+          const auto [one, made] =
+              naive.try_emplace(key, index::cluster::row{b.depth, 1, b.begin, end, busy, failed});
+          if (made) continue;
+          auto& r = one->second;
+          r.depth = std::min(r.depth, b.depth);
+          ++r.bars;
+          r.end = std::max(r.end, end);
+          r.busy += busy;
+          r.failed = r.failed || failed;
         }
-        naive.end = std::max(naive.end, b.end);
-        naive.failed = naive.failed || b.failed;
+        const auto got = of.cluster_from(on, first, until, least, at);
+        ASSERT_EQ(got.next, next);
+        ASSERT_EQ(got.rows.size(), naive.size());
+        auto r = got.rows.begin();
+        for (auto& [key, n] : naive) {
+          if (!in_rows) n.busy = std::min(n.busy, n.end - n.begin);
+          ASSERT_EQ(std::tuple(r->depth, r->bars, r->begin, r->end, r->busy, r->failed),
+                    std::tuple(n.depth, n.bars, n.begin, n.end, n.busy, n.failed));
+          ASSERT_LE(r->busy, r->depth == 255 ? forever : r->end - r->begin);
+          ++r;
+        }
       }
-      const auto got = of.cluster_from(on, first, until, least);
-      ASSERT_EQ(std::tuple(got.next, got.busy, got.end, got.failed),
-                std::tuple(naive.next, naive.busy, naive.end, naive.failed));
+    }
+  }
+}
+
+// Reasons cover a stretch, and each is the one of its moments where it is not cut short.
+void check_blanks(const index& of, std::uint32_t on) {
+  const auto from = of.begin() - 2;
+  const auto to = of.end() + 3;
+  for (const std::int64_t least : {1, 7, 1'000'000'000}) {
+    const auto all = of.blanks(on, from, to, least);
+    ASSERT_FALSE(all.empty());
+    ASSERT_EQ(all.front().begin, from);
+    ASSERT_EQ(all.back().end, to);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      ASSERT_TRUE(i == 0 || all[i - 1].end == all[i].begin);
+      ASSERT_TRUE(all.size() == 1 || all[i].end - all[i].begin >= least);
+      ASSERT_FALSE(all[i].why.empty());
+      if (least != 1 || all[i].why.find("mostly") != std::string::npos) continue;
+      const auto point = of.why_blank(on, all[i].begin);
+      const auto kind = [](const std::string& s) { return s.substr(s.find_last_of(' ') + 1); };
+      ASSERT_EQ(kind(point), kind(all[i].why)) << "at " << all[i].begin;
     }
   }
 }
@@ -213,6 +284,14 @@ void check_at(const index& of, std::int64_t t) {
     if (is_final(c->state)) ++ended;
   }
   ASSERT_EQ(of.counts_at(t), counts) << "at " << t;
+  std::vector<std::uint32_t> sum(fronta::viz::task_states);
+  std::set<std::uint16_t> executors;
+  for (const auto& task : of.tasks()) executors.insert(task.executor);
+  for (const auto x : executors) {
+    const auto own = of.counts_at(t, x);
+    for (std::size_t s = 0; s < own.size(); ++s) sum[s] += own[s];
+  }
+  ASSERT_EQ(sum, counts) << "at " << t;
   ASSERT_EQ(of.completed_at(t), ended);
   for (std::uint32_t q = 0; q < queues.size(); ++q) {
     std::ranges::sort(queues[q]);
@@ -250,6 +329,8 @@ void check(const index& of, std::size_t moments) {
     check_bars(of, l);
     if (testing::Test::HasFatalFailure()) return;
     check_clusters(of, l);
+    if (testing::Test::HasFatalFailure()) return;
+    check_blanks(of, l);
     if (testing::Test::HasFatalFailure()) return;
     const auto bars = bars_of(of, l);
     for (const auto t : times) check_lane_at(of, l, bars, t);

@@ -298,9 +298,9 @@ TEST(Index, AGpuTaskIsOnItsStreamUntilTheDeviceHasDoneIt) {
   EXPECT_TRUE(index.simulated());
   EXPECT_THAT(life_of(index, 1), ElementsAre("10 waiting for inputs", "10 queued in cpu inbox",
                                              "20 running on cpu 0", "25 queued in gpu:0 stream 2",
-                                             "30 running on gpu:0 stream 2", "65 done"));
+                                             "27 running on gpu:0 stream 2", "65 done"));
   EXPECT_THAT(bars_on(index, "cpu 0"), ElementsAre("1 run 20-25"));
-  EXPECT_THAT(bars_on(index, "gpu:0 stream 2"), ElementsAre("1 device 30-60"));
+  EXPECT_THAT(bars_on(index, "gpu:0 stream 2"), ElementsAre("1 device 27-63 sure 33-57"));
   const auto bar = index.bar_at(lane_named(index, "gpu:0 stream 2"), 0);
   EXPECT_THAT(index.uncertainty(bar), Pair(3, 3));
   EXPECT_THAT(index.uncertainty(index.bar_at(lane_named(index, "cpu 0"), 0)), Pair(0, 0));
@@ -362,6 +362,87 @@ TEST(Index, ProfiledPiecesStandForTheWhole) {
       ElementsAre("10 waiting for inputs", "20 running on cpu 0", "25 queued in gpu:0 stream 0",
                   "30 copying on gpu:0 copies in", "42 running on gpu:0 stream 0",
                   "52 copying on gpu:0 copies out", "65 done"));
+}
+
+TEST(Index, OfWhatTheHostOnlyObservedNothingIsSure) {
+  story s;
+  s.main().at(10).submit(1);
+  s.worker(0).at(20).start(1).at(25).issue(1, 1, 0);
+  s.observed(1, 0, 21, 40, 60);
+  s.main().at(62).finish(1);
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "gpu:0 stream 0"), ElementsAre("1 device 21-60 nothing sure"));
+  EXPECT_THAT(life_of(index, 1), ElementsAre("10 waiting for inputs", "20 running on cpu 0",
+                                             "25 running on gpu:0 stream 0", "62 done"))
+      << "in turn or at work, from when it was enqueued";
+}
+
+TEST(Index, OfWhatADeviceStampedTheMiddleIsSure) {
+  story s;
+  s.main().at(10).submit(1);
+  s.worker(0).at(20).start(1).at(25).issue(1, 1, 0);
+  s.span(1, 0, 30, 60, device_work::task, time_grade::stamped, 3);
+  s.main().at(65).finish(1);
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "gpu:0 stream 0"), ElementsAre("1 device 27-63 sure 33-57"));
+  EXPECT_TRUE(index.has_device_work());
+}
+
+TEST(Index, WhatIsShorterThanItsTimesAreKnownHasNoSurePart) {
+  story s;
+  s.main().at(10).submit(1).at(90).finish(1);
+  s.span(1, 0, 40, 44, device_work::task, time_grade::stamped, 3);
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "gpu:0 stream 0"), ElementsAre("1 device 37-47 nothing sure"));
+}
+
+TEST(Index, WhatAStreamDoesInTurnSharesARowWhereTimesAreNotSure) {
+  story s;
+  s.main().at(10).submit(1).submit(2).submit(3).at(99).finish(1).finish(2).finish(3);
+  s.observed(1, 0, 20, 40, 60).observed(2, 0, 40, 50, 60).observed(3, 0, 50, 70, 90);
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "gpu:0 stream 0"),
+              ElementsAre("1 device 20-60 nothing sure", "2 device 40-60 nothing sure",
+                          "3 device 50-90 nothing sure"));
+  EXPECT_EQ(index.rows_of(lane_named(index, "gpu:0 stream 0")), 1U);
+}
+
+TEST(Index, OnlyWhatSurelyOverlapsNeedsAnotherRow) {
+  story s;
+  s.main().at(10).submit(1).submit(2).submit(3).at(99).finish(1).finish(2).finish(3);
+  const auto stamped = time_grade::stamped;
+  s.span(1, 0, 20, 50, device_work::task, stamped, 3);
+  s.span(2, 0, 45, 70, device_work::task, stamped, 3);  // sure from 48, the first until 47
+  s.span(3, 0, 60, 80, device_work::task, stamped, 3);  // sure from 63, the second until 67
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "gpu:0 stream 0"),
+              ElementsAre("1 device 17-53 sure 23-47", "2 device 42-73 sure 48-67",
+                          "  3 device 57-83 sure 63-77"));
+}
+
+TEST(Index, AShortSpanWithinALongOneSurelyOverlapsIt) {
+  story s;
+  s.main().at(10).submit(1).submit(2).at(99).finish(1).finish(2);
+  s.span(1, 0, 20, 80, device_work::kernel, time_grade::profiled);
+  s.span(2, 0, 40, 42, device_work::kernel, time_grade::profiled, 4);
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "gpu:0 stream 0"),
+              ElementsAre("1 device 20-80", "  2 device 36-46 nothing sure"));
+}
+
+TEST(Index, StampsThatReachBeyondWhatWasObservedAreOfTheSameAttempt) {
+  story s;
+  s.main().at(10).submit(1);
+  s.worker(0).at(20).start(1).at(25).issue(1, 1, 0);
+  s.observed(1, 0, 21, 30, 40);
+  s.span(1, 0, 22, 24, device_work::task, time_grade::stamped, 2);
+  s.worker(0).at(41).retry(1, 1).at(42).start(1, 1).at(43).issue(1, 1, 0);
+  s.observed(1, 0, 43, 60, 62);
+  s.span(1, 0, 58, 61, device_work::task, time_grade::stamped, 2);
+  s.main().at(65).finish(1);
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "gpu:0 stream 0"),
+              ElementsAre("1 device 20-26 nothing sure", "1 device 56-63 nothing sure attempt 1"));
 }
 
 TEST(Index, WhatOverlapsOnAStreamLiesInRows) {
@@ -490,6 +571,253 @@ TEST(Index, BlanksOfAStreamHaveReasonsToo) {
   const auto lane = lane_named(index, "gpu:0 stream 0");
   EXPECT_EQ(index.why_blank(lane, 20), "nothing enqueued");
   EXPECT_EQ(index.why_blank(lane, 30), "what is enqueued waits");
+}
+
+std::vector<std::string> blanks_on(const index& of, std::string_view lane, std::int64_t from,
+                                   std::int64_t to, std::int64_t least = 1) {
+  std::vector<std::string> words;
+  for (const auto& b : of.blanks(lane_named(of, lane), from, to, least))
+    words.push_back(std::to_string(b.begin) + '-' + std::to_string(b.end) + ' ' + b.why);
+  return words;
+}
+
+TEST(Index, ABlankHasAReasonForEachPartOfIt) {
+  story s;
+  s.main().at(1).submit(1).submit(2).at(10).ready(1).enqueue(1, in::tags);
+  s.main().at(25).ready(2).enqueue(2, in::tags);
+  s.worker(0).at(3).worker_start().at(5).park().at(40).unpark().at(45).start(1).at(50).finish(1);
+  s.worker(0).at(52).start(2).at(54).finish(2).at(60).park();
+  s.worker(0).at(70).worker_exit();
+  s.main().at(90).message("over");
+  const index index(s.told());
+  EXPECT_THAT(blanks_on(index, "cpu 0", 0, 45),
+              ElementsAre("0-3 not started yet", "3-5 between tasks",
+                          "5-10 sleeps: 2 tasks wait for inputs",
+                          "10-40 sleeps: up to 2 tasks wait for tags", "40-45 between tasks"));
+  EXPECT_THAT(blanks_on(index, "cpu 0", 54, 100),
+              ElementsAre("54-60 between tasks", "60-70 sleeps: nothing to do",
+                          "70-91 the worker has ended", "91-100 not known"));
+}
+
+TEST(Index, PartsOfABlankThatCannotBeSeenBelongToTheirNeighbours) {
+  story s;
+  s.main().at(1).submit(1).at(100).message("over");
+  s.worker(0).at(3).park();
+  for (int t = 10; t < 90; t += 10) s.worker(0).at(t).unpark().at(t + 1).park();
+  const index index(s.told());
+  EXPECT_THAT(blanks_on(index, "cpu 0", 0, 100, 4),
+              ElementsAre("0-100 sleeps: 1 task waits for inputs"));
+  EXPECT_THAT(blanks_on(index, "cpu 0", 50, 61, 1),
+              ElementsAre("50-51 between tasks", "51-60 sleeps: 1 task waits for inputs",
+                          "60-61 between tasks"));
+}
+
+TEST(Index, ABlankOfAWorkerTellsOfItsOwnExecutorsTasksOnly) {
+  story s;
+  s.worker(0).at(3).park();
+  s.worker(0, 2).at(3).park();
+  s.main_to(2).at(10).submit(1).at(50).place(3, "over");
+  s.main().at(10).submit(7).ready(7);
+  const index index(s.told());
+  const auto& lanes = index.lanes();
+  ASSERT_EQ(lanes.size(), 2U);
+  EXPECT_EQ(index.why_blank(0, 20), "sleeps: nothing to do");
+  EXPECT_EQ(index.why_blank(1, 20), "sleeps: 1 task waits for inputs");
+  EXPECT_EQ(index.counts_at(20, 2)[static_cast<std::size_t>(task_state::waiting_inputs)], 1U);
+  EXPECT_EQ(index.counts_at(20, 1)[static_cast<std::size_t>(task_state::waiting_inputs)], 0U);
+  EXPECT_EQ(index.counts_at(20, 9), std::vector<std::uint32_t>(fronta::viz::task_states));
+}
+
+TEST(Index, WhereEventsOfItsWorkerAreMissingALaneSaysSo) {
+  story s;
+  s.main().at(1).submit(1).submit(2);
+  s.worker(0).at(5).start(1).at(10).finish(1).at(30).lose(7);
+  s.worker(0).in_slot(1).at(40).start(2);
+  s.worker(1).in_slot(2).at(2).park();
+  s.main().at(50).message("over");
+  const index index(s.told());
+  EXPECT_THAT(blanks_on(index, "cpu 0", 10, 50),
+              ElementsAre("10-30 events missing", "30-50 between tasks"));
+  EXPECT_THAT(blanks_on(index, "cpu 1", 0, 40),
+              ElementsAre("0-10 not started yet", "10-30 events missing", "30-40 not started yet"))
+      << "it may have been there";
+  EXPECT_EQ(index.why_blank(lane_named(index, "cpu 2"), 20), "sleeps: 1 task waits for inputs");
+}
+
+TEST(Index, ASlotWhoseWorkerHasEndedMayGetAnotherOne) {
+  story s;
+  s.worker(0).at(3).worker_start().at(10).worker_exit();
+  s.worker(1).in_slot(0).at(20).worker_start().at(22).park().at(40).message("over");
+  s.worker(0).at(30).worker_exit();  // it has no say there any more
+  const index index(s.told());
+  EXPECT_THAT(blanks_on(index, "cpu 0", 0, 40),
+              ElementsAre("0-3 not started yet", "3-10 between tasks", "10-20 the worker has ended",
+                          "20-22 between tasks", "22-40 sleeps: nothing to do"));
+}
+
+TEST(Index, ABlankOfAStreamSaysWhenSomethingWaitsThere) {
+  story s;
+  s.main().at(10).submit(1).submit(2);
+  s.worker(0).at(20).start(1).at(25).issue(1, 1, 0).at(26).start(2).at(27).issue(2, 1, 0);
+  s.span(1, 0, 40, 60).span(2, 0, 60, 80);
+  s.main().at(90).finish(1).finish(2);
+  const index index(s.told());
+  EXPECT_THAT(blanks_on(index, "gpu:0 stream 0", 10, 40),
+              ElementsAre("10-25 nothing enqueued", "25-40 what is enqueued waits"));
+}
+
+TEST(Index, WhereVeryMuchChangesABlankSaysWhatIsMostlySo) {
+  story s;
+  s.worker(0).at(0).park();
+  auto main = s.main();
+  for (std::uint64_t i = 1; i <= 10'000; ++i)
+    main.at(static_cast<std::int64_t>(100 * i)).submit(i).ready(i);
+  const index index(s.told());
+  EXPECT_THAT(blanks_on(index, "cpu 0", 0, 1'000'000, 100),
+              ElementsAre("0-1000000 sleeps, mostly: nothing to do"));
+}
+
+TEST(Index, CpuTimeIsThatOfTheBarsThread) {
+  story s;
+  s.main().at(10).submit(1).submit(2).submit(3).submit(4);
+  s.worker(0).at(20).start(1).cpu_time(1, 1'000).at(40).start(2).cpu_time(2, 1'012);
+  s.worker(0).at(60).finish(2).cpu_time(2, 1'027).at(80).finish(1).cpu_time(1, 1'040);
+  s.worker(0).at(90).start(3).cpu_time(3, 1'041).at(95).block(3).cpu_time(3, 1'045);
+  s.worker(1).in_slot(0).at(96).start(4).at(99).finish(4).cpu_time(4, 17);
+  s.worker(0).in_slot(1).at(110).unblock(3).cpu_time(3, 1'046).at(120).finish(3).cpu_time(3, 1'050);
+  const index index(s.told());
+  const auto cpu = [&](std::string_view lane, std::size_t nth) {
+    return fronta::viz::index::cpu_time_of(index.bar_at(lane_named(index, lane), nth));
+  };
+  EXPECT_EQ(cpu("cpu 0", 0), 40) << "with what it ran within";
+  EXPECT_EQ(cpu("cpu 0", 1), 15);
+  EXPECT_EQ(cpu("cpu 0", 2), 4) << "until it lent its slot";
+  EXPECT_EQ(cpu("cpu 0", 3), std::nullopt) << "its begin was not told";
+  EXPECT_EQ(cpu("cpu 1", 0), 4);
+}
+
+TEST(Index, CoresAndWorkersAreAsTheTraceTells) {
+  story s;
+  s.worker(0).at(20).park();
+  s.worker(2).at(20).park();
+  auto told = s.told();
+  told.cores = 2;
+  EXPECT_EQ(index(told).cores(), 2U);
+  EXPECT_EQ(index(told).workers(), 2U) << "those that were seen";
+  s.main().at(1).tell(fronta::trace::event_kind::workers, 0, 4);
+  s.main().at(1).tell(fronta::trace::event_kind::workers, 0, std::uint64_t{2} << 32U | 3U);
+  EXPECT_EQ(index(s.told()).workers(), 7U);
+  EXPECT_EQ(index(s.told()).cores(), 0U);
+}
+
+TEST(Index, MissingRecordsOfDevicesAreCounted) {
+  story s;
+  s.main().at(5).tell(fronta::trace::event_kind::lost_records, 0, std::uint64_t{1} << 32U | 12U);
+  s.main().at(6).tell(fronta::trace::event_kind::lost_records, 0, std::uint64_t{2} << 32U | 3U);
+  EXPECT_EQ(index(s.told()).dropped_records(), 15U);
+}
+
+TEST(Index, StatesThatOccurAreKnownExactly) {
+  story s;
+  auto main = s.main();
+  for (std::uint64_t i = 1; i <= 3'000; ++i) main.at(static_cast<std::int64_t>(i)).submit(i);
+  main.at(4'000).cancel(1'501);
+  const index index(s.told());
+  EXPECT_TRUE(index.has(task_state::cancelled));
+  EXPECT_TRUE(index.has(task_state::waiting_inputs));
+  EXPECT_FALSE(index.has(task_state::running));
+  EXPECT_FALSE(index.has(task_state::done));
+  EXPECT_FALSE(index.has_device_work());
+}
+
+// ---- Short bars taken together.
+
+TEST(Index, ABoxOfNestedBarsIsAsBusyAsTheWorkerWas) {
+  story s;
+  s.main().at(10).submit(1).submit(2).submit(3);
+  s.worker(0).at(20).start(1).at(22).start(2).at(24).finish(2).at(26).block(1).at(30).unblock(1);
+  s.worker(0).at(32).finish(1).at(40).start(3).at(45).finish(3);
+  const index index(s.told());
+  const auto lane = lane_named(index, "cpu 0");
+  const auto all = index.cluster_from(lane, 0, forever, 100);
+  ASSERT_EQ(all.rows.size(), 1U);
+  EXPECT_EQ(all.next, 4U);
+  EXPECT_EQ(all.rows[0].busy, 13);
+  EXPECT_EQ(all.rows[0].depth, 0);
+  EXPECT_EQ(all.rows[0].bars, 4U);
+  const auto inner = index.cluster_from(lane, 1, 35, 100);
+  ASSERT_EQ(inner.rows.size(), 1U);
+  EXPECT_EQ(inner.rows[0].busy, 2) << "of the one that lies within; the wait is none";
+}
+
+TEST(Index, ABoxOfAStreamsBarsIsOneForEachRow) {
+  story s;
+  s.main().at(10).submit(1).at(90).finish(1);
+  const auto kernel = [&](std::int64_t begin, std::int64_t end) {
+    s.span(1, 0, begin, end, device_work::kernel, time_grade::profiled, 1);
+  };
+  kernel(20, 30);
+  kernel(24, 28);
+  kernel(31, 40);
+  kernel(33, 37);
+  const index index(s.told());
+  const auto all = index.cluster_from(lane_named(index, "gpu:0 stream 0"), 0, forever, 100);
+  ASSERT_EQ(all.rows.size(), 2U);
+  EXPECT_EQ(all.rows[0].depth, 0);
+  EXPECT_EQ(all.rows[0].busy, 8 + 7) << "what is sure";
+  EXPECT_EQ(all.rows[0].begin, 19);
+  EXPECT_EQ(all.rows[0].end, 41);
+  EXPECT_EQ(all.rows[1].depth, 1);
+  EXPECT_EQ(all.rows[1].bars, 2U);
+  EXPECT_EQ(all.rows[1].busy, 2 + 2);
+  EXPECT_EQ(all.rows[1].end, 38);
+}
+
+TEST(Index, ABoxDoesNotShowWhatComesLater) {
+  story s;
+  s.main().at(10).submit(1).submit(2);
+  s.worker(0).at(20).start(1).at(30).finish(1).at(31).start(2).at(50).fail(2);
+  const index index(s.told());
+  const auto lane = lane_named(index, "cpu 0");
+  const auto then = index.cluster_from(lane, 0, forever, 100, 40);
+  EXPECT_FALSE(then.failed);
+  EXPECT_EQ(then.end, 40);
+  EXPECT_EQ(then.busy, 19);
+  EXPECT_TRUE(index.cluster_from(lane, 0, forever, 100, 50).failed);
+  EXPECT_EQ(index.cluster_from(lane, 0, forever, 100, 31).next, 1U);
+}
+
+// ---- Several executors.
+
+TEST(Index, TasksOfOtherExecutorsAreParentsAndInputsToo) {
+  story s;
+  // Both executors number their tasks alike.
+  s.main().at(10).submit(7);
+  s.main_to(2).at(10).submit(7).submit(8, "b", 7).dependency(8, 7).elsewhere(8, 1);
+  s.main_to(2).submit(9, "c", 7).elsewhere(9, 1).dependency(9, 7);
+  s.main_to(2).submit(10, "d", 7).elsewhere(10, 1).submit(11, "e", 7);
+  const index index(s.told());
+  const auto here = *index.find(1, 7);
+  const auto there = *index.find(2, 7);
+  EXPECT_EQ(index.tasks()[*index.find(2, 8)].parent, there);
+  EXPECT_EQ(index.tasks()[*index.find(2, 9)].parent, here);
+  EXPECT_EQ(index.tasks()[*index.find(2, 10)].parent, here);
+  EXPECT_EQ(index.tasks()[*index.find(2, 11)].parent, there);
+  ASSERT_EQ(index.edges().size(), 2U);
+  EXPECT_EQ(index.edges()[0].from, here);
+  EXPECT_EQ(index.edges()[1].from, there);
+}
+
+TEST(Index, InOlderTracesTheParentIsWhoRunsWhereItIsSubmitted) {
+  story s;
+  s.main().at(10).submit(7);
+  s.main_to(2).at(10).submit(7);
+  s.worker(0).at(20).start(7);
+  auto told = s.told();
+  told.events.push_back(
+      {30, told.events.back().thread, 0, {fronta::trace::event_kind::submit, 2, 0, 8, 7}});
+  const index index(std::move(told));
+  EXPECT_EQ(index.tasks()[*index.find(2, 8)].parent, *index.find(1, 7));
 }
 
 TEST(Index, ZonesNestAndMessagesAreMoments) {

@@ -88,6 +88,14 @@ class story {
     }
     teller& park() { return tell(trace::event_kind::worker_park, 0); }
     teller& unpark() { return tell(trace::event_kind::worker_unpark, 0); }
+    teller& worker_start() { return tell(trace::event_kind::worker_start, 0); }
+    teller& worker_exit() { return tell(trace::event_kind::worker_exit, 0); }
+    teller& cpu_time(std::uint64_t task, std::uint64_t nanoseconds) {
+      return tell(trace::event_kind::cpu_time, task, nanoseconds);
+    }
+    teller& elsewhere(std::uint64_t task, std::uint64_t executor) {
+      return tell(trace::event_kind::elsewhere, task, executor);
+    }
     teller& lose(std::uint64_t events) { return tell(trace::event_kind::lost, 0, events); }
     teller& zone(std::string_view name, std::uint64_t task = 0) {
       return tell(trace::event_kind::zone_begin, task, 0, name);
@@ -127,10 +135,14 @@ class story {
 
   /// The thread that is no worker.
   teller main() { return {*this, thread("main", 0, -1), 1, -1}; }
-  /// A worker of the place "cpu" of executor 1; its slot has the same number at first.
-  teller worker(std::int32_t number) {
-    return {*this, thread("worker " + std::to_string(number), 1, 0), 1, number};
+  /// A worker of the place "cpu" of an executor; its slot has the same number at first.
+  teller worker(std::int32_t number, std::uint16_t executor = 1) {
+    auto name = "worker " + std::to_string(number);
+    if (executor != 1) name += " of " + std::to_string(executor);
+    return {*this, thread(name, executor, 0), executor, number};
   }
+  /// The thread that is no worker, as it speaks of another executor.
+  teller main_to(std::uint16_t executor) { return {*this, thread("main", 0, -1), executor, -1}; }
 
   /// Times are those of the story.
   story& span(std::uint64_t task, std::int32_t stream, std::int64_t begin, std::int64_t end,
@@ -141,6 +153,18 @@ class story {
          0,
          {task, 1, stream, what, grade, true, origin + begin - error, origin + begin + error,
           origin + end - error, origin + end + error, 64}});
+    return *this;
+  }
+
+  /// What the host alone saw: the work began when it was enqueued or later, had not ended at
+  /// `not_ended`, and had at `ended`.
+  story& observed(std::uint64_t task, std::int32_t stream, std::int64_t enqueued,
+                  std::int64_t not_ended, std::int64_t ended) {
+    contents_.spans.push_back(
+        {now_,
+         0,
+         {task, 1, stream, trace::device_work::task, trace::time_grade::observed, true,
+          origin + enqueued, origin + ended, origin + not_ended, origin + ended, 0}});
     return *this;
   }
 
@@ -198,6 +222,11 @@ inline std::string in_words(const viz::index& index, const viz::bar& b) {
   words += ' ' + std::string(kinds[static_cast<std::size_t>(b.what)]) + ' ';
   words += std::to_string(b.begin) + '-';
   if (b.end != viz::forever) words += std::to_string(b.end);
+  if (!b.has_sure_part() && b.begin != b.end) {
+    words += " nothing sure";
+  } else if (b.sure_begin != b.begin || b.sure_end != b.end) {
+    words += " sure " + std::to_string(b.sure_begin) + '-' + std::to_string(b.sure_end);
+  }
   if (b.attempt != 0) words += " attempt " + std::to_string(b.attempt);
   if (b.came_over) words += " came over";
   if (b.goes_on) words += " goes on";

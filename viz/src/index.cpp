@@ -45,102 +45,9 @@ std::optional<task_number> index::find(std::uint16_t executor, std::uint64_t id)
   return static_cast<task_number>(found - tasks_.begin());
 }
 
-std::size_t index::bars_of(std::uint32_t lane) const noexcept {
-  return lane_rows_[lane].bars.size();
-}
-
-bar index::bar_at(std::uint32_t lane, std::size_t nth) const noexcept {
-  const auto& b = lane_rows_[lane].bars[nth];
-  const auto& began = events_[b.begin];
-  bar out;
-  out.begin = began.time;
-  out.end = b.end == none ? forever : events_[b.end].time;
-  out.task = b.task;
-  out.sure_begin = out.begin;
-  out.sure_end = out.end;
-  if (began.kind == device_began) {
-    out.span = static_cast<std::uint32_t>(began.argument);
-    const auto& s = spans_[out.span];
-    out.sure_begin = s.begin_latest;
-    out.sure_end = s.end_earliest;
-  }
-  out.what = b.what;
-  out.depth = b.depth;
-  out.attempt = b.attempt;
-  out.came_over = (b.flags & stored_bar::came_over) != 0;
-  out.goes_on = (b.flags & stored_bar::goes_on) != 0;
-  out.failed = (b.flags & stored_bar::failed) != 0;
-  out.lost = (b.flags & stored_bar::lost) != 0;
-  return out;
-}
-
-std::size_t index::first_bar_after(std::uint32_t lane, std::int64_t t) const noexcept {
-  const auto& row = lane_rows_[lane];
-  // Blocks before hold only bars that have ended.
-  const auto at = std::ranges::find_if(row.blocks, [t](const auto& b) { return b.latest_end > t; });
-  auto nth = static_cast<std::size_t>(at - row.blocks.begin()) * block;
-  nth = std::min(nth, row.bars.size());
-  while (nth < row.bars.size() && bar_at(lane, nth).end <= t) ++nth;
-  return nth;
-}
-
-std::size_t index::first_bar_from(std::uint32_t lane, std::int64_t t) const noexcept {
-  const auto& bars = lane_rows_[lane].bars;
-  const auto at = std::ranges::partition_point(
-      bars, [&](const stored_bar& b) { return events_[b.begin].time < t; });
-  return static_cast<std::size_t>(at - bars.begin());
-}
-
-std::size_t index::rows_of(std::uint32_t lane) const noexcept { return lane_rows_[lane].rows; }
-
-index::cluster index::cluster_from(std::uint32_t lane, std::size_t first_bar, std::int64_t until,
-                                   std::int64_t least, std::int64_t at) const noexcept {
-  const auto& row = lane_rows_[lane];
-  cluster c;
-  c.next = first_bar;
-  c.end = std::numeric_limits<std::int64_t>::min();
-  const auto stop = first_bar_from(lane, until);
-  while (c.next < stop) {
-    if (c.next % block == 0 && c.next + block <= stop) {
-      const auto& whole = row.blocks[c.next / block];
-      if (whole.longest < least && whole.latest_end <= at) {
-        c.busy += whole.busy;
-        c.end = std::max(c.end, whole.latest_end);
-        c.failed = c.failed || whole.failed;
-        c.next += block;
-        continue;
-      }
-    }
-    const auto b = bar_at(lane, c.next);
-    const auto end = std::min(b.end, at);
-    const auto length = end == forever ? forever : std::max<std::int64_t>(0, end - b.begin);
-    if (length >= least) break;
-    if (b.what == bar::kind::suspended) {
-      c.busy -= length;
-    } else if (b.depth == 0) {
-      c.busy += length;
-    }
-    c.end = std::max(c.end, end);
-    c.failed = c.failed || (b.failed && b.end <= at);
-    ++c.next;
-  }
-  return c;
-}
-
-std::span<const std::pair<std::int64_t, std::int64_t>> index::parked(
-    std::uint32_t lane) const noexcept {
-  return lane_rows_[lane].parked;
-}
-
 std::uint32_t index::last_event(std::int64_t t) const noexcept {
   const auto after = std::ranges::upper_bound(events_, t, {}, &event::time);
   return after == events_.begin() ? none : static_cast<std::uint32_t>(after - events_.begin() - 1);
-}
-
-std::pair<std::int64_t, std::int64_t> index::uncertainty(const bar& b) const noexcept {
-  if (b.span == none) return {0, 0};
-  const auto& s = spans_[b.span];
-  return {(s.begin_latest - s.begin_earliest) / 2, (s.end_latest - s.end_earliest) / 2};
 }
 
 const change* index::state_of(task_number t, std::int64_t at) const noexcept {
@@ -168,6 +75,31 @@ std::vector<std::uint32_t> index::counts_at(std::int64_t t) const {
   if (from == nullptr) return counts;
   std::ranges::copy_n(from->counts.begin(), task_states, counts.begin());
   for (auto c = from->changes; c < until; ++c) {
+    ++counts[static_cast<std::size_t>(changes_[c].state)];
+    if (const auto before = changes_[c].previous; before != none)
+      --counts[static_cast<std::size_t>(changes_[before].state)];
+  }
+  return counts;
+}
+
+// What a task lost is told by an event of another's; the change before is its own.
+std::uint16_t index::executor_of(const change& c) const noexcept {
+  const bool others = c.state == task_state::unknown && c.previous != none;
+  return tasks_[events_[others ? changes_[c.previous].event : c.event].task].executor;
+}
+
+std::vector<std::uint32_t> index::counts_at(std::int64_t t, std::uint16_t executor) const {
+  const auto at = std::ranges::lower_bound(executors_, executor);
+  if (at == executors_.end() || *at != executor) return std::vector<std::uint32_t>(task_states);
+  if (executors_.size() == 1) return counts_at(t);
+  const auto until = changes_until(t);
+  std::vector<std::uint32_t> counts(task_states);
+  const auto* from = checkpoint_before(until);
+  if (from == nullptr) return counts;
+  const auto begin = (at - executors_.begin()) * static_cast<std::ptrdiff_t>(task_states);
+  std::ranges::copy_n(from->by_executor.begin() + begin, task_states, counts.begin());
+  for (auto c = from->changes; c < until; ++c) {
+    if (executor_of(changes_[c]) != executor) continue;
     ++counts[static_cast<std::size_t>(changes_[c].state)];
     if (const auto before = changes_[c].previous; before != none)
       --counts[static_cast<std::size_t>(changes_[before].state)];
@@ -215,66 +147,6 @@ std::vector<task_number> index::queued_at(std::uint32_t queue, std::int64_t t, s
     }
   }
   return found;
-}
-
-std::vector<bar> index::open_at(std::uint32_t lane, std::int64_t t) const {
-  std::vector<bar> open;
-  const auto stop = first_bar_from(lane, t == forever ? t : t + 1);
-  for (auto nth = first_bar_after(lane, t); nth < stop; ++nth) {
-    const auto b = bar_at(lane, nth);
-    if (b.end > t) open.push_back(b);
-    // Short bars inside a long one: leave out the blocks that have ended.
-    if ((nth + 1) % block == 0) {
-      auto next = (nth + 1) / block;
-      const auto& blocks = lane_rows_[lane].blocks;
-      while (next < blocks.size() && blocks[next].latest_end <= t) ++next;
-      nth = next * block - 1;
-    }
-  }
-  std::ranges::sort(open, {}, [](const bar& b) { return std::tuple(b.depth, b.begin, b.what); });
-  return open;
-}
-
-std::string index::why_blank(std::uint32_t lane, std::int64_t t) const {
-  const auto& l = lanes_[lane];
-  if (t > end_) return "not known";
-  switch (l.what) {
-    case lane::kind::reserved:
-      return "free";
-    case lane::kind::thread:
-      return "outside tasks";
-    case lane::kind::copies:
-      return "nothing to copy";
-    case lane::kind::stream: {
-      const auto q = std::ranges::find_if(queues_, [&](const queue& x) {
-        return x.what == queue::kind::stream && x.executor == l.executor && x.place == l.place &&
-               x.number == l.number;
-      });
-      const bool waits =
-          q != queues_.end() && length_at(static_cast<std::uint32_t>(q - queues_.begin()), t) != 0;
-      return waits ? "what is enqueued waits" : "nothing enqueued";
-    }
-    case lane::kind::slot:
-      break;
-  }
-  const auto& parked = lane_rows_[lane].parked;
-  const bool ran = bars_of(lane) != 0 && bar_at(lane, 0).begin <= t;
-  if (!ran && (parked.empty() || parked.front().first > t)) return "not started yet";
-  const auto after = std::ranges::upper_bound(parked, t, {}, [](const auto& p) { return p.first; });
-  if (after == parked.begin() || std::prev(after)->second <= t) return "between tasks";
-  const auto counts = counts_at(t);
-  const auto say = [&](task_state s, std::string_view what) {
-    const auto n = counts[static_cast<std::size_t>(s)];
-    return n == 0 ? std::string()
-                  : std::to_string(n) + (n == 1 ? " task waits for " : " tasks wait for ") +
-                        std::string(what);
-  };
-  for (const auto& words :
-       {say(task_state::waiting_tags, "tags"), say(task_state::waiting_inputs, "inputs"),
-        say(task_state::retry_wait, "a retry")}) {
-    if (!words.empty()) return "sleeps: " + words;
-  }
-  return "sleeps: nothing to do";
 }
 
 std::size_t index::completed_at(std::int64_t t) const noexcept {

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "change_writer.hpp"
+#include "device_spans.hpp"
+#include "lane_register.hpp"
+#include "stack_reader.hpp"
 #include "task_table.hpp"
 
 #include <fronta/trace_file.hpp>
 #include <fronta/viz/index.hpp>
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cstddef>
-#include <limits>
 #include <map>
-#include <numeric>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -27,26 +29,29 @@ class index_builder {
   static_assert(no_task == task_table::empty);
 
  public:
-  index_builder(index& made, trace::file_contents& from) : to_(made), from_(from) {}
+  index_builder(index& made, trace::file_contents& from)
+      : to_(made),
+        from_(from),
+        threads_(from.threads.size() + 1),  // the last for those that the file does not tell of
+        lanes_(made, from),
+        changes_(made),
+        stacks_(made, lanes_, changes_, threads_) {}
 
   void build() {
     from_.known_until = std::clamp(from_.known_until, -farthest, farthest);
     to_.host_ = std::move(from_.host);
     to_.origin_unix_ = from_.origin_unix;
     to_.dropped_ = from_.dropped;
+    to_.cores_ = from_.cores;
     to_.ended_ = from_.ended;
     to_.given_clock_ = from_.given_clock;
     to_.texts_ = std::move(from_.texts);
     if (to_.texts_.empty()) to_.texts_.emplace_back();
-    for (const auto& t : from_.threads) {
-      threads_.emplace_back();
-      if (t.executor != 0 && t.place >= 0) {
-        const auto [at, first] = default_place_.try_emplace(t.executor, t.place);
-        if (!first) at->second = std::min(at->second, t.place);
-      }
-    }
+    for (const auto& t : from_.threads)
+      to_.places_of_threads_.push_back(t.executor != 0 ? t.place : -1);
     take_events();
     take_spans();
+    find_elsewhere();
     to_.begin_ = to_.events_.empty() ? 0 : to_.events_.front().time;
     to_.end_ = to_.events_.empty() ? 0 : to_.events_.back().time;
     to_.end_ = std::max(to_.end_, from_.known_until);
@@ -55,38 +60,11 @@ class index_builder {
   }
 
  private:
-  static constexpr std::size_t block = 64;
   // Seven months. So no difference of times overflows, and no sum of what lies on a lane.
   static constexpr std::int64_t farthest = std::int64_t{1} << 54U;
-  static constexpr std::uint8_t plain_bar = 0;
-  static constexpr std::uint8_t failed_bar = index::stored_bar::failed;
-  static constexpr std::uint8_t cut_bar = index::stored_bar::goes_on;
-  static constexpr std::uint8_t lost_bar = index::stored_bar::lost;
+  static constexpr std::size_t most_rows = stack_reader::most_nested;
 
-  // A run on a thread's stack.
-  struct open_run {
-    task_number task;
-    std::uint32_t lane = none;       // of its bars
-    std::uint32_t bar = none;        // `none` where it has none at present
-    std::uint32_t suspended = none;  // the bar of its wait
-    bool waits = false;
-    bool cut = false;  // another thread was seen in the lane before this one was seen to leave
-  };
-  struct thread_state {
-    std::vector<open_run> stack;
-    std::uint32_t lane = none;  // that it holds; then it is the lane's holder
-    std::map<std::pair<std::uint16_t, std::int16_t>, std::uint32_t> lanes;  // by executor and slot
-    std::vector<std::uint32_t> zones;
-  };
-  struct lane_state {
-    std::uint32_t holder = none;           // the thread whose bars may be open in it
-    std::vector<std::uint32_t> rows;       // of what is reserved: the bar open in each depth
-    std::vector<std::int64_t> sure_until;  // of a device's: when each row's last is sure to work
-    bool parked = false;
-  };
   struct task_state_now {
-    std::uint32_t entry = none;        // in its queue
-    std::uint32_t thread = none;       // on whose stack it is
     std::int32_t place = -1;           // of its last route
     std::uint32_t device_lane = none;  // where it was last
     std::uint32_t kernels = 0;         // at work now
@@ -106,19 +84,25 @@ class index_builder {
       case event_kind::executor_open:
       case event_kind::executor_close:
       case event_kind::lost_records:
+      case event_kind::workers:
         return false;
       default:
         return e.task != 0;
     }
   }
 
-  // Who takes a value outside all executors does not know whose it was.
+  // Older traces do not tell whose value it was that somebody outside all executors took.
   task_number task_of(const trace::event& e) {
     if (!names_a_task(e)) return no_task;
     if (e.executor != 0) return number_of(e.executor, e.task);
+    std::optional<task_number> found;
     for (const auto x : executors_) {
-      if (const auto t = table_.number_if_known(x, e.task); t != task_table::empty) return t;
+      const auto t = table_.number_if_known(x, e.task);
+      if (t == task_table::empty) continue;
+      if (found && e.kind == event_kind::consume) return no_task;  // it may be either
+      if (!found) found = t;
     }
+    if (found) return *found;
     return e.kind == event_kind::consume ? no_task : number_of(0, e.task);
   }
 
@@ -144,7 +128,7 @@ class index_builder {
       e.time = std::clamp(r.time, -farthest, farthest);
       e.argument = r.what.argument;
       e.task = task_of(r.what);
-      e.thread = std::min(r.thread, static_cast<std::uint32_t>(threads_.size()));
+      e.thread = std::min(r.thread, static_cast<std::uint32_t>(threads_ - 1));
       e.text =
           r.text < std::min<std::size_t>(to_.texts_.size(), 1U << 24U) ? r.text & 0xFFFFFFU : 0U;
       e.kind = static_cast<std::uint8_t>(r.what.kind);
@@ -152,8 +136,9 @@ class index_builder {
       e.executor = r.what.executor;
       events.push_back(e);
       if (r.what.kind == event_kind::issue && e.task != no_task) now_[e.task].issues = true;
+      several_meet_ = several_meet_ || r.what.kind == event_kind::elsewhere;
     }
-    threads_.emplace_back();  // for threads that the file does not tell of
+    to_.executors_.assign(executors_.begin(), executors_.end());
     from_.events = {};
   }
 
@@ -165,6 +150,8 @@ class index_builder {
       auto& number = by_id.number_of(0, to_.tasks_[t].id);
       if (number == task_table::empty) number = t;
     }
+    const auto known = to_.events_.empty() ? 0 : to_.events_.back().time;
+    const auto last = std::max(from_.known_until, known);
     std::vector<timed_span> all;
     all.reserve(from_.spans.size());
     for (const auto& r : from_.spans) {
@@ -174,26 +161,31 @@ class index_builder {
         s.task = w.executor != 0 ? table_.number_if_known(w.executor, w.task)
                                  : by_id.number_if_known(0, w.task);
       }
-      if (set_times(s)) all.push_back(s);
+      if (to_trace_times(s.what, from_.origin_steady, last)) all.push_back(s);
     }
     from_.spans = {};
-    best_known(all);
+    merge(best_known(std::move(all)));
+  }
+
+  // A device's work begins when it may have begun, and ends when it must have ended.
+  void merge(const std::vector<timed_span>& spans) {
     const auto only_executor = executors_.size() == 1 ? *executors_.begin() : std::uint16_t{0};
     std::vector<std::pair<int, event>> added;
-    for (const auto& s : all) {
+    added.reserve(2 * spans.size());
+    for (const auto& s : spans) {
       event e{};
       e.argument = to_.spans_.size();
       e.task = s.task;
-      e.thread = std::min(s.thread, static_cast<std::uint32_t>(from_.threads.size()));
+      e.thread = std::min(s.thread, static_cast<std::uint32_t>(threads_ - 1));
       e.slot = -1;
       e.executor = s.what.executor != 0 ? s.what.executor : only_executor;
       if (s.task != no_task) e.executor = to_.tasks_[s.task].executor;
       // At one time: what ends, what takes no time, what begins.
-      const bool takes_time = s.begin != s.end;
-      e.time = s.begin;
+      const bool takes_time = s.what.begin_earliest != s.what.end_latest;
+      e.time = s.what.begin_earliest;
       e.kind = device_began;
       added.emplace_back(takes_time ? 2 : 1, e);
-      e.time = s.end;
+      e.time = s.what.end_latest;
       e.kind = device_ended;
       added.emplace_back(takes_time ? 0 : 1, e);
       to_.spans_.push_back(s.what);
@@ -211,286 +203,20 @@ class index_builder {
     }
   }
 
-  struct timed_span {
-    trace::device_span what;
-    task_number task;
-    std::uint32_t thread;
-    std::size_t told;
-    std::int64_t begin = 0;
-    std::int64_t end = 0;
-  };
-
-  // From the steady clock's to those of the trace. False for another clock's: virtual time.
-  [[nodiscard]] bool set_times(timed_span& of) const {
-    auto& s = of.what;
-    using limits = std::numeric_limits<std::int64_t>;
-    const auto known = to_.events_.empty() ? 0 : to_.events_.back().time;
-    const auto last = sum(std::max(from_.known_until, known), second);
-    const auto zero = from_.origin_steady;
-    for (auto* at : {&s.begin_earliest, &s.begin_latest, &s.end_earliest, &s.end_latest}) {
-      if (zero > 0 ? *at < limits::min() + zero : *at > limits::max() + zero) return false;
-      *at -= zero;
-      if (*at < -second || *at > last) return false;
-    }
-    // It ends when it has begun; what was told may say less than that.
-    s.end_latest = std::max({s.begin_earliest, s.end_earliest, s.end_latest});
-    s.begin_latest = std::clamp(s.begin_latest, s.begin_earliest, s.end_latest);
-    s.end_earliest = std::max(s.end_earliest, s.begin_earliest);
-    of.begin = s.begin_earliest;
-    of.end = s.end_latest;
-    return true;
-  }
-  static constexpr std::int64_t second = 1'000'000'000;
-  static std::int64_t sum(std::int64_t a, std::int64_t b) noexcept {
-    return a > std::numeric_limits<std::int64_t>::max() - b ? a : a + b;
-  }
-
-  // Of each attempt the best that is known: its pieces as the device told them, else the whole as
-  // stamped, else as observed. What tells of the same attempt meets in time.
-  static void best_known(std::vector<timed_span>& all) {
-    const auto rank = [](const timed_span& s) {
-      return s.what.what != trace::device_work::task ? 3 : static_cast<int>(s.what.grade);
-    };
-    // The host saw the whole of it; a device's clock may be off at both ends.
-    const auto begin = [](const timed_span& x) {
-      return x.what.grade == trace::time_grade::observed
-                 ? x.begin
-                 : std::midpoint(x.what.begin_earliest, x.what.begin_latest);
-    };
-    const auto end = [](const timed_span& x) {
-      return x.what.grade == trace::time_grade::observed
-                 ? x.end
-                 : std::midpoint(x.what.end_earliest, x.what.end_latest);
-    };
-    std::ranges::sort(all, {},
-                      [&](const timed_span& x) { return std::tuple(x.task, begin(x), x.told); });
-    std::vector<timed_span> kept;
-    kept.reserve(all.size());
-    for (std::size_t first = 0; first < all.size();) {
-      auto last = first;
-      auto until = end(all[first]);
-      auto best = first;
-      while (last < all.size() && all[last].task == all[first].task && begin(all[last]) <= until) {
-        until = std::max(until, end(all[last]));
-        if (rank(all[last]) > rank(all[best])) best = last;
-        ++last;
-      }
-      for (auto i = first; i < last; ++i) {
-        if (i == best || rank(all[i]) == 3 || all[i].task == no_task) kept.push_back(all[i]);
-      }
-      first = last;
-    }
-    all = std::move(kept);
-  }
-
-  // ---- Lanes and queues.
-
-  using key = std::tuple<std::uint8_t, std::uint16_t, std::int32_t, std::int32_t>;
-
-  std::uint32_t lane_of(lane::kind what, std::uint16_t executor, std::int32_t place,
-                        std::int32_t number) {
-    const auto [at, made] =
-        lane_numbers_.try_emplace(key{static_cast<std::uint8_t>(what), executor, place, number},
-                                  static_cast<std::uint32_t>(to_.lanes_.size()));
-    if (made) {
-      to_.lanes_.push_back({what, executor, place, number, {}});
-      to_.lane_rows_.emplace_back();
-      lanes_.emplace_back();
-    }
-    return at->second;
-  }
-
-  std::uint16_t queue_of(queue::kind what, std::uint16_t executor, std::int32_t place,
-                         std::int32_t number) {
-    const auto [at, made] =
-        queue_numbers_.try_emplace(key{static_cast<std::uint8_t>(what), executor, place, number},
-                                   static_cast<std::uint32_t>(to_.queues_.size()));
-    if (made) {
-      to_.queues_.push_back({what, executor, place, number, {}});
-      to_.queue_rows_.emplace_back();
-    }
-    return at->second < nowhere ? static_cast<std::uint16_t>(at->second) : nowhere;
-  }
-
-  [[nodiscard]] std::int32_t place_of_thread(const event& e) const {
-    if (e.thread < from_.threads.size()) {
-      const auto& t = from_.threads[e.thread];
-      if (t.executor == e.executor && t.place >= 0) return t.place;
-    }
-    return default_place(e.executor);
-  }
-  [[nodiscard]] std::int32_t default_place(std::uint16_t executor) const {
-    const auto found = default_place_.find(executor);
-    return found != default_place_.end() ? found->second : 0;
-  }
-
-  std::uint32_t lane_of(const event& e, std::int16_t slot) {
-    auto& lanes = threads_[e.thread].lanes;
-    const auto [at, made] = lanes.try_emplace({e.executor, slot}, none);
-    if (made) {
-      at->second = slot >= 0
-                       ? lane_of(lane::kind::slot, e.executor, place_of_thread(e), slot)
-                       : lane_of(lane::kind::thread, 0, -1, static_cast<std::int32_t>(e.thread));
-    }
-    return at->second;
-  }
-
-  // ---- What a task is doing.
-
-  [[nodiscard]] const change* last_of(task_number t) const {
-    const auto c = to_.tasks_[t].last_change;
-    return c == none ? nullptr : &to_.changes_[c];
-  }
-  [[nodiscard]] bool ended(task_number t) const {
-    const auto* c = last_of(t);
-    return c != nullptr && is_final(c->state);
-  }
-  [[nodiscard]] bool at_work(task_number t) const {
-    const auto* c = last_of(t);
-    return c != nullptr && (c->state == task_state::running || c->state == task_state::suspended ||
-                            c->state == task_state::copying);
-  }
-
-  void set(task_number t, std::uint32_t e, task_state state, std::uint16_t where,
-           std::uint8_t attempt) {
-    auto& changes = to_.changes_;
-    if (to_.checkpoints_.empty() || to_.checkpoints_.back().changes + apart() <= changes.size())
-      to_.checkpoints_.push_back({changes.size(), counts_});
-    const auto number = static_cast<std::uint32_t>(changes.size());
-    const auto previous = std::exchange(to_.tasks_[t].last_change, number);
-    auto& open = now_[t].entry;
-    if (previous != none) {
-      const auto& before = changes[previous];
-      --count(static_cast<std::size_t>(before.state));
-      if (index::is_in_queue(before)) {
-        --count(task_states + before.where);
-        auto& row = to_.queue_rows_[before.where];
-        // `none` while one is open; this is the latest end.
-        if (--row_open(before.where)[open / block] == 0) row.latest_end[open / block] = number;
-        open = none;
+  // Which events speak of a task of another executor.
+  void find_elsewhere() {
+    if (!several_meet_) return;
+    std::vector<std::uint32_t> before(threads_, none);
+    for (std::uint32_t e = 0; e < to_.events_.size(); ++e) {
+      const auto& one = to_.events_[e];
+      if (one.kind == device_began || one.kind == device_ended) continue;
+      if (one.what() == event_kind::elsewhere) {
+        if (before[one.thread] != none && to_.events_[before[one.thread]].task == one.task)
+          elsewhere_.emplace(before[one.thread], static_cast<std::uint16_t>(one.argument));
+      } else {
+        before[one.thread] = e;
       }
     }
-    changes.push_back({e, previous, where, state, attempt});
-    ++count(static_cast<std::size_t>(state));
-    if (!index::is_in_queue(changes.back())) return;
-    ++count(task_states + where);
-    auto& row = to_.queue_rows_[where];
-    open = static_cast<std::uint32_t>(row.entries.size());
-    row.entries.push_back(number);
-    if (open % block == 0) row.latest_end.push_back(none);
-    row.latest_end.back() = none;
-    auto& opened = row_open(where);
-    if (opened.size() < row.latest_end.size()) opened.push_back(0);
-    ++opened.back();
-  }
-  // However many queues there are, checkpoints take less room than changes.
-  [[nodiscard]] std::size_t apart() const noexcept {
-    return std::max<std::size_t>(1024, counts_.size());
-  }
-  std::uint32_t& count(std::size_t nth) {
-    if (counts_.size() <= nth) counts_.resize(nth + 1);
-    return counts_[nth];
-  }
-  std::vector<std::uint32_t>& row_open(std::uint16_t queue) {
-    if (open_in_blocks_.size() <= queue) open_in_blocks_.resize(queue + std::size_t{1});
-    return open_in_blocks_[queue];
-  }
-
-  void keep(task_number t, std::uint32_t e, task_state state, std::uint16_t where) {
-    const auto* c = last_of(t);
-    set(t, e, state, where, c != nullptr ? c->attempt : std::uint8_t{0});
-  }
-  static std::uint16_t short_of(std::uint32_t lane) noexcept {
-    return lane < nowhere ? static_cast<std::uint16_t>(lane) : nowhere;
-  }
-
-  // ---- Bars.
-
-  std::uint32_t open_bar(std::uint32_t lane, std::uint32_t e, task_number t, bar::kind what,
-                         std::size_t depth, std::uint8_t flags = 0) {
-    auto& bars = to_.lane_rows_[lane].bars;
-    const auto* c = t != no_task ? last_of(t) : nullptr;
-    bars.push_back({e, none, t, what, static_cast<std::uint8_t>(std::min<std::size_t>(depth, 255)),
-                    c != nullptr ? c->attempt : std::uint8_t{0}, flags});
-    return static_cast<std::uint32_t>(bars.size() - 1);
-  }
-  void close_bar(std::uint32_t lane, std::uint32_t bar, std::uint32_t e, std::uint8_t flags = 0) {
-    if (bar == none) return;
-    auto& b = to_.lane_rows_[lane].bars[bar];
-    b.end = e;
-    b.flags |= flags;
-  }
-
-  // What the thread has in its lane ends there. If it waits, its task lent the lane and goes on
-  // elsewhere.
-  void leave_lane(thread_state& of, std::uint32_t e) {
-    if (of.lane == none) return;
-    lanes_[of.lane].holder = none;
-    auto& bars = to_.lane_rows_[of.lane].bars;
-    of.lane = none;
-    if (of.stack.empty()) return;
-    auto& top = of.stack.back();
-    auto until = e;
-    // Nothing ran there meanwhile: then it left when it began to wait.
-    if (top.suspended != none && top.suspended + std::size_t{1} == bars.size()) {
-      until = bars.back().begin;
-      bars.pop_back();
-      top.suspended = none;
-    }
-    for (auto& r : of.stack) {
-      close_bar(r.lane, std::exchange(r.suspended, none), until);
-      close_bar(r.lane, r.bar, until, top.waits ? cut_bar : lost_bar);
-      r.cut = !top.waits;
-      if (top.waits) r.bar = none;
-    }
-  }
-  // All that is on the thread's stack, in a lane from here on.
-  void enter_lane(thread_state& of, std::uint32_t thread, std::uint32_t lane, std::uint32_t e) {
-    if (of.lane == lane) return;
-    leave_lane(of, e);
-    if (const auto holder = lanes_[lane].holder; holder != none) leave_lane(threads_[holder], e);
-    lanes_[lane].holder = thread;
-    of.lane = lane;
-    // A made-up trace may move a deep stack all the time.
-    reopened_ += of.stack.size();
-    const bool too_many = reopened_ > 4 * to_.events_.size();
-    for (std::size_t depth = 0; depth < of.stack.size(); ++depth) {
-      auto& r = of.stack[depth];
-      if (std::exchange(r.cut, false) && r.bar != none) {
-        auto& flags = to_.lane_rows_[r.lane].bars[r.bar].flags;
-        flags = static_cast<std::uint8_t>((flags & ~lost_bar) | cut_bar);
-      }
-      r.lane = lane;
-      r.bar = r.suspended = none;
-      if (too_many) continue;
-      r.bar = open_bar(lane, e, r.task, bar::kind::run, depth, index::stored_bar::came_over);
-      if (r.waits) r.suspended = open_bar(lane, e, r.task, bar::kind::suspended, depth);
-    }
-  }
-
-  // The run of a task has ended, wherever that was told.
-  void end_run(task_number t, std::uint32_t e, std::uint8_t flags) {
-    if (now_[t].thread == none) return;
-    auto& stack = threads_[now_[t].thread].stack;
-    while (stack.back().task != t) lose_top(stack, e);  // what lies above has ended unheard
-    close_top(stack, e, flags);
-  }
-  void lose_top(std::vector<open_run>& stack, std::uint32_t e) {
-    const auto t = stack.back().task;
-    close_top(stack, e, lost_bar);
-    if (!ended(t)) keep(t, e, task_state::unknown, nowhere);
-  }
-  void close_top(std::vector<open_run>& stack, std::uint32_t e, std::uint8_t flags) {
-    const auto& r = stack.back();
-    if (r.cut && r.bar != none) {  // the end was told after all
-      auto& b = to_.lane_rows_[r.lane].bars[r.bar];
-      b.flags = static_cast<std::uint8_t>((b.flags & ~lost_bar) | flags);
-    } else {
-      close_bar(r.lane, r.suspended, e);
-      close_bar(r.lane, r.bar, e, flags);
-    }
-    now_[r.task].thread = none;
-    stack.pop_back();
   }
 
   // ---- Events.
@@ -501,26 +227,44 @@ class index_builder {
       read_device(number);
       return;
     }
+    stacks_.see(number);
     switch (e.what()) {
       case event_kind::place:
-        places_.insert_or_assign({e.executor, static_cast<std::int32_t>(e.argument)}, e.text);
+        lanes_.name_place(e.executor, static_cast<std::int32_t>(e.argument), e.text);
+        return;
+      case event_kind::workers: {
+        auto& told = told_workers_[{e.executor, static_cast<std::int32_t>(e.argument >> 32U)}];
+        told = std::max(told, static_cast<std::uint32_t>(e.argument & 0xFFFF'FFFF));
+        return;
+      }
+      case event_kind::worker_start:
+        stacks_.worker_started(e);
+        return;
+      case event_kind::worker_exit:
+        stacks_.worker_ended(e);
         return;
       case event_kind::worker_park:
-        park(e);
+        stacks_.park(e);
         return;
       case event_kind::worker_unpark:
-        unpark(e);
+        stacks_.unpark(e);
         return;
       case event_kind::lost:
-        lost(number);
+        stacks_.lose(number);
+        return;
+      case event_kind::lost_records:
+        to_.dropped_records_ += e.argument & 0xFFFF'FFFF;
         return;
       case event_kind::zone_begin:
       case event_kind::zone_end:
       case event_kind::message:
-        read_note(e);
+        stacks_.read_note(e);
         return;
       case event_kind::counter:
         read_counter(e);
+        return;
+      case event_kind::cpu_time:
+        stacks_.read_cpu_time(e);
         return;
       default:
         if (e.task != no_task) read_task(number);
@@ -531,66 +275,59 @@ class index_builder {
     const auto& e = to_.events_[number];
     const auto t = e.task;
     switch (e.what()) {
-      case event_kind::submit: {
+      case event_kind::submit:
         to_.tasks_[t].text = e.text;
-        to_.tasks_[t].parent = earlier(e);
-        if (last_of(t) == nullptr) set(t, number, task_state::waiting_inputs, nowhere, 0);
+        to_.tasks_[t].parent = submitter(number);
+        if (changes_.last_of(t) == nullptr)
+          changes_.set(t, number, task_state::waiting_inputs, nowhere, 0);
         return;
-      }
       case event_kind::dependency:
-        if (const auto from = earlier(e); from != no_task) to_.edges_.push_back({from, t});
+        if (const auto from = earlier(number); from != no_task) to_.edges_.push_back({from, t});
         return;
       case event_kind::ready:
-        if (const auto* c = last_of(t); c != nullptr && (c->state == task_state::waiting_inputs ||
-                                                         c->state == task_state::retry_wait))
-          keep(t, number, task_state::queued, queue_of(queue::kind::router, e.executor, -1, -1));
+        if (const auto* c = changes_.last_of(t);
+            c != nullptr &&
+            (c->state == task_state::waiting_inputs || c->state == task_state::retry_wait))
+          wait_for_router(number);
         return;
       case event_kind::route:
         now_[t].place = trace::route_choice::from(e.argument).place;
         return;
       case event_kind::enqueue:
-        if (!at_work(t) && !ended(t)) enqueue(number);
+        if (!changes_.at_work(t) && !changes_.ended(t)) enqueue(number);
         return;
       case event_kind::steal:
-        if (!at_work(t) && !ended(t)) {
+        if (!changes_.at_work(t) && !changes_.ended(t)) {
           to_.steals_.push_back(number);
-          keep(t, number, task_state::queued,
-               queue_of(queue::kind::deque, e.executor, place_of_thread(e), e.slot));
+          changes_.keep(
+              t, number, task_state::queued,
+              lanes_.queue_of(queue::kind::deque, e.executor, lanes_.place_of_thread(e), e.slot));
         }
         return;
       case event_kind::start:
-        start(number);
+        stacks_.start(number);
         return;
       case event_kind::block:
-        block_run(number);
+        stacks_.block(number);
         return;
       case event_kind::unblock:
-        unblock(number);
+        stacks_.unblock(number);
         return;
       case event_kind::issue:
-        end_run(t, number, 0);
-        if (ended(t)) return;
-        if (now_[t].device_lane != none) {  // it began before all was enqueued
-          keep(t, number, task_state::running, short_of(now_[t].device_lane));
-        } else {
-          keep(t, number, task_state::queued,
-               queue_of(queue::kind::stream, e.executor,
-                        static_cast<std::int32_t>(e.argument >> 32U),
-                        static_cast<std::int32_t>(e.argument & 0xFFFF'FFFF)));
-        }
+        issue(number);
         return;
       case event_kind::fall_back:
-        end_run(t, number, failed_bar);
+        stacks_.end_run(t, number, stack_reader::failed_bar);
         now_[t].device_lane = none;
-        if (!ended(t))
-          keep(t, number, task_state::queued, queue_of(queue::kind::router, e.executor, -1, -1));
+        if (!changes_.ended(t)) wait_for_router(number);
         return;
       case event_kind::retry: {
-        end_run(t, number, failed_bar);
+        stacks_.end_run(t, number, stack_reader::failed_bar);
         now_[t].device_lane = none;
-        if (ended(t)) return;
-        set(t, number, task_state::retry_wait, queue_of(queue::kind::backoff, e.executor, -1, -1),
-            short_attempt(e.argument));
+        if (changes_.ended(t)) return;
+        const auto attempt = static_cast<std::uint8_t>(std::min<std::uint64_t>(e.argument, 255));
+        changes_.set(t, number, task_state::retry_wait,
+                     lanes_.queue_of(queue::kind::backoff, e.executor, -1, -1), attempt);
         return;
       }
       case event_kind::acquire:
@@ -598,7 +335,7 @@ class index_builder {
         return;
       case event_kind::release:
         if (now_[t].reserved_place == trace::tag_amount::from(e.argument).place)
-          release(t, number, plain_bar);
+          release(t, number, stack_reader::plain_bar);
         return;
       case event_kind::finish:
       case event_kind::cancel:
@@ -608,149 +345,118 @@ class index_builder {
         return;
     }
   }
+
   // The task that is the argument, if it was mentioned before the event's own, as it is in any real
   // trace. So nobody can go round in circles.
-  task_number earlier(const event& e) noexcept {
+  [[nodiscard]] task_number earlier(std::uint32_t number) noexcept {
+    const auto& e = to_.events_[number];
     if (e.argument == 0) return no_task;
-    const auto t = table_.number_if_known(e.executor, e.argument);
+    const auto other = elsewhere_.find(number);
+    const auto t =
+        table_.number_if_known(other == elsewhere_.end() ? e.executor : other->second, e.argument);
     return t < e.task ? t : no_task;
   }
-  static std::uint8_t short_attempt(std::uint64_t attempt) noexcept {
-    return static_cast<std::uint8_t>(std::min<std::uint64_t>(attempt, 255));
+  // In older traces, which do not tell of other executors: who runs there is it.
+  [[nodiscard]] task_number submitter(std::uint32_t number) noexcept {
+    const auto& e = to_.events_[number];
+    if (const auto running = stacks_.running_at(e);
+        running < e.task && to_.tasks_[running].id == e.argument) {
+      return running;
+    }
+    return earlier(number);
+  }
+
+  void wait_for_router(std::uint32_t number) {
+    const auto& e = to_.events_[number];
+    changes_.keep(e.task, number, task_state::queued,
+                  lanes_.queue_of(queue::kind::router, e.executor, -1, -1));
   }
 
   void enqueue(std::uint32_t number) {
     const auto& e = to_.events_[number];
     const auto t = e.task;
-    const auto routed = now_[t].place >= 0 ? now_[t].place : default_place(e.executor);
+    const auto routed = now_[t].place >= 0 ? now_[t].place : lanes_.default_place(e.executor);
+    const auto keep = [&](task_state state, queue::kind what, std::int32_t place,
+                          std::int32_t slot) {
+      changes_.keep(t, number, state, lanes_.queue_of(what, e.executor, place, slot));
+    };
     switch (static_cast<trace::queue>(e.argument)) {
       case trace::queue::deque:
-        keep(t, number, task_state::queued,
-             queue_of(queue::kind::deque, e.executor, place_of_thread(e), e.slot));
+        keep(task_state::queued, queue::kind::deque, lanes_.place_of_thread(e), e.slot);
         return;
       case trace::queue::inbox:
-        keep(t, number, task_state::queued, queue_of(queue::kind::inbox, e.executor, routed, -1));
+        keep(task_state::queued, queue::kind::inbox, routed, -1);
         return;
       case trace::queue::priority:
-        keep(t, number, task_state::queued,
-             queue_of(queue::kind::priority, e.executor, routed, -1));
+        keep(task_state::queued, queue::kind::priority, routed, -1);
         return;
       case trace::queue::tags:
-        keep(t, number, task_state::waiting_tags, queue_of(queue::kind::tags, e.executor, -1, -1));
+        keep(task_state::waiting_tags, queue::kind::tags, -1, -1);
         return;
       case trace::queue::backoff:
-        keep(t, number, task_state::retry_wait, queue_of(queue::kind::backoff, e.executor, -1, -1));
+        keep(task_state::retry_wait, queue::kind::backoff, -1, -1);
         return;
       case trace::queue::stream:
-        keep(t, number, task_state::waiting_tags,
-             queue_of(queue::kind::streams, e.executor, -1, -1));
+        keep(task_state::waiting_tags, queue::kind::streams, -1, -1);
         return;
     }
   }
 
-  void start(std::uint32_t number) {
+  void issue(std::uint32_t number) {
     const auto& e = to_.events_[number];
     const auto t = e.task;
-    if (ended(t)) return;
-    end_run(t, number, lost_bar);  // the end of its last run was not heard
-    auto& of = threads_[e.thread];
-    enter_lane(of, e.thread, lane_of(e, e.slot), number);
-    set(t, number, task_state::running, short_of(of.lane), short_attempt(e.argument));
-    if (of.stack.size() < most_nested) {
-      const auto made = open_bar(of.lane, number, t, bar::kind::run, of.stack.size());
-      of.stack.push_back({.task = t, .lane = of.lane, .bar = made});
-      now_[t].thread = e.thread;
+    stacks_.end_run(t, number, stack_reader::plain_bar);
+    if (changes_.ended(t)) return;
+    if (now_[t].device_lane != none) {  // it may have begun before all was enqueued
+      changes_.keep(t, number, task_state::running, stack_reader::short_of(now_[t].device_lane));
+      return;
     }
-    to_unparked(of.lane, e.time);
-  }
-
-  void block_run(std::uint32_t number) {
-    const auto& e = to_.events_[number];
-    const auto t = e.task;
-    auto& of = threads_[e.thread];
-    if (ended(t) || of.stack.empty() || of.stack.back().task != t || of.stack.back().waits) return;
-    auto& top = of.stack.back();
-    top.waits = true;
-    if (of.lane != none && top.bar != none)
-      top.suspended = open_bar(of.lane, number, t, bar::kind::suspended, of.stack.size() - 1);
-    keep(t, number, task_state::suspended, of.lane != none ? short_of(of.lane) : nowhere);
-  }
-
-  void unblock(std::uint32_t number) {
-    const auto& e = to_.events_[number];
-    const auto t = e.task;
-    auto& of = threads_[e.thread];
-    if (ended(t) || of.stack.empty() || of.stack.back().task != t || !of.stack.back().waits) return;
-    of.stack.back().waits = false;
-    if (auto& top = of.stack.back(); top.suspended != none)
-      close_bar(top.lane, std::exchange(top.suspended, none), number);
-    enter_lane(of, e.thread, lane_of(e, e.slot), number);
-    to_unparked(of.lane, e.time);
-    keep(t, number, task_state::running, short_of(of.lane));
+    changes_.keep(t, number, task_state::queued,
+                  lanes_.queue_of(queue::kind::stream, e.executor,
+                                  static_cast<std::int32_t>(e.argument >> 32U),
+                                  static_cast<std::int32_t>(e.argument & 0xFFFF'FFFF)));
   }
 
   void end(std::uint32_t number) {
     const auto& e = to_.events_[number];
     const auto t = e.task;
-    if (ended(t)) return;
+    if (changes_.ended(t)) return;
     const bool cancelled = e.what() == event_kind::cancel;
     const bool failed = !cancelled && e.argument != 0;
-    end_run(t, number, failed ? failed_bar : plain_bar);
-    release(t, number, lost_bar);
+    stacks_.end_run(t, number, failed ? stack_reader::failed_bar : stack_reader::plain_bar);
+    release(t, number, stack_reader::lost_bar);
     to_.completions_.push_back(static_cast<std::uint32_t>(to_.changes_.size()));
     const auto state = failed ? task_state::failed : task_state::done;
-    keep(t, number, cancelled ? task_state::cancelled : state, nowhere);
+    changes_.keep(t, number, cancelled ? task_state::cancelled : state, nowhere);
   }
 
-  // A place that another one hosts for: its own lane shows who has it.
+  // ---- What is reserved: a place that another one hosts for; its own lane shows who has it.
+
   void acquire(std::uint32_t number) {
     const auto& e = to_.events_[number];
     auto& n = now_[e.task];
     const auto place = trace::tag_amount::from(e.argument).place;
     if (e.text == 0 || place < 0 || n.issues || n.reserved_lane != none) return;
-    if (ended(e.task) || place == n.place) return;
+    if (changes_.ended(e.task) || place == n.place) return;
     n.reserved_place = place;
-    n.reserved_lane = lane_of(lane::kind::reserved, e.executor, place, 0);
-    n.reserved_bar = open_in_row(n.reserved_lane, number, e.task, bar::kind::reserved);
+    n.reserved_lane = lanes_.lane_of(lane::kind::reserved, e.executor, place, 0);
+    auto& rows = rows_[n.reserved_lane];  // in each the bar that is open
+    auto free = std::ranges::find(rows, none);
+    if (free == rows.end() && rows.size() != most_rows) free = rows.insert(rows.end(), none);
+    n.reserved_bar = stacks_.open_bar(n.reserved_lane, number, e.task, bar::kind::reserved,
+                                      static_cast<std::size_t>(free - rows.begin()));
+    if (free != rows.end()) *free = n.reserved_bar;
   }
   void release(task_number t, std::uint32_t number, std::uint8_t flags) {
     auto& n = now_[t];
     if (n.reserved_lane == none) return;
-    close_in_row(n.reserved_lane, n.reserved_bar, number, flags);
+    stacks_.close_bar(n.reserved_lane, n.reserved_bar, number, flags);
+    auto& rows = rows_[n.reserved_lane];
+    if (const auto at = std::ranges::find(rows, n.reserved_bar); at != rows.end()) *at = none;
     n.reserved_lane = n.reserved_bar = none;
   }
 
-  // Device bars need as many rows as are sure to overlap; each lies in the first that is free.
-  std::uint32_t open_span(std::uint32_t lane, std::uint32_t e, const trace::device_span& s,
-                          task_number t, bar::kind what) {
-    auto& rows = lanes_[lane].sure_until;
-    auto free = std::ranges::find_if(rows, [&](auto until) { return until <= s.begin_latest; });
-    if (free == rows.end()) {
-      if (rows.size() == most_nested) return open_bar(lane, e, t, what, most_nested);
-      free = rows.insert(rows.end(), s.end_earliest);
-    }
-    *free = std::max(*free, s.end_earliest);
-    return open_bar(lane, e, t, what, static_cast<std::size_t>(free - rows.begin()));
-  }
-
-  // Bars that overlap lie in as many rows as they need, each in the first that is free.
-  std::uint32_t open_in_row(std::uint32_t lane, std::uint32_t e, task_number t, bar::kind what) {
-    auto& rows = lanes_[lane].rows;
-    auto free = std::ranges::find(rows, none);
-    if (free == rows.end()) {
-      if (rows.size() == most_nested) return open_bar(lane, e, t, what, most_nested);
-      free = rows.insert(rows.end(), none);
-    }
-    const auto depth = static_cast<std::size_t>(free - rows.begin());
-    *free = open_bar(lane, e, t, what, depth);
-    return *free;
-  }
-  void close_in_row(std::uint32_t lane, std::uint32_t bar, std::uint32_t e,
-                    std::uint8_t flags = plain_bar) {
-    close_bar(lane, bar, e, flags);
-    auto& rows = lanes_[lane].rows;
-    if (const auto at = std::ranges::find(rows, bar); at != rows.end()) *at = none;
-  }
+  // ---- Devices.
 
   void read_device(std::uint32_t number) {
     const auto& e = to_.events_[number];
@@ -758,74 +464,29 @@ class index_builder {
     const bool copies =
         s.what == trace::device_work::to_device || s.what == trace::device_work::to_host ||
         s.what == trace::device_work::on_device || s.what == trace::device_work::between;
-    if (e.kind == device_began) {
-      const auto lane = copies || s.stream < 0
-                            ? lane_of(lane::kind::copies, e.executor, s.place,
-                                      s.what == trace::device_work::to_host ? 1 : 0)
-                            : lane_of(lane::kind::stream, e.executor, s.place, s.stream);
-      const auto bar =
-          open_span(lane, number, s, e.task, copies ? bar::kind::copy : bar::kind::device);
-      open_spans_[e.argument] = {lane, bar};
-      if (e.task == no_task || ended(e.task)) return;
-      auto& n = now_[e.task];
-      n.device_lane = lane;
-      if (!copies) ++n.kernels;
-      if (n.thread != none || (copies && n.kernels != 0)) return;  // it is at work beside
-      keep(e.task, number, copies ? task_state::copying : task_state::running, short_of(lane));
+    if (e.kind == device_ended) {
+      if (e.task != no_task && !copies && now_[e.task].kernels != 0) --now_[e.task].kernels;
+      const auto open = open_spans_.find(e.argument);
+      if (open == open_spans_.end()) return;
+      stacks_.close_bar(open->second.first, open->second.second, number);
+      open_spans_.erase(open);
       return;
     }
-    if (e.task != no_task && !copies && now_[e.task].kernels != 0) --now_[e.task].kernels;
-    const auto open = open_spans_.find(e.argument);
-    if (open == open_spans_.end()) return;
-    close_bar(open->second.first, open->second.second, number);
-    open_spans_.erase(open);
-  }
-
-  // ---- Workers.
-
-  void park(const event& e) {
-    auto& of = threads_[e.thread];
-    if (e.slot < 0) return;
-    const auto lane = lane_of(e, e.slot);
-    if (of.stack.empty()) leave_lane(of, none);
-    if (std::exchange(lanes_[lane].parked, true)) return;
-    to_.lane_rows_[lane].parked.emplace_back(e.time, forever);
-  }
-  void unpark(const event& e) {
-    if (e.slot >= 0) to_unparked(lane_of(e, e.slot), e.time);
-  }
-  void to_unparked(std::uint32_t lane, std::int64_t t) {
-    if (std::exchange(lanes_[lane].parked, false)) to_.lane_rows_[lane].parked.back().second = t;
-  }
-
-  // Events of a thread are missing: what it was running may have ended.
-  void lost(std::uint32_t number) {
-    auto& of = threads_[to_.events_[number].thread];
-    while (!of.stack.empty()) lose_top(of.stack, number);
-    for (const auto z : of.zones) to_.notes_[z].end = to_.events_[number].time;
-    of.zones.clear();
-  }
-
-  // ---- The program's own.
-
-  void read_note(const event& e) {
-    auto& of = threads_[e.thread];
-    if (e.what() == event_kind::zone_end) {
-      if (of.zones.empty()) return;
-      to_.notes_[of.zones.back()].end = e.time;
-      of.zones.pop_back();
-      return;
-    }
-    const bool zone = e.what() == event_kind::zone_begin;
-    note n;
-    n.begin = e.time;
-    n.end = zone ? forever : e.time;
-    n.text = e.text;
-    n.lane = lane_of(e, e.slot);
-    n.depth = static_cast<std::uint8_t>(std::min<std::size_t>(of.zones.size(), 255));
-    n.task = e.task;
-    if (zone) of.zones.push_back(static_cast<std::uint32_t>(to_.notes_.size()));
-    to_.notes_.push_back(n);
+    const auto lane = copies || s.stream < 0
+                          ? lanes_.lane_of(lane::kind::copies, e.executor, s.place,
+                                           s.what == trace::device_work::to_host ? 1 : 0)
+                          : lanes_.lane_of(lane::kind::stream, e.executor, s.place, s.stream);
+    const auto row = sure_rows_.try_emplace(lane, most_rows).first->second.place(s);
+    const auto bar =
+        stacks_.open_bar(lane, number, e.task, copies ? bar::kind::copy : bar::kind::device, row);
+    open_spans_[e.argument] = {lane, bar};
+    if (e.task == no_task || changes_.ended(e.task)) return;
+    auto& n = now_[e.task];
+    n.device_lane = lane;
+    if (!copies) ++n.kernels;
+    if (stacks_.runs(e.task) || (copies && n.kernels != 0)) return;  // it is at work beside
+    changes_.keep(e.task, number, copies ? task_state::copying : task_state::running,
+                  stack_reader::short_of(lane));
   }
 
   void read_counter(const event& e) {
@@ -837,35 +498,10 @@ class index_builder {
   // ---- At the end.
 
   void finish() {
-    for (auto& row : to_.lane_rows_) {
-      for (std::size_t i = 0; i < row.bars.size(); ++i) {
-        if (i % block == 0) {
-          row.blocks.push_back({std::numeric_limits<std::int64_t>::min(), 0, 0, false});
-        }
-        const auto& stored = row.bars[i];
-        auto& of = row.blocks.back();
-        row.rows = std::max<std::size_t>(row.rows, stored.depth + std::size_t{1});
-        of.failed = of.failed || (stored.flags & failed_bar) != 0;
-        if (stored.end == none) {
-          of.latest_end = of.longest = forever;
-          continue;
-        }
-        const auto end = to_.events_[stored.end].time;
-        const auto length = end - to_.events_[stored.begin].time;
-        of.latest_end = std::max(of.latest_end, end);
-        of.longest = std::max(of.longest, length);
-        if (stored.what == bar::kind::suspended) {
-          of.busy -= length;
-        } else if (stored.depth == 0) {
-          of.busy += length;
-        }
-      }
-    }
-    for (const auto& [at, text] : places_)
-      to_.places_.push_back({at.first, at.second, to_.texts_[text]});
-    for (auto& l : to_.lanes_) l.name = name_of(l);
-    for (auto& q : to_.queues_) q.name = name_of(q);
-    for (auto& row : to_.lane_rows_) row.bars.shrink_to_fit();
+    stacks_.finish();
+    for (std::uint32_t l = 0; l < to_.lanes_.size(); ++l) sum_up(l);
+    lanes_.name_all();
+    count_workers();
     for (auto& row : to_.queue_rows_) row.entries.shrink_to_fit();
     to_.changes_.shrink_to_fit();
     to_.tasks_.shrink_to_fit();
@@ -874,71 +510,94 @@ class index_builder {
     to_.completions_.shrink_to_fit();
   }
 
-  [[nodiscard]] std::string place_name(std::uint16_t executor, std::int32_t place) const {
-    const auto found = places_.find({executor, place});
-    if (found == places_.end() || to_.texts_[found->second].empty())
-      return "place " + std::to_string(place);
-    return to_.texts_[found->second];
-  }
-  [[nodiscard]] std::string name_of(const lane& l) const {
-    switch (l.what) {
-      case lane::kind::slot:
-        return place_name(l.executor, l.place) + ' ' + std::to_string(l.number);
-      case lane::kind::stream:
-        return place_name(l.executor, l.place) + " stream " + std::to_string(l.number);
-      case lane::kind::copies:
-        return place_name(l.executor, l.place) + (l.number == 0 ? " copies in" : " copies out");
-      case lane::kind::reserved:
-        return place_name(l.executor, l.place);
-      case lane::kind::thread:
-        break;
+  void sum_up(std::uint32_t lane) {
+    auto& row = to_.lane_rows_[lane];
+    const bool in_rows = is_in_rows(to_.lanes_[lane].what);
+    if (!in_rows) find_own_times(row);
+    for (std::size_t i = 0; i < row.bars.size(); ++i) {
+      const auto& b = row.bars[i];
+      const auto part = to_.part_of(row, i, forever);
+      row.rows = std::max<std::size_t>(row.rows, b.depth + std::size_t{1});
+      row.levels.add(part, part.end == forever ? forever : part.end - part.begin, in_rows);
+      note_look(b);
     }
-    const auto number = static_cast<std::size_t>(l.number);
-    if (number < from_.threads.size() && !from_.threads[number].name.empty())
-      return from_.threads[number].name;
-    return "thread " + std::to_string(number);
-  }
-  [[nodiscard]] std::string name_of(const queue& q) const {
-    switch (q.what) {
-      case queue::kind::router:
-        return "next";
-      case queue::kind::deque:
-        return place_name(q.executor, q.place) + ' ' + std::to_string(q.number);
-      case queue::kind::inbox:
-        return place_name(q.executor, q.place) + " inbox";
-      case queue::kind::priority:
-        return place_name(q.executor, q.place) + " by priority";
-      case queue::kind::tags:
-        return "waiting for tags";
-      case queue::kind::streams:
-        return "waiting for a stream";
-      case queue::kind::backoff:
-        return "waiting to retry";
-      case queue::kind::stream:
-        break;
-    }
-    return place_name(q.executor, q.place) + " stream " + std::to_string(q.number);
+    row.levels.finish();
+    row.bars.shrink_to_fit();
   }
 
-  // As deep as anybody would look, and as a bar's depth goes; made-up traces may go on for ever.
-  static constexpr std::size_t most_nested = 255;
+  void note_look(const index::stored_bar& b) {
+    auto& there = to_.present_;
+    const auto set = [&](task_state s) { there[static_cast<std::size_t>(s)] = true; };
+    if (b.what == bar::kind::copy) set(task_state::copying);
+    if (b.what == bar::kind::run) set(task_state::running);
+    if (b.what == bar::kind::suspended) set(task_state::suspended);
+    if (b.what == bar::kind::device) to_.device_work_ = true;
+    if ((b.flags & index::stored_bar::lost) != 0) set(task_state::unknown);
+  }
+
+  // Of bars with others in them: how long nothing lay within and the task did not wait.
+  void find_own_times(index::lane_row& row) const {
+    struct open_bar {
+      std::uint32_t nth;
+      std::int64_t end;
+      std::int64_t own;
+      std::uint8_t depth;
+      bool waits;
+    };
+    std::vector<open_bar> open;
+    const auto close = [&] {
+      const auto& b = open.back();
+      if ((row.bars[b.nth].flags & index::stored_bar::hosts) != 0)
+        row.own.emplace_back(b.nth, std::max<std::int64_t>(0, b.own));
+      open.pop_back();
+    };
+    for (std::uint32_t nth = 0; nth < row.bars.size(); ++nth) {
+      const auto& b = row.bars[nth];
+      const bool waits = b.what == bar::kind::suspended;
+      const auto begin = to_.events_[b.begin].time;
+      const auto end = b.end == none ? 2 * farthest : to_.events_[b.end].time;
+      const auto over = [&](const open_bar& o) {
+        return o.end <= begin || o.depth > b.depth || (o.depth == b.depth && (!waits || o.waits));
+      };
+      while (!open.empty() && over(open.back())) close();
+      if (!open.empty() && !open.back().waits) {
+        row.bars[open.back().nth].flags |= index::stored_bar::hosts;
+        open.back().own -= end - begin;
+      }
+      open.push_back({nth, end, end - begin, b.depth, waits});
+    }
+    while (!open.empty()) close();
+    std::ranges::sort(row.own);
+  }
+
+  // Told by the executor, else those that were seen.
+  void count_workers() {
+    std::set<std::pair<std::uint16_t, std::int32_t>> told;
+    for (const auto& [place, workers] : told_workers_) {
+      told.insert(place);
+      to_.workers_ += workers;
+    }
+    for (const auto& l : to_.lanes_) {
+      if (l.what == lane::kind::slot && !told.contains({l.executor, l.place})) ++to_.workers_;
+    }
+  }
 
   index& to_;
   trace::file_contents& from_;
+  std::size_t threads_;
   task_table table_;
+  lane_register lanes_;
+  change_writer changes_;
+  stack_reader stacks_;
   std::vector<task_state_now> now_;
-  std::vector<thread_state> threads_;
-  std::vector<lane_state> lanes_;
-  std::map<std::uint16_t, std::int32_t> default_place_;
-  std::set<std::uint16_t> executors_;                                       // of tasks
-  std::map<std::pair<std::uint16_t, std::int32_t>, std::uint32_t> places_;  // names, as texts
-  std::map<key, std::uint32_t> lane_numbers_;
-  std::map<key, std::uint32_t> queue_numbers_;
+  std::set<std::uint16_t> executors_;  // of tasks
+  bool several_meet_ = false;
+  std::map<std::uint32_t, std::uint16_t> elsewhere_;  // by event: the executor of its argument
+  std::map<std::pair<std::uint16_t, std::int32_t>, std::uint32_t> told_workers_;
   std::map<std::uint32_t, std::size_t> counter_numbers_;
+  std::map<std::uint32_t, std::vector<std::uint32_t>> rows_;  // by reserved lane
+  std::map<std::uint32_t, sure_rows> sure_rows_;              // by a device's lane
   std::map<std::uint64_t, std::pair<std::uint32_t, std::uint32_t>> open_spans_;
-  std::vector<std::uint32_t> counts_ = std::vector<std::uint32_t>(task_states);
-  std::vector<std::vector<std::uint32_t>> open_in_blocks_;
-  std::size_t reopened_ = 0;
 };
 
 index::index(trace::file_contents from) { index_builder(*this, from).build(); }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fronta/viz/words.hpp>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <string_view>
 
 namespace fronta::viz {
@@ -49,18 +51,63 @@ std::string ordinal(std::uint64_t n) {
   return text;
 }
 
-// Where the change that the event made has led.
+// Where the change that the event made has led. What one event changes of other tasks, which are
+// lost then, comes before.
 const change* change_by(const index& of, std::uint32_t event) {
-  for (auto c = of.tasks()[of.events()[event].task].last_change; c != none;
-       c = of.changes()[c].previous) {
-    if (of.changes()[c].event == event) return &of.changes()[c];
+  const auto changes = of.changes();
+  const auto after = std::ranges::upper_bound(changes, event, {}, &change::event);
+  if (after == changes.begin()) return nullptr;
+  const auto& last = *std::prev(after);
+  return last.event == event && last.state != task_state::unknown ? &last : nullptr;
+}
+
+// The place is that of the thread's slots, where it has any.
+std::string worker_starts(const index& of, const event& e) {
+  std::string text = "worker ";
+  text += std::to_string(e.argument);
+  if (const auto place = of.place_name(e.executor, of.place_of_thread(e.thread)); !place.empty()) {
+    text += " of ";
+    text += place;
   }
-  return nullptr;
+  return text += " starts";
 }
 
 std::string lane_name(const index& of, const change* c) {
   return c != nullptr && c->where < of.lanes().size() ? of.lanes()[c->where].name
                                                       : std::string("a thread");
+}
+
+// Only moments that are known: what was observed may have begun at any time, and was seen to have
+// ended. The clock of a device is known to some part of a microsecond; the event is at the outer
+// end of that.
+std::string narrate_device(const index& of, const event& e) {
+  if (e.task == no_task) return "";
+  const auto& s = of.spans()[e.argument];
+  const bool begins = e.kind == device_began;
+  const bool observed = s.grade == trace::time_grade::observed;
+  if (begins && observed) return "";
+  std::string text = "a copy";
+  if (s.what == trace::device_work::task) text = "the work";
+  if (s.what == trace::device_work::kernel) text = "a kernel";
+  if (s.what == trace::device_work::fill) text = "a fill";
+  text += " of ";
+  text += named(of, e.task);
+  if (observed) {
+    text += " is seen to have ended on ";
+  } else {
+    text += begins ? " begins on " : " ends on ";
+  }
+  text += of.place_name(e.executor, s.place);
+  if (s.stream >= 0) {
+    text += " stream ";
+    text += std::to_string(s.stream);
+  }
+  const auto error = begins ? s.begin_latest - s.begin_earliest : s.end_latest - s.end_earliest;
+  if (!observed && error >= 1'000) {
+    text += begins ? ", within " : ", within the last ";
+    text += duration(error);
+  }
+  return text;
 }
 
 }  // namespace
@@ -118,33 +165,14 @@ std::string called(task_number t) { return "task " + std::to_string(std::uint64_
 std::string narrate(const index& of, std::uint32_t event) {
   const auto& e = of.events()[event];
   using trace::event_kind;
-  if (e.kind == device_began || e.kind == device_ended) {
-    if (e.task == no_task) return "";
-    const auto& s = of.spans()[e.argument];
-    std::string_view what = "a copy";
-    if (s.what == trace::device_work::task) what = "the work";
-    if (s.what == trace::device_work::kernel) what = "a kernel";
-    if (s.what == trace::device_work::fill) what = "a fill";
-    // Its whole time is from the earliest begin to the latest end: then it has ended. What is known
-    // to the microsecond is known for a sentence.
-    constexpr std::int64_t precise = 1'000;
-    std::string_view happens =
-        s.end_latest - s.end_earliest > precise ? " has ended on " : " ends on ";
-    if (e.kind == device_began) {
-      happens = s.begin_latest - s.begin_earliest > precise ? " may have begun on " : " begins on ";
-    }
-    return std::string(what) + " of " + named(of, e.task) + std::string(happens) +
-           std::string(of.place_name(e.executor, s.place)) +
-           (s.stream >= 0 ? " stream " + std::to_string(s.stream) : "");
-  }
+  if (e.kind == device_began || e.kind == device_ended) return narrate_device(of, e);
   switch (e.what()) {
     case event_kind::message:
       return std::string(of.text(e.text));
     case event_kind::lost:
       return grouped(e.argument) + " events of a thread are missing here";
     case event_kind::worker_start:
-      return "worker " + std::to_string(e.argument) + " of " +
-             std::string(of.place_name(e.executor, 0)) + " starts";
+      return worker_starts(of, e);
     default:
       break;
   }

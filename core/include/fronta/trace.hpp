@@ -52,6 +52,8 @@ enum class event_kind : std::uint8_t {
   placed = 36,        ///< an array lies at a place from now on; argument: see `place_bytes`
   moved = 37,         ///< the numbers of an array came from there to the host; argument: likewise
   freed = 38,         ///< an array lies there no more; argument: likewise
+  elsewhere = 39,  ///< behind what names another task: that one is of the executor in the argument
+  workers = 40,    ///< of a place, beside `place`; argument: place << 32 | how many
 };
 
 /// In words as above; empty for a number that is not there.

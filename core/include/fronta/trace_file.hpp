@@ -41,6 +41,7 @@ struct recorded_span {
 struct file_contents {
   std::string host;  ///< name of the machine, cut off after 23 bytes
   std::uint32_t process = 0;
+  std::uint32_t cores = 0;         ///< that it could use when the recording began; 0: not told
   bool tsc = false;                ///< the processor's counter was the clock
   bool given_clock = false;        ///< `recording_options::clock` was; its times are not the host's
   std::int64_t origin_steady = 0;  ///< time 0, by the host's steady clock

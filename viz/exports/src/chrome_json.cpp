@@ -113,6 +113,7 @@ class writer {
     if (s.lost || s.open) args["end_unknown"] = true;
     if (s.bytes != 0) args["bytes"] = s.bytes;
     if (s.error != 0) args["uncertain_by_ns"] = s.error;
+    if (s.observed) args["somewhere_within"] = true;
     ordered_json e{{"ph", "X"},
                    {"pid", pid(what_.all[s.track].group)},
                    {"tid", s.track + 1},

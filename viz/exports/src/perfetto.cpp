@@ -222,6 +222,7 @@ class writer {
     if (s.lost || s.open) say(e, "end_unknown");
     if (s.bytes != 0) note(e, "bytes", s.bytes);
     if (s.error != 0) note(e, "uncertain_by_ns", static_cast<std::uint64_t>(s.error));
+    if (s.observed) say(e, "somewhere_within");
   }
   static void note(event_builder& e, const char* name, std::uint64_t value) {
     protozero::pbf_builder<annotation_field> a(e, event_field::annotation);

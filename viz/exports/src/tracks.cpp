@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <set>
 #include <tuple>
 
@@ -113,20 +114,25 @@ class maker {
     const auto kind = of_.lanes()[lane].what;
     const bool rows = kind != lane::kind::slot && kind != lane::kind::thread;
     if (!rows) track_of(lane, 0, false);  // even if nothing ran there
-    // Bars that share the last row need not be apart.
-    std::vector<std::int64_t> last_row;
+    std::vector<std::int64_t> ends;       // of the last slice of each row
     for (std::size_t i = 0; i < of_.bars_of(lane); ++i) {
       const auto b = of_.bar_at(lane, i);
       slice s{.begin = b.begin, .end = b.end, .task = b.task, .category = category_of(b.what)};
-      std::size_t row = rows ? b.depth : 0;
-      if (rows && b.depth == 255) {
-        const auto free =
-            std::ranges::find_if(last_row, [&](std::int64_t end) { return end <= b.begin; });
-        row += static_cast<std::size_t>(free - last_row.begin());
-        if (free == last_row.end()) {
-          last_row.push_back(b.end);
+      if (b.span != none) {
+        s.observed = of_.spans()[b.span].grade == trace::time_grade::observed;
+        if (!s.observed) {
+          s.begin = std::midpoint(b.begin, b.sure_begin);
+          s.end = std::max(s.begin, std::midpoint(b.sure_end, b.end));
+        }
+      }
+      std::size_t row = 0;
+      if (rows) {
+        const auto free = std::ranges::find_if(ends, [&](std::int64_t e) { return e <= s.begin; });
+        row = static_cast<std::size_t>(free - ends.begin());
+        if (free == ends.end()) {
+          ends.push_back(s.end);
         } else {
-          *free = b.end;
+          *free = s.end;
         }
       }
       s.track = track_of(lane, row, false);
@@ -134,7 +140,7 @@ class maker {
         s.name = name_of(of_.spans()[b.span].what);
         s.bytes = of_.spans()[b.span].bytes;
         const auto [begin, end] = of_.uncertainty(b);
-        s.error = std::max(begin, end);
+        if (!s.observed) s.error = std::max(begin, end);
       }
       if (b.what == bar::kind::suspended) s.name = "suspended";
       if (s.name.empty()) s.name = b.task == no_task ? "task" : of_.name_of(b.task);

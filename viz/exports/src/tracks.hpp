@@ -30,6 +30,7 @@ struct slice {
   bool lost = false;
   bool came_over = false;
   bool goes_on = false;
+  bool observed = false;    ///< the work was done somewhere within
   bool open = false;        ///< it has no end in the trace
   std::int64_t error = 0;   ///< half the interval in which its ends are known to lie
   std::uint64_t bytes = 0;  ///< of a copy

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <fronta/trace.hpp>
+#include <fronta/viz/detail/bar_levels.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -59,6 +61,9 @@ struct lane {
   std::string name;         ///< such as "cpu 2" or "gpu:0 stream 1"
 };
 
+/// Whether bars of such a lane lie in rows, instead of within each other.
+[[nodiscard]] bool is_in_rows(lane::kind what) noexcept;
+
 struct queue {
   enum class kind : std::uint8_t { router, deque, inbox, priority, tags, streams, backoff, stream };
   kind what = kind::inbox;
@@ -114,10 +119,11 @@ struct bar {
   kind what = kind::run;
   std::uint8_t depth = 0;  ///< in how many bars of other tasks it lies; or its row
   std::uint8_t attempt = 0;
-  bool came_over = false;  ///< it begins here because the task went on from another lane
-  bool goes_on = false;    ///< it ends here because the task goes on in another lane
-  bool failed = false;     ///< it ended with an error
-  bool lost = false;       ///< it ended at the latest here; when is not known
+  std::int64_t cpu_time = -1;  ///< see `index::cpu_time_of`
+  bool came_over = false;      ///< it begins here because the task went on from another lane
+  bool goes_on = false;        ///< it ends here because the task goes on in another lane
+  bool failed = false;         ///< it ended with an error
+  bool lost = false;           ///< it ended at the latest here; when is not known
 
   [[nodiscard]] bool has_sure_part() const noexcept { return sure_begin < sure_end; }
 };
@@ -160,7 +166,20 @@ class index {
   // What the file says as a whole.
   [[nodiscard]] const std::string& host() const noexcept { return host_; }
   [[nodiscard]] std::int64_t origin_unix() const noexcept { return origin_unix_; }
+  /// Events that threads told and that are missing.
   [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
+  /// Records of devices that are missing, so that bars are.
+  [[nodiscard]] std::uint64_t dropped_records() const noexcept { return dropped_records_; }
+  /// How many cores the recorded process could use; 0 where the trace does not tell.
+  [[nodiscard]] std::uint32_t cores() const noexcept { return cores_; }
+  /// How many workers its executors had, as far as the trace tells: slots of CPU places.
+  [[nodiscard]] std::uint32_t workers() const noexcept { return workers_; }
+  /// Whether any task is ever in that state, or any bar says so.
+  [[nodiscard]] bool has(task_state s) const noexcept {
+    return present_[static_cast<std::size_t>(s)];
+  }
+  /// Whether a stream of a device ever works.
+  [[nodiscard]] bool has_device_work() const noexcept { return device_work_; }
   [[nodiscard]] bool ended() const noexcept { return ended_; }
   /// Whether any device in it was a simulated one.
   [[nodiscard]] bool simulated() const noexcept { return simulated_; }
@@ -186,6 +205,10 @@ class index {
   [[nodiscard]] std::string_view name_of(task_number t) const noexcept;
   /// Name of a place of an executor; empty if the trace does not tell.
   [[nodiscard]] std::string_view place_name(std::uint16_t executor, std::int32_t place) const;
+  /// The place whose worker a thread is; -1 for none.
+  [[nodiscard]] std::int32_t place_of_thread(std::uint32_t thread) const noexcept {
+    return thread < places_of_threads_.size() ? places_of_threads_[thread] : -1;
+  }
   /// Reads all tasks.
   [[nodiscard]] std::optional<task_number> find(std::uint16_t executor, std::uint64_t id) const;
 
@@ -204,16 +227,27 @@ class index {
   /// In how many rows its bars lie at most: one more than their greatest depth; 0 without bars.
   [[nodiscard]] std::size_t rows_of(std::uint32_t lane) const noexcept;
   /// Bars too short to be seen one by one: from `first` on, all that begin before `until`, up to
-  /// the first one that lasts `least` or longer. Whole blocks at a time. Seen from `at`: what a bar
-  /// does later is not in it.
+  /// the first one that lasts `least` or longer. Seen from `at`: what a bar does later is not in
+  /// it. On slots and threads, where bars nest, `rows` has one entry, of their least depth.
   struct cluster {
+    struct row {
+      std::uint8_t depth = 0;
+      std::uint32_t bars = 0;
+      std::int64_t begin = 0;  ///< of the first
+      std::int64_t end = 0;    ///< of the last, at most `at`
+      /// How long one of them was at work for sure. The time of a bar that waits, or has another
+      /// in it, is not its own. Of bars that have some in them and go on at `at`: at most.
+      std::int64_t busy = 0;
+      bool failed = false;  ///< one of them did
+    };
     std::size_t next = 0;   ///< the first bar that is not in it
-    std::int64_t busy = 0;  ///< time that is covered, less what was waited
-    std::int64_t end = 0;   ///< of the last one
-    bool failed = false;    ///< one of them did
+    std::vector<row> rows;  ///< by depth
+    std::int64_t busy = 0;  ///< of all rows together
+    std::int64_t end = 0;
+    bool failed = false;
   };
   [[nodiscard]] cluster cluster_from(std::uint32_t lane, std::size_t first, std::int64_t until,
-                                     std::int64_t least, std::int64_t at = forever) const noexcept;
+                                     std::int64_t least, std::int64_t at = forever) const;
   /// When a lane's worker slept for want of work: begin and end, by time.
   [[nodiscard]] std::span<const std::pair<std::int64_t, std::int64_t>> parked(
       std::uint32_t lane) const noexcept;
@@ -228,6 +262,11 @@ class index {
   [[nodiscard]] std::int64_t time_of(const change& c) const noexcept {
     return events_[c.event].time;
   }
+  /// How long the bar's thread was on a core between its begin and end, whatever it ran within;
+  /// nullopt where it was not measured.
+  [[nodiscard]] static std::optional<std::int64_t> cpu_time_of(const bar& b) noexcept {
+    return b.cpu_time < 0 ? std::nullopt : std::optional(b.cpu_time);
+  }
   /// Half the interval in which a device's bar is known to have begun, and to have ended; 0 for
   /// what the host did.
   [[nodiscard]] std::pair<std::int64_t, std::int64_t> uncertainty(const bar& b) const noexcept;
@@ -239,6 +278,8 @@ class index {
   [[nodiscard]] const change* state_of(task_number task, std::int64_t t) const noexcept;
   /// How many tasks are in each state.
   [[nodiscard]] std::vector<std::uint32_t> counts_at(std::int64_t t) const;
+  /// Those of one executor.
+  [[nodiscard]] std::vector<std::uint32_t> counts_at(std::int64_t t, std::uint16_t executor) const;
   [[nodiscard]] std::uint32_t length_at(std::uint32_t queue, std::int64_t t) const;
   /// Up to `most` of the tasks in a queue, the longest waiting first, or the newest first.
   enum class first : std::uint8_t { oldest, newest };
@@ -251,12 +292,34 @@ class index {
 
   /// Why nothing is drawn on a lane at `t`, in a few words.
   [[nodiscard]] std::string why_blank(std::uint32_t lane, std::int64_t t) const;
+  /// The same for a stretch without bars, piece by piece; together they are the stretch. Pieces
+  /// shorter than `least` (1 at the fewest) belong to the one before them, or to the next. Takes
+  /// time by the number of pieces that there may be, not of events: where very much changes in one,
+  /// it says what is so most of the time.
+  struct blank {
+    std::int64_t begin = 0;
+    std::int64_t end = 0;
+    std::string why;
+  };
+  [[nodiscard]] std::vector<blank> blanks(std::uint32_t lane, std::int64_t from, std::int64_t to,
+                                          std::int64_t least) const;
 
  private:
   friend class index_builder;
+  friend class change_writer;
+  friend class lane_register;
+  friend class stack_reader;
+  friend class blank_finder;
 
   struct stored_bar {
-    enum : std::uint8_t { came_over = 1, goes_on = 2, failed = 4, lost = 8 };
+    enum : std::uint8_t {
+      came_over = 1,
+      goes_on = 2,
+      failed = 4,
+      lost = 8,
+      hosts = 16,
+      timed = 32
+    };
     std::uint32_t begin;  // an event
     std::uint32_t end;
     task_number task;
@@ -270,17 +333,19 @@ class index {
     std::vector<std::uint32_t>
         latest_end;  // of each 64: the change that took the last away, or none
   };
+  using stretches = std::vector<std::pair<std::int64_t, std::int64_t>>;
   struct lane_row {
     std::vector<stored_bar> bars;
-    struct block {
-      std::int64_t latest_end;
-      std::int64_t longest;
-      std::int64_t busy;
-      bool failed;
-    };
-    std::vector<block> blocks;  // of 64 bars each
+    detail::bar_levels levels;
+    // By the number of a bar, for the few that have any.
+    std::vector<std::pair<std::uint32_t, std::int64_t>> own;  // with others in it: its own time
+    std::vector<std::pair<std::uint32_t, std::int64_t>> cpu;
     std::size_t rows = 0;
-    std::vector<std::pair<std::int64_t, std::int64_t>> parked;
+    // Of slots.
+    std::int64_t first_sign = forever;  // of a worker
+    stretches parked;
+    stretches missing;  // events of its worker
+    stretches ended;    // its worker has, and no other came
   };
 
   std::string host_;
@@ -288,6 +353,11 @@ class index {
   std::int64_t begin_ = 0;
   std::int64_t end_ = 0;
   std::uint64_t dropped_ = 0;
+  std::uint64_t dropped_records_ = 0;
+  std::uint32_t cores_ = 0;
+  std::uint32_t workers_ = 0;
+  std::array<bool, task_states> present_{};
+  bool device_work_ = false;
   bool ended_ = false;
   bool simulated_ = false;
   bool given_clock_ = false;
@@ -311,12 +381,16 @@ class index {
     std::string name;
   };
   std::vector<named_place> places_;
-  // After so many changes: tasks in each state, then in each queue known by then.
+  std::vector<std::int32_t> places_of_threads_;
+  // After so many changes: tasks in each state, then in each queue known by then. Where there are
+  // several executors, the states of each as well.
   struct checkpoint {
     std::size_t changes;
     std::vector<std::uint32_t> counts;
+    std::vector<std::uint32_t> by_executor;
   };
   std::vector<checkpoint> checkpoints_;
+  std::vector<std::uint16_t> executors_;  // those that tasks are of, sorted
 
   static bool is_in_queue(const change& c) noexcept {
     return c.where != nowhere &&
@@ -325,6 +399,12 @@ class index {
   }
   [[nodiscard]] std::size_t changes_until(std::int64_t t) const noexcept;  // t's included
   [[nodiscard]] const checkpoint* checkpoint_before(std::size_t changes) const noexcept;
+  [[nodiscard]] std::uint16_t executor_of(const change& c) const noexcept;
+  [[nodiscard]] detail::bar_levels::part part_of(const lane_row& row, std::size_t nth,
+                                                 std::int64_t at) const noexcept;
+  // The first one from `from` on that ends after `t`.
+  [[nodiscard]] std::size_t next_after(const lane_row& row, std::size_t from,
+                                       std::int64_t t) const noexcept;
 };
 
 }  // namespace fronta::viz

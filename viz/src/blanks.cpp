@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fronta/viz/index.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+// Why there is nothing on a lane.
+namespace fronta::viz {
+
+class blank_finder {
+ public:
+  blank_finder(const index& of, std::uint32_t lane)
+      : of_(of), lane_(of.lanes_[lane]), row_(of.lane_rows_[lane]) {
+    if (lane_.what != lane::kind::stream) return;
+    const auto q = std::ranges::find_if(of.queues_, [&](const queue& x) {
+      return x.what == queue::kind::stream && x.executor == lane_.executor &&
+             x.place == lane_.place && x.number == lane_.number;
+    });
+    if (q != of.queues_.end()) queue_ = static_cast<std::uint32_t>(q - of.queues_.begin());
+  }
+
+  [[nodiscard]] std::string at(std::int64_t t) const {
+    const auto s = stretch_at(t);
+    return s.waits ? words(wait_of(counts_at(t))) : std::string(s.why);
+  }
+
+  std::vector<index::blank> between(std::int64_t from, std::int64_t to, std::int64_t least) {
+    least_ = std::max<std::int64_t>(1, least);
+    // A picture that is bounded in width is bounded in what it asks.
+    auto steps = 64 + static_cast<std::uint64_t>((to - from) / least_);
+    while (from < to) {
+      const auto s = stretch_at(from);
+      auto until = std::min(s.end, to);
+      if (steps != 0) {
+        --steps;
+      } else {
+        until = std::min(std::max(until, from + least_), to);
+      }
+      if (s.waits) {
+        add_waits(from, until);
+      } else {
+        add(from, until, std::string(s.why));
+      }
+      from = until;
+    }
+    join_short_ones();
+    return std::move(made_);
+  }
+
+ private:
+  // One reason holds until `end`; `waits`: it is what tasks wait for.
+  struct stretch {
+    std::string_view why;
+    std::int64_t end = forever;
+    bool waits = false;
+  };
+  // What a worker without work, or a stream, waits for.
+  struct wait {
+    task_state what = task_state::done;  // `done`: nothing
+    std::uint32_t tasks = 0;
+    bool several = false;  // not always so many
+    bool mostly = false;
+  };
+  struct counts {
+    std::array<std::int64_t, task_states> states{};
+    std::int64_t queued = 0;
+  };
+
+  [[nodiscard]] stretch stretch_at(std::int64_t t) const {
+    if (t > of_.end_) return {"not known"};
+    auto s = stretch_of_kind(t);
+    s.end = std::min(s.end, of_.end_ + 1);
+    return s;
+  }
+
+  [[nodiscard]] stretch stretch_of_kind(std::int64_t t) const {
+    switch (lane_.what) {
+      case lane::kind::reserved:
+        return {"free"};
+      case lane::kind::thread:
+        return {"outside tasks"};
+      case lane::kind::copies:
+        return {"nothing to copy"};
+      case lane::kind::stream:
+        return {"", forever, true};
+      case lane::kind::slot:
+        break;
+    }
+    // The first of these that holds; the next one that begins ends it.
+    auto end = forever;
+    if (const auto until = inside(row_.missing, t, end)) return {"events missing", *until};
+    if (const auto until = inside(row_.ended, t, end))
+      return {"the worker has ended", std::min(*until, end)};
+    if (t < row_.first_sign) return {"not started yet", std::min(end, row_.first_sign)};
+    if (const auto until = inside(row_.parked, t, end)) return {"", std::min(*until, end), true};
+    return {"between tasks", end};
+  }
+  // Until when, if `t` is in one of them; `next`: when the next one begins, if that is sooner.
+  static std::optional<std::int64_t> inside(const index::stretches& all, std::int64_t t,
+                                            std::int64_t& next) {
+    const auto after = std::ranges::upper_bound(all, t, {}, [](const auto& p) { return p.first; });
+    if (after != all.end()) next = std::min(next, after->first);
+    // Stretches of several threads may overlap a little; the last to begin says enough.
+    if (after == all.begin() || std::prev(after)->second <= t) return std::nullopt;
+    return std::prev(after)->second;
+  }
+
+  [[nodiscard]] counts counts_at(std::int64_t t) const {
+    counts c;
+    if (lane_.what == lane::kind::stream) {
+      if (queue_ != none) c.queued = of_.length_at(queue_, t);
+      return c;
+    }
+    const auto states = of_.counts_at(t, lane_.executor);
+    std::ranges::copy(states, c.states.begin());
+    return c;
+  }
+  void apply(const change& c, counts& to, std::int64_t by) const {
+    if (lane_.what == lane::kind::stream) {
+      if (index::is_in_queue(c) && c.where == queue_) to.queued += by;
+    } else if (of_.executor_of(c) == lane_.executor) {
+      to.states[static_cast<std::size_t>(c.state)] += by;
+    }
+  }
+  [[nodiscard]] wait wait_of(const counts& c) const {
+    if (lane_.what == lane::kind::stream) {
+      return c.queued > 0 ? wait{task_state::queued, static_cast<std::uint32_t>(c.queued)} : wait{};
+    }
+    for (const auto s :
+         {task_state::waiting_tags, task_state::waiting_inputs, task_state::retry_wait}) {
+      if (const auto n = c.states[static_cast<std::size_t>(s)]; n > 0)
+        return {s, static_cast<std::uint32_t>(n)};
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::string words(const wait& w) const {
+    if (lane_.what == lane::kind::stream) {
+      std::string text = w.mostly ? "mostly " : "";
+      return text += w.tasks == 0 ? "nothing enqueued" : "what is enqueued waits";
+    }
+    std::string text = w.mostly ? "sleeps, mostly: " : "sleeps: ";
+    if (w.tasks == 0) return text += "nothing to do";
+    if (w.several) text += "up to ";
+    text += std::to_string(w.tasks);
+    text += w.tasks == 1 ? " task waits for " : " tasks wait for ";
+    if (w.what == task_state::waiting_tags) return text += "tags";
+    return text += w.what == task_state::waiting_inputs ? "inputs" : "a retry";
+  }
+
+  // Change by change where they are few; else a look here and there.
+  void add_waits(std::int64_t from, std::int64_t until) {
+    const auto first = of_.changes_until(from);
+    const auto last = of_.changes_until(until - 1);
+    auto now = counts_at(from);
+    auto w = wait_of(now);
+    auto begin = from;
+    const auto next = [&](std::int64_t t, const wait& what) {
+      if (what.what == w.what) {
+        w.several = w.several || what.tasks != w.tasks;
+        w.tasks = std::max(w.tasks, what.tasks);
+        return;
+      }
+      if (t > begin) add(begin, t, words(w));
+      begin = t;
+      const bool mostly = w.mostly;
+      w = what;
+      w.mostly = mostly;
+    };
+    if (last - first <= most_changes_) {
+      most_changes_ -= last - first;
+      for (auto c = first; c < last; ++c) {
+        const auto& one = of_.changes_[c];
+        if (one.previous != none) apply(of_.changes_[one.previous], now, -1);
+        apply(one, now, 1);
+        // What happens at one moment happens at once.
+        const auto t = of_.time_of(one);
+        if (c + 1 == last || of_.time_of(of_.changes_[c + 1]) != t) next(t, wait_of(now));
+      }
+    } else {
+      w.mostly = true;
+      const auto looks = std::clamp<std::int64_t>((until - from) / least_, 1, most_looks);
+      for (std::int64_t i = 1; i < looks; ++i) {
+        const auto t = from + (until - from) / looks * i;
+        next(t, wait_of(counts_at(t)));
+      }
+    }
+    add(begin, until, words(w));
+  }
+
+  void add(std::int64_t begin, std::int64_t end, std::string why) {
+    if (begin >= end) return;
+    if (!made_.empty() && made_.back().why == why) {
+      made_.back().end = end;
+    } else {
+      made_.push_back({begin, end, std::move(why)});
+    }
+  }
+
+  void join_short_ones() {
+    std::vector<index::blank> joined;
+    for (auto& b : made_) {
+      if (joined.empty()) {
+        joined.push_back(std::move(b));
+      } else if (b.end - b.begin < least_ || joined.back().why == b.why) {
+        joined.back().end = b.end;
+      } else if (joined.back().end - joined.back().begin < least_) {
+        b.begin = joined.back().begin;
+        joined.back() = std::move(b);
+      } else {
+        joined.push_back(std::move(b));
+      }
+    }
+    made_ = std::move(joined);
+  }
+
+  static constexpr std::int64_t most_looks = 16;
+
+  const index& of_;
+  const lane& lane_;
+  const index::lane_row& row_;
+  std::uint32_t queue_ = none;
+  std::int64_t least_ = 1;
+  std::size_t most_changes_ = 8'192;  // that are looked at one by one
+  std::vector<index::blank> made_;
+};
+
+std::string index::why_blank(std::uint32_t lane, std::int64_t t) const {
+  return blank_finder(*this, lane).at(t);
+}
+
+std::vector<index::blank> index::blanks(std::uint32_t lane, std::int64_t from, std::int64_t to,
+                                        std::int64_t least) const {
+  return blank_finder(*this, lane).between(from, to, least);
+}
+
+}  // namespace fronta::viz
