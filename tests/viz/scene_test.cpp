@@ -316,6 +316,27 @@ TEST(Scene, DerivesNothingOfConsumersThatMayHaveSubmitted) {
   EXPECT_THAT(told, Not(HasSubstr("keeps")));
 }
 
+TEST(Scene, TakesTasksOfOneExecutorForAFamily) {
+  story s;
+  s.main().at(0).submit(1).submit(2);
+  s.main_to(2).at(0).submit(1, "other").submit(2, "other").submit(3, "other");
+  s.worker(0).at(1).start(1).at(30'000).finish(1).at(30'001).start(2).at(40'000).finish(2);
+  const auto told = told_of_completion(s);
+  EXPECT_THAT(told, HasSubstr("3 tasks"));
+  EXPECT_THAT(told, Not(HasSubstr("5 tasks")));
+}
+
+TEST(Scene, TellsOfMissingRecordsOfDevices) {
+  story s;
+  s.main().at(0).submit(1);
+  s.main().at(5).tell(fronta::trace::event_kind::lost_records, 0, std::uint64_t{1} << 32U | 12U);
+  view v;
+  v.what = preset::timeline;
+  const auto told =
+      to_text(draw(index(s.told()), v, 1920, 1080, font, fronta::viz::light_theme()));
+  EXPECT_THAT(told, HasSubstr("12 device records MISSING"));
+}
+
 TEST(Scene, MayShowAMomentBeforeItsAxis) {
   const index of(little_run());
   view v;

@@ -37,24 +37,26 @@ std::int64_t begin_of(const index& of, task_number t) {
 }
 
 family largest_family(const index& of, task_number selected) {
-  std::map<task_number, std::size_t> sizes;
-  for (const auto& t : of.tasks()) ++sizes[t.parent];
-  task_number parent = no_task;
+  // Tasks that nobody submitted are one family in each executor.
+  const auto whose = [&](const task& t) { return std::pair(t.executor, t.parent); };
+  std::map<std::pair<std::uint16_t, task_number>, std::size_t> sizes;
+  for (const auto& t : of.tasks()) ++sizes[whose(t)];
+  std::pair<std::uint16_t, task_number> chosen{0, no_task};
   if (selected < of.tasks().size()) {
-    parent = of.tasks()[selected].parent;
+    chosen = whose(of.tasks()[selected]);
   } else {
     std::size_t most = 0;
-    for (const auto& [whose, size] : sizes) {
+    for (const auto& [one, size] : sizes) {
       if (size > most) {
         most = size;
-        parent = whose;
+        chosen = one;
       }
     }
   }
   family f;
   std::optional<std::int64_t> first_end;
   for (task_number t = 0; t < of.tasks().size(); ++t) {
-    if (of.tasks()[t].parent != parent || of.tasks()[t].last_change == none) continue;
+    if (whose(of.tasks()[t]) != chosen || of.tasks()[t].last_change == none) continue;
     f.members.push_back(t);
     f.submitted.push_back(begin_of(of, t));
     f.ended.push_back(end_of(of, t));

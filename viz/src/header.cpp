@@ -64,6 +64,8 @@ std::string totals_of(const moment_in_view& m) {
   if (of(task_state::cancelled) != 0)
     text += ", " + grouped(of(task_state::cancelled)) + " cancelled";
   if (m.of.dropped() != 0) text += " · " + grouped(m.of.dropped()) + " events MISSING";
+  if (m.of.dropped_records() != 0)
+    text += " · " + grouped(m.of.dropped_records()) + " device records MISSING";
   if (!m.of.ended() && m.what.shown == source::recorded) text += " · the recording was cut off";
   return text;
 }
@@ -76,20 +78,9 @@ struct legend_entry {
 // Which looks occur in the whole trace, so that the legend stays as it is while time goes on.
 std::vector<look> looks_in(const index& of) {
   std::array<bool, looks> there{};
-  // Cost by what is to be found, not by the length of the trace: states are many times as often
-  // seen as there are kinds of them.
-  const auto changes = of.changes();
-  constexpr std::size_t most = 20'000;
-  const auto step = std::max<std::size_t>(1, changes.size() / most);
-  for (std::size_t c = 0; c < changes.size(); c += step)
-    there[static_cast<std::size_t>(look_of(of, changes[c]))] = true;
-  for (std::uint32_t l = 0; l < of.lanes().size(); ++l) {
-    if (of.bars_of(l) == 0) continue;
-    const auto what = of.lanes()[l].what;
-    if (what == lane::kind::slot) there[static_cast<std::size_t>(look::running)] = true;
-    if (what == lane::kind::stream) there[static_cast<std::size_t>(look::on_device)] = true;
-    if (what == lane::kind::copies) there[static_cast<std::size_t>(look::copying)] = true;
-  }
+  for (std::size_t l = 0; l < task_states; ++l)
+    there[l] = of.has(static_cast<task_state>(l));  // looks are states, and one more
+  there[static_cast<std::size_t>(look::on_device)] = of.has_device_work();
   std::vector<look> found;
   // In the order of a task's life.
   for (const auto l : {look::waiting_inputs, look::queued, look::waiting_tags, look::running,

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <set>
 #include <tuple>
+#include <utility>
 
 namespace fronta::viz {
 namespace {
@@ -240,7 +242,7 @@ class lane_painter {
     while (next < stop) {
       const auto from = m_.of.bar_at(lane_, next).begin;
       if (next != nth && from - end >= least) break;
-      const auto c = m_.of.cluster_from(lane_, next, std::min(from + least, m_.at), least);
+      const auto c = m_.of.cluster_from(lane_, next, std::min(from + least, m_.at), least, m_.at);
       if (c.next == next) break;
       next = c.next;
       busy += c.busy;
@@ -479,12 +481,14 @@ std::vector<length> lengths(const moment_in_view& m, const axis& a) {
 std::vector<std::uint32_t> lanes_in_order(const index& of) {
   std::vector<std::uint32_t> order;
   const auto lanes = of.lanes();
+  std::set<std::pair<std::uint16_t, std::int32_t>> with_streams;
+  for (const auto& l : lanes) {
+    if (l.what == lane::kind::stream) with_streams.emplace(l.executor, l.place);
+  }
   for (std::uint32_t l = 0; l < lanes.size(); ++l) {
     if (lanes[l].what == lane::kind::thread && of.bars_of(l) == 0) continue;
-    if (lanes[l].what == lane::kind::reserved && std::ranges::any_of(lanes, [&](const lane& other) {
-          return other.what == lane::kind::stream && other.executor == lanes[l].executor &&
-                 other.place == lanes[l].place;
-        })) {
+    if (lanes[l].what == lane::kind::reserved &&
+        with_streams.contains({lanes[l].executor, lanes[l].place})) {
       continue;  // drawn behind the stream
     }
     order.push_back(l);
