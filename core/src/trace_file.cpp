@@ -291,11 +291,7 @@ class reading {
       const auto e =
           format::read_cells(std::span(whole).first(static_cast<std::size_t>(there)), used);
       if (!e) return;
-      std::uint32_t text = 0;
-      if (!e->text.empty()) {
-        text = static_cast<std::uint32_t>(contents_.texts.size());
-        contents_.texts.emplace_back(e->text);
-      }
+      const auto text = e->text.empty() ? 0U : number_of(e->text);
       const auto steady = static_cast<std::uint64_t>(times.steady(whole[0].stamp));
       const auto time =
           static_cast<std::int64_t>(steady - static_cast<std::uint64_t>(contents_.origin_steady));
@@ -305,11 +301,24 @@ class reading {
     }
   }
 
+  // As the recording numbers them: the same text, the same number.
+  std::uint32_t number_of(std::string_view text) {
+    if (numbers_.empty()) {
+      for (std::uint32_t i = 0; i < contents_.texts.size(); ++i)
+        numbers_.try_emplace(contents_.texts[i], i);
+    }
+    const auto [at, is_new] =
+        numbers_.try_emplace(std::string(text), static_cast<std::uint32_t>(contents_.texts.size()));
+    if (is_new) contents_.texts.emplace_back(text);
+    return at->second;
+  }
+
   bytes left_;
   std::uint64_t recording_ = 0;
   std::uint64_t lost_ = 0;
   file_contents contents_;
   std::unordered_map<std::uint32_t, ring_state> rings_;
+  std::unordered_map<std::string, std::uint32_t> numbers_;  // of texts; made for those of rings
 };
 
 std::vector<std::byte> read_all(const std::string& file) {
@@ -615,7 +624,6 @@ void write_json_lines(const file_contents& trace, std::ostream& to) {
   first.add("fronta_trace", format::version)
       .add("host", std::string_view(trace.host))
       .add("process", trace.process)
-      .add("cores", trace.cores)
       .add("clock", clock)
       .add("origin_steady", trace.origin_steady)
       .add("origin_unix", trace.origin_unix)
@@ -623,6 +631,7 @@ void write_json_lines(const file_contents& trace, std::ostream& to) {
       .add("dropped", trace.dropped)
       .add("skipped", trace.skipped)
       .add("ended", trace.ended);
+  if (trace.cores != 0) first.add("cores", trace.cores);
   if (!trace.damage.empty()) first.add("damage", std::string_view(trace.damage));
   first.end(to);
   auto span = trace.spans.begin();

@@ -56,12 +56,23 @@ std::string joined(const std::vector<std::string>& parts, std::string_view with_
   return text;
 }
 
+// Bars are not cores' where there are more workers; else there is no need to say it.
+std::string sharing_of(const index& of) {
+  if (of.cores() == 0 || of.workers() <= of.cores()) return {};
+  return grouped(of.workers()) + " workers on " + grouped(of.cores()) +
+         (of.cores() == 1 ? " core" : " cores");
+}
+
 // What a reader must know before any other word is believed.
 std::vector<std::string> warnings_of(const moment_in_view& m) {
   std::vector<std::string> warnings;
   if (m.of.dropped() != 0) {
     warnings.push_back(grouped(m.of.dropped()) +
                        (m.of.dropped() == 1 ? " event MISSING" : " events MISSING"));
+  }
+  if (const auto lost = m.of.dropped_records(); lost != 0) {
+    warnings.push_back(grouped(lost) +
+                       (lost == 1 ? " device record MISSING" : " device records MISSING"));
   }
   if (!m.of.ended() && m.what.shown == source::recorded)
     warnings.emplace_back("the recording was CUT OFF");
@@ -217,6 +228,8 @@ class header_layout {
     const auto warned = all.size();
     all.push_back(plain(0, clock_of(m_, m_.at)));
     if (auto pace = pace_of(m_.what); !pace.empty()) all.push_back(plain(2, std::move(pace)));
+    if (auto sharing = sharing_of(m_.of); !sharing.empty())
+      all.push_back(plain(3, std::move(sharing)));
     all.push_back(plain(1, totals_of(m_, m_.at)));
     // Figures grow while time passes; the lines that they stand in stay.
     std::vector<float> widths;
@@ -298,20 +311,9 @@ header_layout fitting_header(const painter& p, const moment_in_view& m, float wi
 // Which looks occur in the whole trace, so that the legend stays as it is while time goes on.
 std::vector<look> looks_in(const index& of) {
   std::array<bool, looks> there{};
-  // Cost by what is to be found, not by the length of the trace: states are many times as often
-  // seen as there are kinds of them.
-  const auto changes = of.changes();
-  constexpr std::size_t most = 20'000;
-  const auto step = std::max<std::size_t>(1, changes.size() / most);
-  for (std::size_t c = 0; c < changes.size(); c += step)
-    there[static_cast<std::size_t>(look_of(of, changes[c]))] = true;
-  for (std::uint32_t l = 0; l < of.lanes().size(); ++l) {
-    if (of.bars_of(l) == 0) continue;
-    const auto what = of.lanes()[l].what;
-    if (what == lane::kind::slot) there[static_cast<std::size_t>(look::running)] = true;
-    if (what == lane::kind::stream) there[static_cast<std::size_t>(look::on_device)] = true;
-    if (what == lane::kind::copies) there[static_cast<std::size_t>(look::copying)] = true;
-  }
+  for (std::size_t l = 0; l < task_states; ++l)
+    there[l] = of.has(static_cast<task_state>(l));  // looks are states, and one more
+  there[static_cast<std::size_t>(look::on_device)] = of.has_device_work();
   std::vector<look> found;
   // In the order of a task's life.
   for (const auto l : {look::waiting_inputs, look::queued, look::waiting_tags, look::running,

@@ -149,6 +149,20 @@ class relation_painter {
     p_.draw_curve(id, ink);
     ++id.nth;
     if (head >= 2) p_.arrow_head(id, {end.x, end.y - head / 2, head, head}, true, p_.colors().text);
+    // Box by box: the control points are at the heights of the ends, half way between.
+    constexpr int pieces = 24;
+    const auto reach = 2 * p_.stroke();
+    auto last = *from;
+    for (int i = 1; i <= pieces; ++i) {
+      const auto t = static_cast<float>(i) / pieces;
+      const auto u = 1 - t;
+      const point next{u * u * u * from->x + 3 * u * t * middle + t * t * t * end.x,
+                       (u * u * u + 3 * u * u * t) * from->y + (3 * u * t * t + t * t * t) * end.y};
+      covered_.push_back({std::min(last.x, next.x) - reach, std::min(last.y, next.y) - reach,
+                          std::abs(next.x - last.x) + 2 * reach,
+                          std::abs(next.y - last.y) + 2 * reach});
+      last = next;
+    }
   }
 
   // Those that no bar of their own shows.

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -82,6 +83,10 @@ class lane_painter {
   void draw_device(const bar& b, const rect& whole, std::uint32_t nth);
   void finish_device_bars();
   void add_run(const bar& b, const piece& first, std::uint32_t nth);
+  void draw_band(const rect& at, look l, std::uint32_t nth);
+  void draw_share(const bar& b, const rect& at, std::uint32_t nth);
+  [[nodiscard]] std::optional<double> on_core(const bar& b) const noexcept;
+  void draw_box(const index::cluster::row& r, const bar& one, std::uint32_t nth);
   std::size_t draw_cluster(std::size_t nth, const bar& one, std::size_t stop);
   void mark(const bar& b, const rect& at, std::uint32_t nth);
   void label(const drawn_run& r, std::span<const rect> below);
