@@ -68,9 +68,9 @@ std::vector<stretch> stretches_of(const index& of, task_number t, std::int64_t a
   for (auto c = of.tasks()[t].last_change; c != none; c = of.changes()[c].previous) {
     const auto& change = of.changes()[c];
     const auto begin = of.time_of(change);
-    const bool at_work = change.state == task_state::running ||
-                         change.state == task_state::copying ||
-                         change.state == task_state::suspended;
+    // One that waits may have lent its lane to others.
+    const bool at_work =
+        change.state == task_state::running || change.state == task_state::copying;
     if (begin <= at && at_work && change.where < of.lanes().size())
       found.push_back({change.where, begin, until});
     until = std::min(begin, at);
