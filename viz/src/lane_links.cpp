@@ -15,7 +15,7 @@ using kind = painter::kind;
 using part = painter::part;
 
 constexpr std::size_t most_arrows = 40;
-constexpr std::size_t most_tethers = 24;
+constexpr std::size_t most_tethers = 8;
 constexpr std::size_t most_curves = 24;
 
 const lane_painter* row_of(std::span<const lane_painter> lanes, std::uint32_t lane) {
@@ -69,8 +69,7 @@ std::vector<stretch> stretches_of(const index& of, task_number t, std::int64_t a
     const auto& change = of.changes()[c];
     const auto begin = of.time_of(change);
     // One that waits may have lent its lane to others.
-    const bool at_work =
-        change.state == task_state::running || change.state == task_state::copying;
+    const bool at_work = change.state == task_state::running || change.state == task_state::copying;
     if (begin <= at && at_work && change.where < of.lanes().size())
       found.push_back({change.where, begin, until});
     until = std::min(begin, at);
@@ -257,7 +256,7 @@ std::size_t lane_links::draw_steals() {
   return 0;
 }
 
-bool lane_links::tie(const lane_painter& on, const lane_painter::drawn& held) {
+void lane_links::tie(const lane_painter& on, const lane_painter::drawn& held) {
   for (const auto& row : lanes_) {
     const auto& which = m_.of.lanes()[row.lane()];
     if (&row == &on || which.what != lane::kind::slot) continue;
@@ -285,22 +284,32 @@ bool lane_links::tie(const lane_painter& on, const lane_painter::drawn& held) {
       p_.meet(id, at,
               called(held.task) + " runs on " + which.name + " and has " +
                   std::string(m_.of.place_name(its.executor, its.place)) + " reserved");
-      return true;
+      return;
     }
   }
-  return false;
 }
 
-void lane_links::draw_tethers() {
-  std::size_t drawn = 0;
-  for (const auto& all : {reserved_, lanes_}) {
-    for (const auto& row : all) {
+void lane_links::draw_tethers(const relations& r) {
+  struct pair {
+    const lane_painter* on;
+    lane_painter::drawn held;
+  };
+  std::vector<pair> all;
+  for (const auto& lanes : {reserved_, lanes_}) {
+    for (const auto& row : lanes) {
       for (const auto& d : row.bars()) {
-        if (drawn == most_tethers) return;
-        if (d.what == bar::kind::reserved && tie(row, d)) ++drawn;
+        if (d.what == bar::kind::reserved) all.push_back({&row, d});
       }
     }
   }
+  // Where they are many, what is so now, and what is asked for.
+  if (all.size() > most_tethers) {
+    std::erase_if(all, [&](const pair& one) {
+      return !one.held.open && r.of(one.held.task) == relations::kind::unrelated;
+    });
+  }
+  all.resize(std::min(all.size(), most_tethers));
+  for (const auto& one : all) tie(*one.on, one.held);
 }
 
 void lane_links::draw_relations(const relations& r) {

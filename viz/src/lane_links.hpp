@@ -18,8 +18,9 @@ class lane_links {
              std::span<const lane_painter> lanes, std::span<const lane_painter> reserved)
       : p_(p), m_(m), axis_(a), lanes_(lanes), reserved_(reserved) {}
 
-  /// Ties what a task has reserved to the bar in which its code runs.
-  void draw_tethers();
+  /// Ties what a task has reserved to the bar in which its code runs. Where that would be a
+  /// thicket, only what is reserved at the moment, or of a task that is marked.
+  void draw_tethers(const relations& r);
   /// An arrow for each task that a worker took from another's deque. How many there are, if they
   /// are too many to be told apart: then none is drawn.
   std::size_t draw_steals();
@@ -42,7 +43,7 @@ class lane_links {
   };
   void add_steal(std::vector<steal>& to, std::uint32_t event) const;
   void draw(const steal& s);
-  bool tie(const lane_painter& on, const lane_painter::drawn& held);
+  void tie(const lane_painter& on, const lane_painter::drawn& held);
 
   painter& p_;
   const moment_in_view& m_;

@@ -155,7 +155,7 @@ void lane_painter::draw(const bar& b, std::uint32_t nth) {
     }
     draw_share(b, at, nth);
     add_run(b, {at, l}, nth);
-    drawn_.push_back({b.task, nth, b.what, at});
+    drawn_.push_back({b.task, nth, b.what, at, b.end > m_.at});
   }
   mark(b, at, nth);
   p_.meet({kind::task, part::bar, b.task, nth}, at, tip_of(b, l));
@@ -185,7 +185,7 @@ void lane_painter::draw_reserved(const bar& b, const rect& at, std::uint32_t nth
   p_.hatch(id(part::hatch, nth), at, p_.colors().outline, p_.units(1.2F), p_.stroke() * 0.6F);
   p_.outline(id(part::bar, nth), at, p_.colors().outline, p_.stroke(), dash::dashed);
   p_.meet({kind::task, part::tether, b.task, nth}, at, "reserved by " + called(b.task));
-  drawn_.push_back({b.task, nth, b.what, at});
+  drawn_.push_back({b.task, nth, b.what, at, b.end > m_.at});
 }
 
 // Drawn when all of the lane is known: where one may have been at work another was for sure.
@@ -248,7 +248,8 @@ void lane_painter::finish_device_bars() {
       named.x = std::max(named.x, until);
       named.width = ends[i] - named.x;
       add_run(d.what, has_sure ? piece{d.sure, l} : piece{named, l, true}, d.nth);
-      drawn_.push_back({d.what.task, d.nth, d.what.what, has_sure ? d.sure : d.whole});
+      drawn_.push_back(
+          {d.what.task, d.nth, d.what.what, has_sure ? d.sure : d.whole, d.what.end > m_.at});
     }
     if (has_sure) mark(d.what, d.sure, d.nth);
     p_.meet(d.what.task == no_task ? id(part::bar, d.nth)

@@ -32,6 +32,7 @@ class lane_painter {
     std::uint32_t nth = 0;
     bar::kind what = bar::kind::run;
     rect at;
+    bool open = false;  // at the moment
   };
   [[nodiscard]] std::span<const drawn> bars() const noexcept { return drawn_; }
   /// From where to where there is something, from left to right.

@@ -167,7 +167,7 @@ void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes
     shown.emplace_back(p, m, a, related, lane, row, text).draw_bars();
   }
   lane_links links(p, m, a, shown, reserved);
-  if (!thin) links.draw_tethers();
+  if (!thin) links.draw_tethers(related);
   const auto steals = links.draw_steals();
   links.draw_relations(related);
   for (auto& one : reserved) one.write_words(links.covered());
