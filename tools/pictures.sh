@@ -21,6 +21,6 @@ draw() { # FILE PRESET [OPTION...]
 }
 
 draw timeline.png timeline --size 960x540
-draw stage.png stage --at 4000 --size 928x522
-draw completion.png completion --size 832x468
-draw demo-stage.png stage --at 6000 --size 896x504
+draw stage.png stage --at 4000 --size 768x432
+draw completion.png completion --size 768x432
+draw demo-stage.png stage --at 6000 --size 768x432

@@ -263,6 +263,27 @@ TEST(Lanes, TieWhatIsReservedToTheWorkerThatRunsIt) {
   EXPECT_TRUE(shapes_of<line>(drawn(of, before), kind::task, part::tether).empty());
 }
 
+TEST(Lanes, SayNotThatNothingIsThereWhereSomethingIsReserved) {
+  auto s = with_kernel(10'000);
+  s.main().at(0).submit(2, "mask");
+  s.worker(1).at(610'000).route(2, 0).acquire(2, "gpu", 1, 1).start(2);
+  s.worker(1).at(999'000).release(2, "gpu", 1, 1).finish(2);
+  const index of(s.told());
+  const auto picture = drawn(of, {});
+  const auto lane = lane_named(of, "gpu:0 stream 0");
+  float reserved = 0;
+  for (const auto& h : picture.hits) {
+    if (h.tip == "reserved by task 2") reserved = h.at.x;
+  }
+  ASSERT_GT(reserved, 0);
+  for (const auto& h : picture.hits) {
+    if (h.id.what == kind::lane && h.id.number == lane && h.id.which == part::reason &&
+        h.at.x > reserved - 1) {
+      EXPECT_LT(h.at.width, 20) << h.tip;
+    }
+  }
+}
+
 TEST(Lanes, TieOnlyWhatIsReservedNowWhereMuchWas) {
   story s;
   for (std::uint64_t t = 1; t <= 20; ++t) {

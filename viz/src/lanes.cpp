@@ -86,6 +86,17 @@ struct lane_row {
   rect at;
 };
 
+// By the lane's bars, and by what is reserved in the same row: from left to right.
+std::vector<std::pair<float, float>> covered_in(const lane_painter& lane,
+                                                std::span<const lane_painter> reserved) {
+  std::vector<std::pair<float, float>> all(lane.covered().begin(), lane.covered().end());
+  for (const auto& r : reserved) {
+    if (r.row() == lane.row()) all.insert(all.end(), r.covered().begin(), r.covered().end());
+  }
+  std::ranges::sort(all);
+  return all;
+}
+
 // Names of lanes; of their places where lanes are too thin to be named.
 void draw_names(painter& p, const moment_in_view& m, const time_axis& a, const rect& at,
                 std::span<const lane_row> rows, bool thin, float text) {
@@ -173,7 +184,7 @@ void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes
   for (auto& one : reserved) one.write_words(links.covered());
   for (auto& one : shown) {
     one.write_words(links.covered());
-    draw_blanks(p, m, a, one.lane(), one.row(), thin ? 0 : text, one.covered());
+    draw_blanks(p, m, a, one.lane(), one.row(), thin ? 0 : text, covered_in(one, reserved));
   }
   if (steals != 0) {
     const auto words = grouped(steals) + (steals == 1 ? " steal" : " steals");
