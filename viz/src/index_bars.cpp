@@ -134,9 +134,8 @@ index::cluster index::cluster_from(std::uint32_t lane, std::size_t first_bar, st
       [&](std::size_t nth) {
         const auto& b = row.bars[nth];
         // Nobody knows yet how long one that goes on will be.
-        const auto end = b.end == none ? forever : events_[b.end].time;
-        if (end == forever && at == forever) return false;
-        if (std::min(end, at) - events_[b.begin].time >= least) return false;
+        if (b.end == none || std::min(events_[b.end].time, at) - events_[b.begin].time >= least)
+          return false;
         take(part_of(row, nth, at));
         return true;
       });
