@@ -551,7 +551,7 @@ void input_registration::add(dependency& e, node& source, bool reads_early) noex
   e.kind = edge_kind::dependent;
   e.dependent = &dependent_;
   e.level = dependent_.host->needed_level(dependent_, source, reads_early);
-  emit(event_kind::dependency, dependent_, source.path);
+  trace::detail::emit_dependency(dependent_, source);
   if (source.add_edge(e)) return;
   if (is_early(e, source) && !source.done()) link_end(e, source);
   ++done_;

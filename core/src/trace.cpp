@@ -87,10 +87,6 @@ std::int32_t this_slot() noexcept {
   return w != nullptr ? w->slot() : -1;
 }
 
-std::uint16_t executor_of(const fronta::detail::node& n) noexcept {
-  return n.host != nullptr ? n.host->traced_as : std::uint16_t{0};
-}
-
 // The end of a long path says more than its beginning. Options that were made without braces have
 // a line of their own header.
 void tell_location(const fronta::detail::node& n, const std::source_location& where) noexcept {
@@ -103,12 +99,18 @@ void tell_location(const fronta::detail::node& n, const std::source_location& wh
   auto* const end = std::ranges::copy(file, text.data()).out;
   *end = ':';
   const auto digits = std::to_chars(end + 1, text.data() + text.size(), where.line());
-  detail::tell({event_kind::location, executor_of(n), this_slot(), n.path, where.line()},
+  detail::tell({event_kind::location, n.traced_as, this_slot(), n.path, where.line()},
                {text.data(), static_cast<std::size_t>(digits.ptr - text.data())});
 }
 
 void pass_on(const event& e) noexcept {
   if (auto* const to = detail::active.load(std::memory_order_acquire)) to->record(e);
+}
+
+// Behind an event of `n` that names the other one. Ids are unique within an executor only.
+void tell_elsewhere(const fronta::detail::node& n, const fronta::detail::node& other) noexcept {
+  if (other.traced_as == n.traced_as) return;
+  pass_on({event_kind::elsewhere, n.traced_as, this_slot(), n.path, other.traced_as});
 }
 
 }  // namespace
@@ -148,40 +150,43 @@ void tell(const event& e, std::string_view text) noexcept {
 void tell_of_this_thread(event_kind kind, std::uint64_t argument, std::string_view text) noexcept {
   const auto* const c = fronta::detail::this_context;
   const auto* const task = c != nullptr ? c->task : nullptr;
-  tell({kind, task != nullptr ? executor_of(*task) : this_executor(), this_slot(),
+  tell({kind, task != nullptr ? task->traced_as : this_executor(), this_slot(),
         task != nullptr ? c->path : 0, argument},
        text);
 }
 
 void tell(event_kind kind, const fronta::detail::node& n, std::uint64_t argument) noexcept {
-  pass_on({kind, executor_of(n), this_slot(), n.path, argument});
+  pass_on({kind, n.traced_as, this_slot(), n.path, argument});
 }
 
 void tell(event_kind kind, const fronta::detail::node& n, std::uint64_t argument,
           std::string_view text) noexcept {
-  tell({kind, executor_of(n), this_slot(), n.path, argument}, text);
+  tell({kind, n.traced_as, this_slot(), n.path, argument}, text);
 }
 
 void tell_consume(const fronta::detail::node& n) noexcept {
   if (n.path == 0) return;  // of a promise
   const auto* const c = fronta::detail::this_context;
   const auto* const by = c != nullptr ? c->task : nullptr;
-  // Its executor may be gone: that it is the one of a task that runs is all that can be seen.
-  const bool same = by != nullptr && by->host == n.host;
-  pass_on({event_kind::consume, same ? executor_of(*by) : std::uint16_t{0}, this_slot(), n.path,
-           by != nullptr ? c->path : 0});
+  pass_on({event_kind::consume, n.traced_as, this_slot(), n.path, by != nullptr ? c->path : 0});
+  if (by != nullptr) tell_elsewhere(n, *by);
+}
+
+void tell_dependency(const fronta::detail::node& n, const fronta::detail::node& input) noexcept {
+  pass_on({event_kind::dependency, n.traced_as, this_slot(), n.path, input.path});
+  if (input.path != 0) tell_elsewhere(n, input);
 }
 
 void tell_submit(const fronta::detail::node& n) noexcept {
   const auto* const c = fronta::detail::this_context;
-  const event e{event_kind::submit, executor_of(n), this_slot(), n.path,
-                c != nullptr ? c->path : 0};
+  const event e{event_kind::submit, n.traced_as, this_slot(), n.path, c != nullptr ? c->path : 0};
   const auto* const x = n.extra();
   if (x != nullptr && !x->options.name.empty()) {
     tell(e, x->options.name);
   } else {
     pass_on(e);
   }
+  if (c != nullptr && c->task != nullptr) tell_elsewhere(n, *c->task);
   if (x != nullptr) tell_location(n, x->options.where);
 }
 

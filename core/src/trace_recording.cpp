@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fronta/trace_recording.hpp>
 
+#include <fronta/cpus.hpp>
 #include <fronta/detail/futex.hpp>
 #include <fronta/detail/worker.hpp>
 #include <fronta/detail/yield_point.hpp>
@@ -772,6 +773,9 @@ std::uint32_t recorder::start(const std::string& file, recording_options options
 
   file_ = std::exchange(main.fd, -1);
   put(std::as_bytes(std::span(&header, 1)));
+  format::byte_writer process;
+  process.number(usable_cpus());
+  write_chunk(format::chunk_kind::process, process.all());
   if (failed_) {
     ::close(std::exchange(file_, -1));
     ::unlink(rings_name.c_str());

@@ -128,10 +128,15 @@ executor_core::~executor_core() = default;
 
 namespace {
 
-void tell_place(std::uint16_t executor, std::int32_t number, const std::string& name) noexcept {
+void tell_place(std::uint16_t executor, std::int32_t number, const std::string& name,
+                const resources& offers) noexcept {
   if (!trace::on()) return;
-  trace::detail::tell(
-      {trace::event_kind::place, executor, -1, 0, static_cast<std::uint64_t>(number)}, name);
+  const auto place = static_cast<std::uint64_t>(number);
+  trace::detail::tell({trace::event_kind::place, executor, -1, 0, place}, name);
+  const auto* const cpu = offers.find("cpu");
+  if (cpu == nullptr || cpu->units() < amount::scale) return;
+  const auto workers = static_cast<std::uint64_t>(cpu->units() / amount::scale);
+  trace::detail::tell({trace::event_kind::workers, executor, -1, 0, (place << 32U) | workers}, {});
 }
 
 }  // namespace
@@ -140,7 +145,8 @@ void executor_core::tell_open() {
   if (!trace::on()) return;
   trace::detail::tell({trace::event_kind::executor_open, traced_as, -1, 0, seed_}, {});
   for (const auto& p : router_.places()) {
-    if (const auto number = router_.find_place(p.name)) tell_place(traced_as, *number, p.name);
+    if (const auto number = router_.find_place(p.name))
+      tell_place(traced_as, *number, p.name, p.offers);
   }
 }
 
@@ -157,7 +163,7 @@ void executor_core::start(std::vector<std::unique_ptr<backend>> backends) {
     added.running = true;
     for (std::size_t i = 0; i < places.size(); ++i) {
       const auto number = router_.add_place(places[i], *added.owned, i);
-      tell_place(traced_as, number, places[i].name);
+      tell_place(traced_as, number, places[i].name, places[i].offers);
       const std::lock_guard lock(places_mutex_);
       added.places.push_back(number);
     }
@@ -843,7 +849,7 @@ std::size_t executor_core::attached::place_added(place_info place) {
     const std::lock_guard lock(core_.places_mutex_);
     local = places.size();
     places.push_back(core_.router_.add_place(place, *owned, local));
-    tell_place(core_.traced_as, places.back(), place.name);
+    tell_place(core_.traced_as, places.back(), place.name, place.offers);
   }
   core_.places_changed();
   return local;

@@ -251,6 +251,18 @@ TEST(TraceFile, AnEmptyOneHasNothing) {
   EXPECT_EQ(read.damage, "");
   EXPECT_EQ(read.host, "here");
   EXPECT_EQ(read.process, 42U);
+  EXPECT_EQ(read.cores, 0U) << "files from before it was told";
+}
+
+TEST(TraceFile, WhatALaterVersionSaysOfTheProcessIsSkipped) {
+  auto file = empty_file();
+  format::byte_writer process;
+  process.number(12);
+  process.text("and more behind");
+  append_chunk(file, format::chunk_kind::process, process.all());
+  const auto read = read_file(file, {});
+  EXPECT_EQ(read.cores, 12U);
+  EXPECT_EQ(read.damage, "");
 }
 
 TEST(TraceFile, ADeviceSpanKeepsItsExecutorInTheFileAndInTheRings) {
@@ -304,6 +316,8 @@ TEST(TraceFile, JsonLinesTakeArgumentsOfSeveralNumbersApart) {
                {event_kind::consume, 1, -1, 1, 0xCD},
                {event_kind::location, 1, -1, 1, 42},
                {event_kind::placed, 1, -1, 1, place_bytes{3, 1'000}.argument()},
+               {event_kind::elsewhere, 1, -1, 1, 2},
+               {event_kind::workers, 1, -1, 0, std::uint64_t{3} << 32 | 4U},
                {event_kind::enqueue, 1, -1, 1, 5}}),
       testing::ElementsAre(
           R"("acquire","executor":1,"task":"0000000000000001","place":2,"units":15000})",
@@ -317,6 +331,8 @@ TEST(TraceFile, JsonLinesTakeArgumentsOfSeveralNumbersApart) {
           R"("consume","executor":1,"task":"0000000000000001","by":"00000000000000cd"})",
           R"("location","executor":1,"task":"0000000000000001","line":42})",
           R"("placed","executor":1,"task":"0000000000000001","place":3,"bytes":1000})",
+          R"("elsewhere","executor":1,"task":"0000000000000001","of":2})",
+          R"("workers","executor":1,"place":3,"workers":4})",
           R"("enqueue","executor":1,"task":"0000000000000001","queue":"stream"})"));
 }
 

@@ -2,6 +2,7 @@
 #include <fronta/trace_recording.hpp>
 
 #include <fronta/cpu/threads.hpp>
+#include <fronta/cpus.hpp>
 #include <fronta/errors.hpp>
 #include <fronta/executor.hpp>
 #include <fronta/this_task.hpp>
@@ -267,6 +268,7 @@ TEST(TraceRecording, AKilledProcessLeavesAllThatItTold) {
   EXPECT_FALSE(read.ended);
   EXPECT_EQ(values(read), numbers(200));
   EXPECT_GE(read.from_rings, 200U);
+  EXPECT_EQ(std::ranges::count(read.texts, "step"), 1) << "one text, one number";
 }
 
 TEST(TraceRecording, WhatAKilledProcessHadWrittenIsNotReadTwice) {
@@ -276,6 +278,7 @@ TEST(TraceRecording, WhatAKilledProcessHadWrittenIsNotReadTwice) {
   const auto read = read_file(folder.file("t"));
   EXPECT_EQ(values(read), numbers(200));
   EXPECT_EQ(read.from_rings, 100U);
+  EXPECT_EQ(std::ranges::count(read.texts, "step"), 1) << "also where the file has it already";
 }
 
 TEST(TraceRecording, AnEnvironmentVariableRecordsAProgramFromItsFirstExecutorToItsEnd) {
@@ -294,6 +297,12 @@ TEST(TraceRecording, AnEnvironmentVariableRecordsAProgramFromItsFirstExecutorToI
   EXPECT_EQ(count(read, event_kind::executor_close), 1U);
   EXPECT_EQ(count(read, event_kind::worker_start), 2U);
   EXPECT_EQ(texts_of(read, event_kind::place), std::vector<std::string>{"cpu"});
+}
+
+TEST(TraceRecording, TheFileSaysHowManyCoresTheProcessMayUse) {
+  const temporary_folder folder;
+  recording(folder.file("t")).stop();
+  EXPECT_EQ(read_file(folder.file("t")).cores, fronta::usable_cpus());
 }
 
 TEST(TraceRecording, AProgramWhoseTraceCannotBeWrittenRunsAllTheSame) {

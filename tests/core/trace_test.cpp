@@ -18,7 +18,9 @@
 #include <cstdint>
 #include <latch>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <set>
 #include <source_location>
 #include <stdexcept>
 #include <string>
@@ -473,8 +475,65 @@ TEST(Trace, WhoTakesAValueIsTold) {
   EXPECT_THAT(trace.told(task, event_kind::consume),
               ElementsAre(Pair(0U, ""), Pair(taker, ""), Pair(taker, "")));
   const auto consumed = trace.of(event_kind::consume);
-  EXPECT_EQ(consumed[0].executor, 0U) << "outside tasks it is not known";
+  EXPECT_EQ(consumed[0].executor, trace.of(task).front().executor) << "also outside tasks";
   EXPECT_EQ(consumed[1].executor, trace.of(task).front().executor);
+}
+
+TEST(Trace, AValueThatIsGoneIsNotTakenAgain) {
+  recorder trace;
+  executor ex{threads{.workers = 1}};
+  auto made = ex.submit([] { return std::make_unique<int>(1); });
+  EXPECT_EQ(*std::move(made).get(), 1);
+  EXPECT_THAT(trace.of(event_kind::consume), testing::SizeIs(1));
+  EXPECT_THROW(static_cast<void>(made.result()), fronta::invalid_state_error);
+  EXPECT_THROW(static_cast<void>(fronta::gather(std::vector{std::move(made)})),
+               fronta::invalid_state_error);
+  EXPECT_THAT(trace.of(event_kind::consume), testing::SizeIs(1));
+}
+
+// The new executor may lie where the old one lay.
+TEST(Trace, WhoseValueItWasIsKnownWhenItsExecutorIsGone) {
+  recorder trace;
+  std::vector<fronta::future<std::uint64_t>> kept;
+  std::set<std::uint16_t> executors;
+  for (int i = 0; i < 5; ++i) {
+    executor ex{threads{.workers = 1}};
+    for (const auto& f : kept) ex.submit([&f] { return f.get(); }).wait();
+    kept.push_back(ex.submit(id));
+    kept.back().wait();
+  }
+  std::map<std::uint16_t, int> consumed;
+  for (const auto& e : trace.of(event_kind::consume)) ++consumed[e.executor];
+  EXPECT_THAT(consumed, testing::SizeIs(4));
+  const auto elsewhere = trace.of(event_kind::elsewhere);
+  EXPECT_THAT(elsewhere, testing::SizeIs(4 + 3 + 2 + 1)) << "each was taken in another one";
+  for (const auto& e : elsewhere) EXPECT_NE(e.argument, e.executor);
+}
+
+TEST(Trace, ParentsAndInputsOfOtherExecutorsAreToldApart) {
+  recorder trace;
+  executor a{{.seed = 7}, threads{.workers = 1}};
+  executor b{{.seed = 7}, threads{.workers = 1}};
+  const auto first = a.submit(id);
+  b.submit([](std::uint64_t) {}, first).wait();
+  a.submit([&] { b.submit(id).wait(); }).wait();
+  a.submit([](std::uint64_t) {}, first).wait();
+  const auto elsewhere = trace.of(event_kind::elsewhere);
+  ASSERT_THAT(elsewhere, testing::SizeIs(2));
+  const auto here = trace.of(first.get()).front().executor;
+  for (const auto& e : elsewhere) {
+    EXPECT_EQ(e.argument, here);
+    EXPECT_NE(e.executor, here);
+  }
+}
+
+TEST(Trace, APlaceSaysHowManyWorkersItHas) {
+  recorder trace;
+  const executor ex{threads{.workers = 3}, threads{.workers = 1, .name = "other"}};
+  const auto told = trace.of(event_kind::workers);
+  ASSERT_THAT(told, testing::SizeIs(2));
+  EXPECT_EQ(told[0].argument, 3U);
+  EXPECT_EQ(told[1].argument, std::uint64_t{1} << 32U | 1U);
 }
 
 TEST(Trace, AnErrorThatIsThrownIsTakenAndATimeoutTakesNothing) {

@@ -106,6 +106,22 @@ TEST(Header, SaysAnyPace) {
   EXPECT_THAT(said(1e9), HasSubstr("1 s on screen = 1.00 s\n"));
 }
 
+TEST(Header, SaysWhenWorkersShareCores) {
+  auto told = short_run();
+  told.cores = 0;
+  EXPECT_THAT(all_of(header_of(index(told), {})), Not(HasSubstr(" on 1 core")));
+  auto more = told;
+  more.cores = 1;
+  story two;
+  two.main().at(0).submit(1).submit(2);
+  two.worker(0).at(1).start(1).at(20).finish(1);
+  two.worker(1).at(1).start(2).at(20).finish(2);
+  auto shared = two.told();
+  shared.cores = 1;
+  EXPECT_THAT(all_of(header_of(index(shared), {})), HasSubstr("2 workers on 1 core\n"));
+  EXPECT_THAT(all_of(header_of(index(more), {})), Not(HasSubstr("workers on")));
+}
+
 // The lanes of a step have an axis that is to scale.
 TEST(Header, SaysOfStepsThatTheyHaveNoPace) {
   view v;

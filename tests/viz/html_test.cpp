@@ -193,6 +193,13 @@ TEST_F(Html, EachBeatIsTheSceneOfItsMoment) {
   }
 }
 
+// A beat lasts as long as any other, and yet its lanes have an axis that is to scale.
+TEST_F(Html, SaysThatItGoesStepByStepAndNothingOfScale) {
+  const auto page = data_of(page_of(run_, stage_));
+  EXPECT_THAT(page, HasSubstr("step by step"));
+  EXPECT_THAT(page, testing::Not(HasSubstr("not to scale")));
+}
+
 TEST_F(Html, EveryShapeAndOrderSurvives) {
   // Shapes that presets may not have, in any order, with ids that repeat.
   const auto all = test::sample_scene(viz::font());

@@ -199,7 +199,7 @@ void check_clusters(const index& of, std::uint32_t on) {
         auto next = first;
         for (; next < bars.size() && bars[next].begin < std::min(until, at); ++next) {
           const auto& b = bars[next];
-          if (b.end == forever || b.end - b.begin >= least) break;
+          if (b.end == forever || std::min(b.end, at) - b.begin >= least) break;
           const auto end = std::min(b.end, at);
           auto busy = std::min(own[next], end - b.begin);
           if (in_rows) busy = std::max<std::int64_t>(0, std::min(b.sure_end, end) - b.sure_begin);

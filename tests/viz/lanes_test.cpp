@@ -263,6 +263,64 @@ TEST(Lanes, TieWhatIsReservedToTheWorkerThatRunsIt) {
   EXPECT_TRUE(shapes_of<line>(drawn(of, before), kind::task, part::tether).empty());
 }
 
+TEST(Lanes, SayNotThatNothingIsThereWhereSomethingIsReserved) {
+  auto s = with_kernel(10'000);
+  s.main().at(0).submit(2, "mask");
+  s.worker(1).at(610'000).route(2, 0).acquire(2, "gpu", 1, 1).start(2);
+  s.worker(1).at(999'000).release(2, "gpu", 1, 1).finish(2);
+  const index of(s.told());
+  const auto picture = drawn(of, {});
+  const auto lane = lane_named(of, "gpu:0 stream 0");
+  float reserved = 0;
+  for (const auto& h : picture.hits) {
+    if (h.tip == "reserved by task 2") reserved = h.at.x;
+  }
+  ASSERT_GT(reserved, 0);
+  for (const auto& h : picture.hits) {
+    if (h.id.what == kind::lane && h.id.number == lane && h.id.which == part::reason &&
+        h.at.x > reserved - 1) {
+      EXPECT_LT(h.at.width, 20) << h.tip;
+    }
+  }
+}
+
+TEST(Lanes, TieOnlyWhatIsReservedNowWhereMuchWas) {
+  story s;
+  for (std::uint64_t t = 1; t <= 20; ++t) {
+    const auto at = static_cast<std::int64_t>(t) * 1'000;
+    s.worker(0).at(at).submit(t).route(t, 0).acquire(t, "gpu", 1, 1).start(t);
+    s.worker(0).at(at + 900).release(t, "gpu", 1, 1).finish(t);
+  }
+  const index of(s.told());
+  const auto ties = [&](const view& v) {
+    return shapes_of<line>(drawn(of, v), kind::task, part::tether).size() / 2;
+  };
+  view v;
+  v.at = 10'500;
+  EXPECT_EQ(ties(v), 1U);
+  v.selected = 3;
+  EXPECT_EQ(ties(v), 2U);
+  v.at = 4'500;
+  v.selected = fronta::viz::no_task;
+  EXPECT_EQ(ties(v), 4U);
+}
+
+TEST(Lanes, SayHowMuchOfABarWasOnACore) {
+  story s;
+  s.main().at(0).submit(1, "load");
+  s.worker(0).at(0).start(1).tell(fronta::trace::event_kind::cpu_time, 1, 5'000);
+  s.worker(0).at(1'000'000).finish(1).tell(fronta::trace::event_kind::cpu_time, 1, 255'000);
+  const index of(s.told());
+  EXPECT_THAT(tips_of(drawn(of, {})),
+              Contains("task 1 load: running for 1.00 ms, 25 % of it on a core"));
+  const auto strips = shapes_of<box>(drawn(of, {}), kind::lane, part::stripe);
+  ASSERT_EQ(strips.size(), 2U);
+  EXPECT_NEAR(strips[1].at.width, strips[0].at.width / 4, 1);
+  view during;
+  during.at = 500'000;
+  EXPECT_THAT(tips_of(drawn(of, during)), Contains("task 1 load: running, so far for 500 µs"));
+}
+
 TEST(Lanes, MarkTheSelectedTaskItsInputsAndItsDependents) {
   story s;
   s.main().at(0).submit(1, "a").submit(2, "b").submit(3, "c").dependency(3, 1).dependency(3, 2);

@@ -389,6 +389,17 @@ TEST(Scene, DerivesNothingOfConsumersThatMayHaveSubmitted) {
   EXPECT_THAT(told, Not(HasSubstr("keeps")));
 }
 
+TEST(Scene, TellsOfMissingRecordsOfDevices) {
+  story s;
+  s.main().at(0).submit(1);
+  s.main().at(5).tell(fronta::trace::event_kind::lost_records, 0, std::uint64_t{1} << 32U | 12U);
+  view v;
+  v.what = preset::timeline;
+  const auto told =
+      to_text(draw(index(s.told()), v, 1920, 1080, font, fronta::viz::light_theme()));
+  EXPECT_THAT(told, HasSubstr("12 device records MISSING"));
+}
+
 TEST(Scene, MayShowAMomentBeforeItsAxis) {
   const index of(little_run());
   view v;

@@ -39,7 +39,9 @@ void draw_stage(painter& p, const moment_in_view& m, const rect& body) {
     room.y += sentence + gap;
     room.height -= sentence + gap;
   }
-  const auto top = room.height * (narrow ? 0.66F : 0.58F);
+  // Lanes too thin for a word say nothing to a room.
+  const bool lanes = room.height >= p.units(26);
+  const auto top = lanes ? room.height * (narrow ? 0.66F : 0.58F) : room.height;
   const rect upper{room.x, room.y, room.width, top};
   const auto column = [&](float from, float to) {
     return rect{upper.x + upper.width * from, upper.y, upper.width * (to - from) - gap,
@@ -55,7 +57,8 @@ void draw_stage(painter& p, const moment_in_view& m, const rect& body) {
     draw_workers(p, m, column(0.43F, 0.78F));
     draw_completed(p, m, column(0.78F, 1));
   }
-  draw_lanes(p, m, {room.x, room.y + top + gap, room.width, room.height - top - gap}, {});
+  if (lanes)
+    draw_lanes(p, m, {room.x, room.y + top + gap, room.width, room.height - top - gap}, {});
 }
 
 std::string describe(const moment_in_view& m) {

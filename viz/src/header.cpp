@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -71,6 +72,13 @@ std::string joined(const std::vector<std::string>& parts, std::string_view with_
     }
   }
   return text;
+}
+
+// Bars are not cores' where there are more workers; else there is no need to say it.
+std::string sharing_of(const index& of) {
+  if (of.cores() == 0 || of.workers() <= of.cores()) return {};
+  return grouped(of.workers()) + " workers on " + grouped(of.cores()) +
+         (of.cores() == 1 ? " core" : " cores");
 }
 
 // What a reader must know before any other word is believed.
@@ -241,44 +249,57 @@ class header_layout {
                      align::center,
                      piece::look::warning});
     }
-    const auto high = units(all.empty() || warning <= small ? 4.18F : 5);
-    const auto clock = all.size();
+    const auto high = units(4.18F);
+    const auto warned = all.size();
     all.push_back(plain(0, clock_of(m_, m_.at)));
     if (auto pace = pace_of(m_.what); !pace.empty()) all.push_back(plain(2, std::move(pace)));
-    if (!m_.what.note.empty()) all.push_back(plain(3, m_.what.note));
+    if (auto sharing = sharing_of(m_.of); !sharing.empty())
+      all.push_back(plain(3, std::move(sharing)));
+    if (!m_.what.note.empty()) all.push_back(plain(4, m_.what.note));
     all.push_back(plain(1, totals_of(m_, m_.at)));
     // Figures grow while time passes; the lines that they stand in stay.
-    auto widest = all;
-    widest[clock].text = clock_of(m_, m_.to);
-    widest.back().text = totals_of(m_, m_.of.end());
+    std::vector<float> widths;
+    for (const auto& one : all) widths.push_back(width_of(one));
+    auto widest = all[warned];
+    widest.text = clock_of(m_, m_.to);
+    widths[warned] = std::max(widths[warned], width_of(widest));
+    widest.text = totals_of(m_, m_.of.end());
+    widths.back() = std::max(widths.back(), width_of(widest));
     const auto gap = units(2);
-    auto used = -gap;
-    for (std::size_t i = 0; i < all.size(); ++i)
-      used += std::max(width_of(all[i]), width_of(widest[i])) + gap;
-    if (used > width_) {
-      flow(std::move(all), high);
+    const auto used = [&](std::size_t from) {
+      auto sum = -gap;
+      for (auto i = from; i < all.size(); ++i) sum += widths[i] + gap;
+      return sum;
+    };
+    auto first = std::size_t{0};
+    if (used(0) > width_ || (warned != 0 && warning > small)) {
+      flow({all.begin(), all.begin() + static_cast<std::ptrdiff_t>(warned)},
+           units(warning > small ? 4.9F : 4.18F));
+      first = warned;
+    }
+    if (used(first) > width_) {
+      flow({all.begin() + static_cast<std::ptrdiff_t>(first), all.end()}, high);
       return;
     }
     // Clock and pace to the left, how many tasks to the right, warnings beside that.
     auto x = left_;
-    for (auto i = clock; i + 1 < all.size(); ++i) {
-      const auto width = std::max(width_of(all[i]), width_of(widest[i]));
-      put(all[i], x, width, high);
-      x += width + gap;
+    for (auto i = warned; i + 1 < all.size(); ++i) {
+      put(all[i], x, widths[i], high);
+      x += widths[i] + gap;
     }
-    auto right = left_ + width_ - width_of(all.back());
     all.back().where = align::right;
-    put(all.back(), right, width_of(all.back()), high);
-    right = left_ + width_ - std::max(width_of(all.back()), width_of(widest.back()));
-    for (auto i = clock; i-- > 0;) {
-      right -= width_of(all[i]) + gap;
-      put(all[i], right, width_of(all[i]), high);
+    auto right = left_ + width_ - widths.back();
+    put(all.back(), right, widths.back(), high);
+    for (auto i = warned; i-- > first;) {
+      right -= widths[i] + gap;
+      put(all[i], right, widths[i], high);
     }
     y_ += high;
   }
 
   // One after the other, on as many lines as they need.
   void flow(std::vector<piece> all, float high) {
+    if (all.empty()) return;
     auto x = left_;
     for (auto& one : all) {
       fit(one, width_);
@@ -349,7 +370,11 @@ void draw_header(painter& p, const moment_in_view& m, const rect& at) {
   p.begin_pane("header", at);
   const auto layout = fitting_header(p, m, at.width);
   for (const auto& one : layout.pieces()) {
-    const rect place{at.x + one.at.x, at.y + one.at.y, one.at.width, one.at.height};
+    auto place = rect{at.x + one.at.x, at.y + one.at.y, one.at.width, one.at.height};
+    if (one.how != piece::look::plain) {
+      const auto inset = place.height * 0.05F;  // from what is in the lines above and below
+      place = {place.x, place.y + inset, place.width, place.height - 2 * inset};
+    }
     auto box = one.id;
     box.which = part::frame;
     auto ink = p.colors().text;
@@ -357,11 +382,9 @@ void draw_header(painter& p, const moment_in_view& m, const rect& at) {
       p.outline(box, place, ink, p.stroke() * 1.5F, dash::solid, place.height * 0.13F);
       p.meet(box, place, "where this picture comes from");
     } else if (one.how == piece::look::warning) {
-      const auto inset = place.height * 0.08F;
       box.which = part::mark;
-      const rect plate{place.x, place.y + inset, place.width, place.height - 2 * inset};
-      p.fill(box, plate, ink, place.height * 0.13F);
-      p.meet(box, plate, "this picture may lack what happened");
+      p.fill(box, place, ink, place.height * 0.13F);
+      p.meet(box, place, "this picture may lack what happened");
       ink = p.colors().page;
     }
     p.write(one.id, place, one.text, one.size, ink, one.where, one.face);

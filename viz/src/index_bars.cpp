@@ -133,7 +133,9 @@ index::cluster index::cluster_from(std::uint32_t lane, std::size_t first_bar, st
       },
       [&](std::size_t nth) {
         const auto& b = row.bars[nth];
-        if (b.end == none || events_[b.end].time - events_[b.begin].time >= least) return false;
+        // Nobody knows yet how long one that goes on will be.
+        if (b.end == none || std::min(events_[b.end].time, at) - events_[b.begin].time >= least)
+          return false;
         take(part_of(row, nth, at));
         return true;
       });

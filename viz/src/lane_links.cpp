@@ -15,7 +15,7 @@ using kind = painter::kind;
 using part = painter::part;
 
 constexpr std::size_t most_arrows = 40;
-constexpr std::size_t most_tethers = 24;
+constexpr std::size_t most_tethers = 8;
 constexpr std::size_t most_curves = 24;
 
 const lane_painter* row_of(std::span<const lane_painter> lanes, std::uint32_t lane) {
@@ -35,9 +35,11 @@ const lane_painter* row_of_slot(const index& of, std::span<const lane_painter> l
 
 float middle_of(const rect& r) noexcept { return r.y + r.height / 2; }
 
-// Seen on whatever lies below.
-void draw_over(painter& p, item_id id, point from, point to, dash pattern) {
+// Seen on whatever lies below: light on dark on light.
+void draw_ground(painter& p, const item_id& id, point from, point to) {
   p.draw_line(id, from, to, p.colors().page, 4 * p.stroke());
+}
+void draw_ink(painter& p, item_id id, point from, point to, dash pattern) {
   ++id.nth;
   p.draw_line(id, from, to, p.colors().text, 1.5F * p.stroke(), pattern);
 }
@@ -53,31 +55,6 @@ const queue* queue_after(const index& of, std::uint32_t event) {
   return nullptr;
 }
 
-void draw_steal(painter& p, const moment_in_view& m, const time_axis& a,
-                std::span<const lane_painter> lanes, std::uint32_t event) {
-  const auto& e = m.of.events()[event];
-  const auto* q = queue_after(m.of, event);
-  if (q == nullptr || e.argument > 0x7FFF) return;
-  const auto* thief = row_of_slot(m.of, lanes, *q, q->number);
-  const auto* victim = row_of_slot(m.of, lanes, *q, static_cast<std::int32_t>(e.argument));
-  if (thief == nullptr || victim == nullptr || thief == victim) return;
-  const auto head = std::min(p.units(1.2F), thief->row().height * 0.6F);
-  const auto x = std::clamp(a.x(e.time), a.left + head / 2, a.left + a.width - head / 2);
-  const bool down = thief->row().y > victim->row().y;
-  const auto from = middle_of(victim->row());
-  const auto edge = down ? thief->row().y : thief->row().bottom();
-  const auto tip = down ? edge + head : edge - head;
-  const item_id id{kind::task, part::steal, e.task, event};
-  draw_over(p, id, {x, from}, {x, edge}, dash::solid);
-  const auto dot = 2 * p.stroke();
-  p.fill(id, {x - dot, from - dot, 2 * dot, 2 * dot}, p.colors().text);
-  p.draw_polygon(id, {{x - head / 2, edge}, {x + head / 2, edge}, {x, tip}}, p.colors().text);
-  const auto reach = std::max(head / 2, 2 * p.stroke());
-  p.meet(id, {x - reach, std::min(from, tip), 2 * reach, std::abs(tip - from)},
-         called(e.task) + " is stolen by " + m.of.lanes()[thief->lane()].name + " from " +
-             m.of.lanes()[victim->lane()].name);
-}
-
 // Where a task is at work on a lane, as far as it has got.
 struct stretch {
   std::uint32_t lane = none;
@@ -91,9 +68,8 @@ std::vector<stretch> stretches_of(const index& of, task_number t, std::int64_t a
   for (auto c = of.tasks()[t].last_change; c != none; c = of.changes()[c].previous) {
     const auto& change = of.changes()[c];
     const auto begin = of.time_of(change);
-    const bool at_work = change.state == task_state::running ||
-                         change.state == task_state::copying ||
-                         change.state == task_state::suspended;
+    // One that waits may have lent its lane to others.
+    const bool at_work = change.state == task_state::running || change.state == task_state::copying;
     if (begin <= at && at_work && change.where < of.lanes().size())
       found.push_back({change.where, begin, until});
     until = std::min(begin, at);
@@ -111,8 +87,8 @@ bool is_drawn(const lane_painter& on, task_number t, float left, float right) {
 class relation_painter {
  public:
   relation_painter(painter& p, const moment_in_view& m, const time_axis& a, const relations& r,
-                   std::span<const lane_painter> lanes)
-      : p_(p), m_(m), axis_(a), relations_(r), lanes_(lanes) {}
+                   std::span<const lane_painter> lanes, std::vector<rect>& covered)
+      : p_(p), m_(m), axis_(a), relations_(r), lanes_(lanes), covered_(covered) {}
 
   void draw() {
     const auto selected = stretches_of(m_.of, relations_.selected(), m_.at);
@@ -172,6 +148,20 @@ class relation_painter {
     p_.draw_curve(id, ink);
     ++id.nth;
     if (head >= 2) p_.arrow_head(id, {end.x, end.y - head / 2, head, head}, true, p_.colors().text);
+    // Box by box: the control points are at the heights of the ends, half way between.
+    constexpr int pieces = 24;
+    const auto reach = 2 * p_.stroke();
+    auto last = *from;
+    for (int i = 1; i <= pieces; ++i) {
+      const auto t = static_cast<float>(i) / pieces;
+      const auto u = 1 - t;
+      const point next{u * u * u * from->x + 3 * u * t * middle + t * t * t * end.x,
+                       (u * u * u + 3 * u * u * t) * from->y + (3 * u * t * t + t * t * t) * end.y};
+      covered_.push_back({std::min(last.x, next.x) - reach, std::min(last.y, next.y) - reach,
+                          std::abs(next.x - last.x) + 2 * reach,
+                          std::abs(next.y - last.y) + 2 * reach});
+      last = next;
+    }
   }
 
   // Those that no bar of their own shows.
@@ -203,76 +193,127 @@ class relation_painter {
   const time_axis& axis_;
   const relations& relations_;
   std::span<const lane_painter> lanes_;
+  std::vector<rect>& covered_;
 };
 
 }  // namespace
 
-std::size_t draw_steals(painter& p, const moment_in_view& m, const time_axis& a,
-                        std::span<const lane_painter> lanes) {
-  const auto& of = m.of;
+void lane_links::add_steal(std::vector<steal>& to, std::uint32_t event) const {
+  const auto& e = m_.of.events()[event];
+  const auto* q = queue_after(m_.of, event);
+  if (q == nullptr || e.argument > 0x7FFF) return;
+  const auto* thief = row_of_slot(m_.of, lanes_, *q, q->number);
+  const auto* victim = row_of_slot(m_.of, lanes_, *q, static_cast<std::int32_t>(e.argument));
+  if (thief == nullptr || victim == nullptr || thief == victim) return;
+  const auto head = std::min(p_.units(1.2F), thief->row().height * 0.6F);
+  const bool down = thief->row().y > victim->row().y;
+  const auto edge = down ? thief->row().y : thief->row().bottom();
+  const auto x =
+      std::clamp(axis_.x(e.time), axis_.left + head / 2, axis_.left + axis_.width - head / 2);
+  to.push_back({event, x, middle_of(victim->row()), edge, down ? edge + head : edge - head, head,
+                thief, victim});
+}
+
+void lane_links::draw(const steal& s) {
+  const auto t = m_.of.events()[s.event].task;
+  const item_id id{kind::task, part::steal, t, s.event};
+  const auto ink = p_.colors().text;
+  draw_ink(p_, id, {s.x, s.from}, {s.x, s.edge}, dash::solid);
+  const auto dot = 2 * p_.stroke();
+  p_.fill(id, {s.x - dot, s.from - dot, 2 * dot, 2 * dot}, ink);
+  p_.draw_polygon(id, {{s.x - s.head / 2, s.edge}, {s.x + s.head / 2, s.edge}, {s.x, s.tip}}, ink);
+  const auto reach = std::max(s.head / 2, dot);
+  const rect at{s.x - reach, std::min(s.from, s.tip), 2 * reach, std::abs(s.tip - s.from)};
+  covered_.push_back(at);
+  p_.meet(id, at,
+          called(t) + " is stolen by " + m_.of.lanes()[s.thief->lane()].name + " from " +
+              m_.of.lanes()[s.victim->lane()].name);
+}
+
+std::size_t lane_links::draw_steals() {
+  const auto& of = m_.of;
   const auto all = of.steals();
   const auto time = [&](std::uint32_t e) { return of.events()[e].time; };
-  const auto until = std::min(m.at, m.to);
+  const auto until = std::min(m_.at, m_.to);
   const auto first =
-      std::ranges::partition_point(all, [&](std::uint32_t e) { return time(e) < m.from; });
+      std::ranges::partition_point(all, [&](std::uint32_t e) { return time(e) < m_.from; });
   const auto last =
       std::ranges::partition_point(all, [&](std::uint32_t e) { return time(e) <= until; });
   if (last <= first) return 0;
   const auto count = static_cast<std::size_t>(last - first);
-  const auto room = static_cast<std::size_t>(a.width / p.units(2.5F));
+  const auto room = static_cast<std::size_t>(axis_.width / p_.units(2.5F));
   const bool thin = std::ranges::any_of(
-      lanes, [&](const lane_painter& l) { return l.row().height < p.units(1.2F); });
+      lanes_, [&](const lane_painter& l) { return l.row().height < p_.units(1.2F); });
   if (count > std::min(most_arrows, room) || thin) return count;
-  for (auto e = first; e != last; ++e) draw_steal(p, m, a, lanes, *e);
+  std::vector<steal> arrows;
+  for (auto e = first; e != last; ++e) add_steal(arrows, *e);
+  // Those of one moment share a shaft: no one's ground lies on another's head.
+  for (const auto& s : arrows) {
+    draw_ground(p_, {kind::task, part::steal, of.events()[s.event].task, s.event}, {s.x, s.from},
+                {s.x, s.edge});
+  }
+  for (const auto& s : arrows) draw(s);
   return 0;
 }
 
-void draw_tethers(painter& p, const moment_in_view& m, const time_axis& a,
-                  std::span<const lane_painter> lanes, std::span<const lane_painter> reserved) {
-  std::size_t drawn = 0;
-  const auto tie = [&](const lane_painter& on, const lane_painter::drawn& held) {
-    for (const auto& row : lanes) {
-      if (&row == &on || m.of.lanes()[row.lane()].what != lane::kind::slot) continue;
-      for (const auto& runs : row.bars()) {
-        if (runs.task != held.task || runs.what != bar::kind::run) continue;
-        const auto left = std::max(runs.at.x, held.at.x);
-        const auto right = std::min(runs.at.right(), held.at.right());
-        if (right - left < p.units(0.6F)) continue;
-        const auto x = left + std::min(p.units(1), (right - left) / 2);
-        const bool below = held.at.y > runs.at.y;
-        const auto from = below ? runs.at.bottom() : runs.at.y;
-        const auto to = below ? held.at.y : held.at.bottom();
-        const item_id id{kind::task, part::tether, held.task, 0x8000'0000U + held.nth * 2};
-        draw_over(p, id, {x, from}, {x, to}, dash::dotted);
-        const auto dot = 2.5F * p.stroke();
-        for (const auto y : {below ? from - dot : from + dot, below ? to + dot : to - dot}) {
-          const rect end{std::max(a.left, x - dot), y - dot, 2 * dot, 2 * dot};
-          p.fill(id, end, p.colors().text);
-          p.outline(id, end, p.colors().page, p.stroke());
-        }
-        p.meet(id, {x - dot, std::min(from, to), 2 * dot, std::abs(to - from)},
-               called(held.task) + " runs on " + m.of.lanes()[row.lane()].name + " and has " +
-                   std::string(m.of.place_name(m.of.lanes()[on.lane()].executor,
-                                               m.of.lanes()[on.lane()].place)) +
-                   " reserved");
-        ++drawn;
-        return;
+void lane_links::tie(const lane_painter& on, const lane_painter::drawn& held) {
+  for (const auto& row : lanes_) {
+    const auto& which = m_.of.lanes()[row.lane()];
+    if (&row == &on || which.what != lane::kind::slot) continue;
+    for (const auto& runs : row.bars()) {
+      if (runs.task != held.task || runs.what != bar::kind::run) continue;
+      const auto left = std::max(runs.at.x, held.at.x);
+      const auto right = std::min(runs.at.right(), held.at.right());
+      if (right - left < p_.units(0.6F)) continue;
+      const auto x = left + std::min(p_.units(1), (right - left) / 2);
+      const bool below = held.at.y > runs.at.y;
+      const auto from = below ? runs.at.bottom() : runs.at.y;
+      const auto to = below ? held.at.y : held.at.bottom();
+      const item_id id{kind::task, part::tether, held.task, 0x8000'0000U + held.nth * 2};
+      draw_ground(p_, id, {x, from}, {x, to});
+      draw_ink(p_, id, {x, from}, {x, to}, dash::dotted);
+      const auto dot = 2.5F * p_.stroke();
+      for (const auto y : {below ? from - dot : from + dot, below ? to + dot : to - dot}) {
+        const rect end{std::max(axis_.left, x - dot), y - dot, 2 * dot, 2 * dot};
+        p_.fill(id, end, p_.colors().text);
+        p_.outline(id, end, p_.colors().page, p_.stroke());
       }
-    }
-  };
-  for (const auto& all : {reserved, lanes}) {
-    for (const auto& row : all) {
-      for (const auto& d : row.bars()) {
-        if (drawn == most_tethers) return;
-        if (d.what == bar::kind::reserved) tie(row, d);
-      }
+      const rect at{x - dot, std::min(from, to), 2 * dot, std::abs(to - from)};
+      covered_.push_back(at);
+      const auto& its = m_.of.lanes()[on.lane()];
+      p_.meet(id, at,
+              called(held.task) + " runs on " + which.name + " and has " +
+                  std::string(m_.of.place_name(its.executor, its.place)) + " reserved");
+      return;
     }
   }
 }
 
-void draw_relations(painter& p, const moment_in_view& m, const time_axis& a, const relations& r,
-                    std::span<const lane_painter> lanes) {
-  if (r.selected() != no_task) relation_painter(p, m, a, r, lanes).draw();
+void lane_links::draw_tethers(const relations& r) {
+  struct pair {
+    const lane_painter* on;
+    lane_painter::drawn held;
+  };
+  std::vector<pair> all;
+  for (const auto& lanes : {reserved_, lanes_}) {
+    for (const auto& row : lanes) {
+      for (const auto& d : row.bars()) {
+        if (d.what == bar::kind::reserved) all.push_back({&row, d});
+      }
+    }
+  }
+  // Where they are many, what is so now, and what is asked for.
+  if (all.size() > most_tethers) {
+    std::erase_if(all, [&](const pair& one) {
+      return !one.held.open && r.of(one.held.task) == relations::kind::unrelated;
+    });
+  }
+  all.resize(std::min(all.size(), most_tethers));
+  for (const auto& one : all) tie(*one.on, one.held);
+}
+
+void lane_links::draw_relations(const relations& r) {
+  if (r.selected() != no_task) relation_painter(p_, m_, axis_, r, lanes_, covered_).draw();
 }
 
 }  // namespace fronta::viz

@@ -48,8 +48,8 @@ void lane_painter::draw_bars() {
   finish_device_bars();
 }
 
-void lane_painter::write_words() {
-  for (const auto& r : runs_) label(r);
+void lane_painter::write_words(std::span<const rect> below) {
+  for (const auto& r : runs_) label(r, below);
   for (const auto& d : drawn_) {
     if (d.what == bar::kind::reserved) label_reserved(d);
     mark_relation(d);
@@ -120,6 +120,8 @@ std::string lane_painter::tip_of(const bar& b, look l) const {
       tip += ", may have ended from " + at(earliest_end) + " on";
     }
   }
+  if (const auto share = on_core(b))
+    tip += ", " + std::to_string(std::lround(*share * 100)) + " % of it on a core";
   if (b.attempt != 0) tip += ", attempt " + std::to_string(b.attempt + 1);
   if (const auto words = relations_.in_words(b.task); !words.empty()) tip += " (" + words + ")";
   return tip;
@@ -151,18 +153,39 @@ void lane_painter::draw(const bar& b, std::uint32_t nth) {
         host->strip = place_of(0, 1, b.depth).y - place_of(0, 1, b.depth - std::size_t{1}).y;
       }
     }
+    draw_share(b, at, nth);
     add_run(b, {at, l}, nth);
-    drawn_.push_back({b.task, nth, b.what, at});
+    drawn_.push_back({b.task, nth, b.what, at, b.end > m_.at});
   }
   mark(b, at, nth);
   p_.meet({kind::task, part::bar, b.task, nth}, at, tip_of(b, l));
+}
+
+// How much of it was on a core, from the left along its foot: when it was is not known. Only of
+// what is over: so is the measurement.
+void lane_painter::draw_share(const bar& b, const rect& at, std::uint32_t nth) {
+  const auto share = on_core(b);
+  const auto high = std::max(2 * p_.stroke(), p_.units(0.5F));
+  if (!share || at.width < 4 * high || at.height < 4 * high) return;
+  const rect whole{at.x + p_.stroke(), at.bottom() - high - p_.stroke(), at.width - 2 * p_.stroke(),
+                   high};
+  p_.fill(id(part::stripe, 2 * nth), whole, p_.colors().panel);
+  p_.fill(id(part::stripe, 2 * nth + 1),
+          {whole.x, whole.y, whole.width * static_cast<float>(*share), whole.height},
+          p_.colors().text);
+}
+
+std::optional<double> lane_painter::on_core(const bar& b) const noexcept {
+  const auto cpu = index::cpu_time_of(b);
+  if (!cpu || b.end > m_.at || b.end <= b.begin) return std::nullopt;
+  return std::clamp(static_cast<double>(*cpu) / static_cast<double>(b.end - b.begin), 0.0, 1.0);
 }
 
 void lane_painter::draw_reserved(const bar& b, const rect& at, std::uint32_t nth) {
   p_.hatch(id(part::hatch, nth), at, p_.colors().outline, p_.units(1.2F), p_.stroke() * 0.6F);
   p_.outline(id(part::bar, nth), at, p_.colors().outline, p_.stroke(), dash::dashed);
   p_.meet({kind::task, part::tether, b.task, nth}, at, "reserved by " + called(b.task));
-  drawn_.push_back({b.task, nth, b.what, at});
+  drawn_.push_back({b.task, nth, b.what, at, b.end > m_.at});
 }
 
 // Drawn when all of the lane is known: where one may have been at work another was for sure.
@@ -180,6 +203,14 @@ void lane_painter::draw_device(const bar& b, const rect& whole, std::uint32_t nt
   device_bars_.push_back({b, nth, whole, sure});
 }
 
+// Pale, hatched in the colour of a state, with an edge that is none.
+void lane_painter::draw_band(const rect& at, look l, std::uint32_t nth) {
+  p_.fill(id(part::stripe, nth), at, p_.colors().panel);
+  p_.hatch(id(part::hatch, nth * 64), at, p_.colors().of(l).fill, p_.units(0.9F),
+           p_.stroke() * 1.4F);
+  p_.outline(id(part::state, nth), at, p_.colors().outline, p_.stroke(), dash::dotted);
+}
+
 void lane_painter::finish_device_bars() {
   // Bands of one row that meet are one: nobody can tell whose a stretch is.
   std::ranges::sort(bands_, {}, [](const band& b) { return std::tuple(b.row, b.l, b.left); });
@@ -191,10 +222,7 @@ void lane_painter::finish_device_bars() {
       all.right = std::max(all.right, bands_[i].right);
     }
     const auto at = place_of(all.left, all.right, all.row);
-    p_.fill(id(part::stripe, all.nth), at, p_.colors().panel);
-    p_.hatch(id(part::hatch, all.nth * 64), at, p_.colors().of(all.l).fill, p_.units(0.9F),
-             p_.stroke() * 1.4F);
-    p_.outline(id(part::state, all.nth), at, p_.colors().outline, p_.stroke(), dash::dotted);
+    draw_band(at, all.l, all.nth);
   }
   // What may have been at work shares its stretch with others: each is named where it comes first.
   std::vector<float> next_left(rows_, axis_.left + axis_.width);
@@ -220,7 +248,8 @@ void lane_painter::finish_device_bars() {
       named.x = std::max(named.x, until);
       named.width = ends[i] - named.x;
       add_run(d.what, has_sure ? piece{d.sure, l} : piece{named, l, true}, d.nth);
-      drawn_.push_back({d.what.task, d.nth, d.what.what, has_sure ? d.sure : d.whole});
+      drawn_.push_back(
+          {d.what.task, d.nth, d.what.what, has_sure ? d.sure : d.whole, d.what.end > m_.at});
     }
     if (has_sure) mark(d.what, d.sure, d.nth);
     p_.meet(d.what.task == no_task ? id(part::bar, d.nth)
@@ -257,62 +286,71 @@ void lane_painter::mark(const bar& b, const rect& at, std::uint32_t nth) {
   }
 }
 
-// All that is too short to be seen, in one box whose filled part says how busy it was.
+// All that is too short to be seen, in a box of each row whose filled part says how busy it was.
 std::size_t lane_painter::draw_cluster(std::size_t nth, const bar& one, std::size_t stop) {
-  const auto begin = one.begin;
   auto next = nth;
-  std::int64_t busy = 0;
   std::int64_t end = one.begin;
-  bool failed = false;
+  std::vector<index::cluster::row> rows;
   // A stretch of them goes on as long as there is no gap to be seen.
   const auto least = std::max<std::int64_t>(1, axis_.time(seen) - axis_.from);
   while (next < stop) {
     const auto from = m_.of.bar_at(lane_, next).begin;
     if (next != nth && from - end >= least) break;
-    const auto c = m_.of.cluster_from(lane_, next, std::min(from + least, m_.at + 1), least, m_.at);
+    const auto c = m_.of.cluster_from(lane_, next, from + least, least, m_.at);
     if (c.next == next) break;
     next = c.next;
-    busy += c.busy;
-    end = std::max(end, std::min(c.end, m_.at));
-    failed = failed || c.failed;
+    end = std::max(end, c.end);
+    for (const auto& r : c.rows) {
+      const auto same = std::ranges::find(rows, r.depth, &index::cluster::row::depth);
+      if (same == rows.end() && (in_rows_ || rows.empty())) {
+        rows.push_back(r);
+        continue;
+      }
+      auto& into = same == rows.end() ? rows.front() : *same;
+      into.depth = std::min(into.depth, r.depth);
+      into.bars += r.bars;
+      into.begin = std::min(into.begin, r.begin);
+      into.end = std::max(into.end, r.end);
+      into.busy += r.busy;
+      into.failed = into.failed || r.failed;
+    }
   }
   if (next <= nth + 1) {  // it stands alone
     draw(one, static_cast<std::uint32_t>(nth));
     return nth + 1;
   }
-  const auto left = x(begin);
-  const auto right = std::max(left + 1, x(end));
-  const auto all = place_of(left, right, in_rows_ ? 0 : one.depth);
-  const auto share = std::clamp(
-      static_cast<double>(busy) / static_cast<double>(std::max<std::int64_t>(1, end - begin)), 0.0,
-      1.0);
-  const auto l = look_of_bar(one);
-  const auto number = static_cast<std::uint32_t>(nth);
-  const bool device = one.what == bar::kind::device || one.what == bar::kind::copy;
-  if (device && one.begin != one.sure_begin) {
-    p_.hatch(id(part::hatch, number), all, p_.colors().of(l).fill, p_.units(0.9F),
-             p_.stroke() * 1.4F);
-    p_.outline(id(part::state, number), all, p_.colors().outline, p_.stroke(), dash::dotted);
-  }
-  if (busy > 0 || failed || !device) {
-    const auto filled = std::max(1.0F, all.height * static_cast<float>(share));
-    p_.fill(id(part::more, number), {all.x, all.bottom() - filled, all.width, filled},
-            failed ? p_.colors().of(look::failed).fill : p_.colors().of(l).fill);
-  }
-  cover(all.x, all.right());
-  const auto text = grouped(next - nth) + " short bars";
-  if (all.width > p_.width_of(text, text_) + p_.units(1) && all.height > p_.line_height(text_)) {
-    const auto w = p_.width_of(text, text_) + p_.units(0.6F);
-    const rect plate{all.x + (all.width - w) / 2, all.y + (all.height - p_.line_height(text_)) / 2,
-                     w, p_.line_height(text_)};
-    p_.fill(id(part::value, number), plate, p_.colors().panel);
-    p_.write(id(part::value, number), plate, text, text_, p_.colors().text, align::center);
-  }
-  p_.meet(id(part::more, number), all, text);
+  for (const auto& r : rows) draw_box(r, one, static_cast<std::uint32_t>(nth));
   return next;
 }
 
-void lane_painter::label(const drawn_run& r) {
+void lane_painter::draw_box(const index::cluster::row& r, const bar& one, std::uint32_t nth) {
+  const auto left = x(r.begin);
+  const auto right = std::min(std::max(left + 1, x(r.end)), axis_.left + axis_.width);
+  const auto all = place_of(left, right, r.depth);
+  if (all.width <= 0) return;
+  const auto lasts = static_cast<double>(std::max<std::int64_t>(1, r.end - r.begin));
+  const auto share = std::clamp(static_cast<double>(r.busy) / lasts, 0.0, 1.0);
+  const auto l = look_of_bar(one);
+  // Where a device was not at work for sure it may have been.
+  if (one.what == bar::kind::device || one.what == bar::kind::copy) draw_band(all, l, nth);
+  if (r.busy > 0 || r.failed) {
+    const auto filled = std::max(1.0F, all.height * static_cast<float>(share));
+    p_.fill(id(part::more, nth), {all.x, all.bottom() - filled, all.width, filled},
+            r.failed ? p_.colors().of(look::failed).fill : p_.colors().of(l).fill);
+  }
+  cover(all.x, all.right());
+  const auto text = grouped(r.bars) + (r.bars == 1 ? " short bar" : " short bars");
+  const auto line = p_.line_height(text_);
+  if (all.width > p_.width_of(text, text_) + p_.units(1) && all.height > line) {
+    const auto w = p_.width_of(text, text_) + p_.units(0.6F);
+    const rect plate{all.x + (all.width - w) / 2, all.y + (all.height - line) / 2, w, line};
+    p_.fill(id(part::value, nth), plate, p_.colors().panel);
+    p_.write(id(part::value, nth), plate, text, text_, p_.colors().text, align::center);
+  }
+  p_.meet(id(part::more, nth), all, text);
+}
+
+void lane_painter::label(const drawn_run& r, std::span<const rect> below) {
   if (r.task == no_task) return;
   const auto widest =
       std::ranges::max_element(r.pieces, {}, [](const piece& one) { return one.at.width; });
@@ -350,9 +388,13 @@ void lane_painter::label(const drawn_run& r) {
   const auto total = wide + (named ? pad + p_.width_of(name, text_) : 0);
   const auto& s = p_.colors().of(chosen.l);
   const auto ink = chosen.unsure ? p_.colors().text : s.ink;
-  if (s.hatched || chosen.unsure) {
-    p_.fill({kind::task, part::frame, r.task, r.nth},
-            {at.x - pad / 2, at.y + (at.height - line) / 2, total + pad, line},
+  const rect plate{at.x - pad / 2, at.y + (at.height - line) / 2, total + pad, line};
+  const bool crossed = std::ranges::any_of(below, [&](const rect& one) {
+    return one.x < plate.right() && plate.x < one.right() && one.y < plate.bottom() &&
+           plate.y < one.bottom();
+  });
+  if (s.hatched || chosen.unsure || crossed) {
+    p_.fill({kind::task, part::frame, r.task, r.nth}, plate,
             chosen.unsure ? p_.colors().panel : s.fill);
   }
   p_.write({kind::task, part::number, r.task, r.nth}, {at.x, at.y, wide + 1, at.height}, number,

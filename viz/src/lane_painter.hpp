@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -22,7 +23,8 @@ class lane_painter {
                std::uint32_t lane, const rect& row, float text);
 
   void draw_bars();
-  void write_words();
+  /// On ground of their own where something lies below, such as links.
+  void write_words(std::span<const rect> below);
 
   /// What is drawn of one task, apart from what is too short to be seen.
   struct drawn {
@@ -30,6 +32,7 @@ class lane_painter {
     std::uint32_t nth = 0;
     bar::kind what = bar::kind::run;
     rect at;
+    bool open = false;  // at the moment
   };
   [[nodiscard]] std::span<const drawn> bars() const noexcept { return drawn_; }
   /// From where to where there is something, from left to right.
@@ -81,9 +84,13 @@ class lane_painter {
   void draw_device(const bar& b, const rect& whole, std::uint32_t nth);
   void finish_device_bars();
   void add_run(const bar& b, const piece& first, std::uint32_t nth);
+  void draw_band(const rect& at, look l, std::uint32_t nth);
+  void draw_share(const bar& b, const rect& at, std::uint32_t nth);
+  [[nodiscard]] std::optional<double> on_core(const bar& b) const noexcept;
+  void draw_box(const index::cluster::row& r, const bar& one, std::uint32_t nth);
   std::size_t draw_cluster(std::size_t nth, const bar& one, std::size_t stop);
   void mark(const bar& b, const rect& at, std::uint32_t nth);
-  void label(const drawn_run& r);
+  void label(const drawn_run& r, std::span<const rect> below);
   void label_reserved(const drawn& d);
   void mark_relation(const drawn& d);
   [[nodiscard]] drawn_run* run_at(std::size_t depth);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <set>
 #include <span>
 #include <string>
 #include <tuple>
@@ -18,30 +19,36 @@ namespace {
 using kind = painter::kind;
 using part = painter::part;
 
-// Why there is nothing: said where there is room, and to a pointer everywhere.
+// Why there is nothing, part by part: said where there is room, and to a pointer everywhere.
 void draw_blanks(painter& p, const moment_in_view& m, const time_axis& a, std::uint32_t lane,
                  const rect& row, float text, std::span<const std::pair<float, float>> covered) {
-  const auto end = a.x(m.at);
-  auto left = row.x;
+  const auto until = std::min(m.at, m.to);
+  const auto least = a.time(p.units(1)) - a.from;
   std::uint32_t nth = 0;
-  const auto blank = [&](float right) {
+  const auto blank = [&](float left, float right) {
     if (right - left < p.units(1)) return;
-    const auto middle = a.time((left + right) / 2 - a.left);
-    const auto why = m.of.why_blank(lane, middle);
-    const rect at{left, row.y, right - left, row.height};
-    const item_id id{kind::lane, part::reason, lane, nth++};
-    p.meet(id, at, why);
-    const auto pad = p.units(1);
-    if (text > 0 && row.height >= p.line_height(text) &&
-        p.width_of(why, text) + 2 * pad <= at.width) {
-      p.write(id, {at.x + pad, at.y, at.width - 2 * pad, at.height}, why, text, p.colors().text);
+    const auto begin = std::min(a.time(left - a.left), until);
+    const auto end = std::min(a.time(right - a.left), until);
+    for (const auto& one : m.of.blanks(lane, begin, end, least)) {
+      const rect at{a.x(one.begin), row.y, a.x(one.end) - a.x(one.begin), row.height};
+      if (at.width <= 0) continue;
+      const item_id id{kind::lane, part::reason, lane, nth++};
+      p.meet(id, at, one.why);
+      const auto pad = p.units(1);
+      if (text > 0 && row.height >= p.line_height(text) &&
+          p.width_of(one.why, text) + 2 * pad <= at.width) {
+        p.write(id, {at.x + pad, at.y, at.width - 2 * pad, at.height}, one.why, text,
+                p.colors().text);
+      }
     }
   };
+  const auto end = a.x(until);
+  auto left = row.x;
   for (const auto& [from, to] : covered) {
-    blank(std::min(from, end));
+    blank(left, std::min(from, end));
     left = std::max(left, to);
   }
-  blank(end);
+  blank(left, end);
 }
 
 }  // namespace
@@ -49,12 +56,14 @@ void draw_blanks(painter& p, const moment_in_view& m, const time_axis& a, std::u
 std::vector<std::uint32_t> lanes_in_order(const index& of) {
   std::vector<std::uint32_t> order;
   const auto lanes = of.lanes();
+  std::set<std::pair<std::uint16_t, std::int32_t>> with_streams;
+  for (const auto& l : lanes) {
+    if (l.what == lane::kind::stream) with_streams.emplace(l.executor, l.place);
+  }
   for (std::uint32_t l = 0; l < lanes.size(); ++l) {
     if (lanes[l].what == lane::kind::thread && of.bars_of(l) == 0) continue;
-    if (lanes[l].what == lane::kind::reserved && std::ranges::any_of(lanes, [&](const lane& other) {
-          return other.what == lane::kind::stream && other.executor == lanes[l].executor &&
-                 other.place == lanes[l].place;
-        })) {
+    if (lanes[l].what == lane::kind::reserved &&
+        with_streams.contains({lanes[l].executor, lanes[l].place})) {
       continue;  // drawn behind the stream
     }
     order.push_back(l);
@@ -71,6 +80,17 @@ std::vector<std::uint32_t> lanes_in_order(const index& of) {
 }
 
 namespace {
+
+// By the lane's bars, and by what is reserved in the same row: from left to right.
+std::vector<std::pair<float, float>> covered_in(const lane_painter& lane,
+                                                std::span<const lane_painter> reserved) {
+  std::vector<std::pair<float, float>> all(lane.covered().begin(), lane.covered().end());
+  for (const auto& r : reserved) {
+    if (r.row() == lane.row()) all.insert(all.end(), r.covered().begin(), r.covered().end());
+  }
+  std::ranges::sort(all);
+  return all;
+}
 
 // Names of lanes; of their places where lanes are too thin to be named.
 void draw_names(painter& p, const moment_in_view& m, const time_axis& a, const rect& at,
@@ -156,13 +176,14 @@ void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes
     shown.emplace_back(p, m, a, related, lane, row, text).draw_bars();
   }
   if (lit) draw_critical_path(p, m, places, path_part::outlines);
-  if (!thin) draw_tethers(p, m, a, shown, reserved);
-  const auto steals = draw_steals(p, m, a, shown);
-  draw_relations(p, m, a, related, shown);
-  for (auto& one : reserved) one.write_words();
+  lane_links links(p, m, a, shown, reserved);
+  if (!thin) links.draw_tethers(related);
+  const auto steals = links.draw_steals();
+  links.draw_relations(related);
+  for (auto& one : reserved) one.write_words(links.covered());
   for (auto& one : shown) {
-    one.write_words();
-    draw_blanks(p, m, a, one.lane(), one.row(), thin ? 0 : text, one.covered());
+    one.write_words(links.covered());
+    draw_blanks(p, m, a, one.lane(), one.row(), thin ? 0 : text, covered_in(one, reserved));
   }
   if (steals != 0) {
     const auto words = grouped(steals) + (steals == 1 ? " steal" : " steals");

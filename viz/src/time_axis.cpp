@@ -45,7 +45,7 @@ void draw_ticks(painter& p, const moment_in_view& m, const time_axis& a, const r
   // Far into a trace and zoomed far the words are long: what decides is how long.
   const auto has_room = [&](std::int64_t step) {
     const auto apart = static_cast<double>(step) / span * static_cast<double>(a.width);
-    return apart >= static_cast<double>(p.width_of(words_at(a.to - origin, step), text) * 1.3F);
+    return apart >= static_cast<double>(p.width_of(words_at(a.to - origin, step), text) * 1.65F);
   };
   std::int64_t step = 1;
   while (!has_room(step) && static_cast<double>(step) < span) step = next_step(step);

@@ -319,8 +319,12 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
     if (q != of.queues().end() && which.what == lane::kind::slot) {
       const auto number = static_cast<std::uint32_t>(q - of.queues().begin());
       if (const auto length = of.length_at(number, m.at); length != 0) {
-        const auto text = plus(length, " in its deque");
-        const auto w = std::min(p.width_of(text, name_size), inner.width / 2);
+        auto text = plus(length, " in its deque");
+        if (p.width_of(text, name_size) > inner.width - token - p.units(16))
+          text = plus(length, "");
+        const auto w = std::min(p.width_of(text, name_size) + 1, inner.width / 2);
+        p.meet({kind::queue, part::value, number, 0}, {inner.right() - w, inner.y, w, inner.height},
+               count_of(length, "task", "tasks") + " in the deque of " + which.name);
         p.write({kind::queue, part::value, number, 0},
                 {inner.right() - w, inner.y, w, inner.height}, text, name_size, p.colors().text,
                 align::right);

@@ -281,7 +281,7 @@ future<T> future<T>::from(any_future f) noexcept {
 template <class T>
 detail::state<T>& future<T>::ready(const char* verb, time_limit limit) const {
   auto& s = awaited(verb, limit);
-  trace::detail::emit_consume(s);
+  if (!s.taken()) trace::detail::emit_consume(s);
   return readable(s);
 }
 

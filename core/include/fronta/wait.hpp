@@ -345,7 +345,7 @@ auto gather(A&& futures) {
   detail::wait_many(nodes, return_when::first_exception, deadline());
   for (auto* n : nodes) {
     if (!n->done()) continue;
-    trace::detail::emit_consume(*n);
+    if (!n->value_taken) trace::detail::emit_consume(*n);
     detail::require_value(*n);
   }
   container own(std::forward<A>(futures));

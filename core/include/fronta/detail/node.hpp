@@ -186,18 +186,19 @@ class node {
   host_gate* gate = nullptr;  // of the host; is never freed
   std::uint64_t path = 0;     // identifies the task within its executor's run
   std::int32_t priority = 0;
-  bool routed = false;        // needs the router: tags, odd cpu amounts, a fixed place
-  bool counted = false;       // counts against max_pending
-  bool has_future = true;     // false for post: exceptions go to the error hook
-  bool own_priority = false;  // named by the task, not inherited from the one that submitted it
-  bool linked_once = false;   // `next` has been used
-  bool watched = false;       // waits for an input of another owner; the executor keeps a list
+  std::uint16_t traced_as = 0;  // the host's, which may be gone
+  bool routed = false;          // needs the router: tags, odd cpu amounts, a fixed place
+  bool counted = false;         // counts against max_pending
+  bool has_future = true;       // false for post: exceptions go to the error hook
+  bool own_priority = false;    // named by the task, not inherited from the one that submitted it
+  bool linked_once = false;     // `next` has been used
+  bool watched = false;         // waits for an input of another owner; the executor keeps a list
   // A GPU task whose value names device memory and that runs once: see readable_early.
-  bool early_value = false;
+  bool early_value : 1 = false;
   // A GPU task whose value is of use at the place `made_at` alone.
-  bool device_bound = false;
+  bool device_bound : 1 = false;
   // … follows its readers to other places.
-  bool device_movable = false;
+  bool device_movable : 1 = false;
   // Its host part and its work on the device are over, and a worker is to end the run; or its host
   // part, which had to wait for a stream, can begin. Written before it goes to that worker's queue.
   bool device_ended = false;
@@ -212,6 +213,8 @@ class node {
   std::int16_t made_at = -1;
   // The value must be fetched from the backend before it can be read.
   std::atomic<bool> remote{false};
+  // The value was moved out, by the only reader.
+  bool value_taken = false;
 
  protected:
   node(std::uint32_t readers, std::uint32_t keepers) noexcept

@@ -110,8 +110,8 @@ class state : public node {
   [[nodiscard]] const stored& value() const noexcept { return value_; }
 
   // Whether the value has been moved out. Written by the sole reader.
-  [[nodiscard]] bool taken() const noexcept { return taken_; }
-  void mark_taken() noexcept { taken_ = true; }
+  [[nodiscard]] bool taken() const noexcept { return this->value_taken; }
+  void mark_taken() noexcept { this->value_taken = true; }
 
  protected:
   state(std::uint32_t readers, std::uint32_t keepers) noexcept : node(readers, keepers) {}
@@ -124,7 +124,6 @@ class state : public node {
     std::exception_ptr error_;
   };
   holds holds_ = holds::nothing;
-  bool taken_ = false;
 };
 
 // The state of a promise: set by hand, run by nobody.

@@ -299,6 +299,7 @@ void tell(event_kind kind, const fronta::detail::node& n, std::uint64_t argument
           std::string_view text) noexcept;
 // A value or an error was taken, by the calling thread's task.
 void tell_consume(const fronta::detail::node& n) noexcept;
+void tell_dependency(const fronta::detail::node& n, const fronta::detail::node& input) noexcept;
 // The submit of a new task; not to be called once others know the task.
 void tell_submit(const fronta::detail::node& n) noexcept;
 
@@ -310,6 +311,11 @@ inline void emit(event_kind kind, const fronta::detail::node& n,
 inline void emit_consume(const fronta::detail::node& n) noexcept {
   if (active.load(std::memory_order_relaxed) != nullptr) [[unlikely]]
     tell_consume(n);
+}
+inline void emit_dependency(const fronta::detail::node& n,
+                            const fronta::detail::node& input) noexcept {
+  if (active.load(std::memory_order_relaxed) != nullptr) [[unlikely]]
+    tell_dependency(n, input);
 }
 inline void emit_submit(const fronta::detail::node& n) noexcept {
   if (active.load(std::memory_order_relaxed) != nullptr) [[unlikely]]

@@ -87,6 +87,7 @@ class admission {
   [[nodiscard]] executor_control& control() const noexcept { return control_; }
   void set_up(node& n) const noexcept {
     n.host = control_.host.load(std::memory_order_relaxed);
+    n.traced_as = n.host->traced_as;
     n.gate = &control_;
     n.path = path_;
     n.counted = limited_;

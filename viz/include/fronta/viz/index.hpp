@@ -313,7 +313,9 @@ class index {
  private:
   friend class index_builder;
   friend class change_writer;
+  friend class event_columns;
   friend class lane_register;
+  friend class lane_sums;
   friend class stack_reader;
   friend class blank_finder;
 
