@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "statistics.hpp"
 
+#include "task_relations.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -53,17 +55,20 @@ statistics::statistics(const index& of, const task_groups& groups) {
     if (lasted > 0) each_wait.push_back({t, l.cause, lasted});
   };
   const auto changes = of.changes();
+  const auto tasks = tasks_of_changes(of);
   std::size_t c = 0;
   for (std::uint32_t e = 0; e < of.events().size(); ++e) {
     const auto& event = of.events()[e];
     for (; c < changes.size() && changes[c].event == e; ++c) {
-      leave(event.task, event.time);
-      auto& l = lives[event.task];
+      leave(tasks[c], event.time);
+      auto& l = lives[tasks[c]];
       l.seen = true;
       l.since = event.time;
       l.state = changes[c].state;
       l.ran = l.ran || at_work(l.state);
-      if (event.what() == event_kind::retry && l.state == task_state::retry_wait) ++l.retries;
+      if (event.what() == event_kind::retry && event.task == tasks[c] &&
+          l.state == task_state::retry_wait)
+        ++l.retries;
       // Why it blocks comes behind.
       auto why = cause_of(of, changes[c], static_cast<trace::wait_reason>(255));
       if (why && why->what == wait_cause::kind::queue && why->detail < kinds.size())
@@ -87,7 +92,7 @@ statistics::statistics(const index& of, const task_groups& groups) {
   for (std::uint32_t i = 0; i < ended.size(); ++i) {
     const auto& last = changes[ended[i]];
     ends_.push_back(of.time_of(last));
-    const auto t = of.events()[last.event].task;
+    const auto t = tasks[ended[i]];
     place_of[t] = i;
     ++firsts_[groups.of(t) + std::size_t{1}];
   }
@@ -95,7 +100,7 @@ statistics::statistics(const index& of, const task_groups& groups) {
   auto next = firsts_;
   std::vector<task_number> in_table(ended.size());
   for (const auto done : ended) {
-    const auto t = of.events()[changes[done].event].task;
+    const auto t = tasks[done];
     in_table[next[groups.of(t)]++] = t;
   }
   table_.reserve(ended.size() + 1);
