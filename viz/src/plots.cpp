@@ -165,7 +165,9 @@ void draw_steps(painter& p, const run_value& v, std::uint32_t number, const time
     }
     p.fill(id, {begin, top, right - begin, height}, p.colors().outline);
   };
-  for (float x = a.left; x < end; x += width) {
+  for (int nth_column = 0;; ++nth_column) {
+    const auto x = a.left + width * static_cast<float>(nth_column);
+    if (x >= end) break;
     const auto from = a.time(x - a.left);
     const auto to = std::max(from + 1, std::min(a.time(x + width - a.left), until + 1));
     const auto next = column_of(v, s, from, to);

@@ -97,6 +97,7 @@ std::vector<std::uint32_t> progress::names_at(const index& of, std::int64_t t,
   if (found.size() <= most) return found;
   // How many tasks of it there are: each has one change that is its first.
   std::vector<std::pair<std::uint64_t, std::uint32_t>> largest;
+  largest.reserve(found.size());
   for (std::uint32_t i = 0; i < found.size(); ++i)
     largest.emplace_back(at(of, found[i], t).submitted(), i);
   std::ranges::partial_sort(largest, largest.begin() + static_cast<std::ptrdiff_t>(most),
@@ -104,6 +105,7 @@ std::vector<std::uint32_t> progress::names_at(const index& of, std::int64_t t,
                               return a.first != b.first ? a.first > b.first : a.second < b.second;
                             });
   std::vector<std::uint32_t> shown;
+  shown.reserve(most);
   for (std::size_t i = 0; i < most; ++i) shown.push_back(found[largest[i].second]);
   return shown;
 }

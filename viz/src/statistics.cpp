@@ -70,7 +70,7 @@ statistics::statistics(const index& of, const task_groups& groups) {
           l.state == task_state::retry_wait)
         ++l.retries;
       // Why it blocks comes behind.
-      auto why = cause_of(of, changes[c], static_cast<trace::wait_reason>(255));
+      auto why = cause_of(of, changes[c]);
       if (why && why->what == wait_cause::kind::queue && why->detail < kinds.size())
         why->detail = kinds[why->detail];
       l.cause = why ? cause_number(*why) : none;
@@ -169,8 +169,10 @@ std::vector<statistics::counts> statistics::by_name(std::int64_t from, std::int6
     row.end = b.ran;
     rows.push_back(row);
   }
-  // Stable: names of equal totals as they came.
-  std::ranges::stable_sort(rows, std::ranges::greater{}, &counts::run);
+  // Names of equal totals as they came.
+  std::ranges::sort(rows, [](const counts& a, const counts& b) {
+    return a.run != b.run ? a.run > b.run : a.group < b.group;
+  });
   return rows;
 }
 
@@ -234,7 +236,7 @@ std::vector<std::int64_t> log_edges(std::int64_t least, std::int64_t most, std::
       decade *= 10;
     }
     if (edges.size() <= bins) {
-      if (least < edges.front()) edges.front() = least;
+      edges.front() = std::min(edges.front(), least);
       return edges;
     }
   }

@@ -368,8 +368,8 @@ void draw_places(painter& p, const moment_in_view& m, const rect& at) {
     r.says = percent(r.share);
     r.says += " of ";
     r.says += grouped(v.out_of);
-    r.says +=
-        workers ? (v.out_of == 1 ? " slot" : " slots") : (v.out_of == 1 ? " stream" : " streams");
+    r.says += workers ? " slot" : " stream";
+    if (v.out_of != 1) r.says += 's';
     rows.push_back(std::move(r));
   }
   draw_shares(p, at, "Places: at work, of the time that they were open",
