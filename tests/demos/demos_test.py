@@ -692,6 +692,16 @@ class Pictures(Case):
         self.assertNotIn("fronta:", err)
         self.assertEqual(self.names("out"), self.ALL)
 
+    def test_each_preset_is_drawn_and_a_task_is_chosen_by_its_number(self):
+        self.assertEqual(self.run_demo("--json", "--trace", "t").returncode, 0)
+        for preset in ["statistics", "inspector", "plots", "progress"]:
+            done = fronta("render", "t", "-o", "t.svg", "--preset", preset, "--task", 2, cwd=self.folder)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(preset, done.stdout)
+        done = fronta("render", "t", "-o", "t.svg", "--task", 100_000, cwd=self.folder)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("there is no task 100000; give a --task from 1 to", done.stderr)
+
     def test_a_trace_becomes_a_player(self):
         self.assertEqual(self.run_demo("--json", "--trace", "t").returncode, 0)
         for more in [[], ["--preset", "stage", "--theme", "dark", "--size", "640x400", "--from", 1, "--to", 20]]:

@@ -22,6 +22,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -177,15 +178,23 @@ class Html : public testing::Test {
 
 TEST_F(Html, EachBeatIsTheSceneOfItsMoment) {
   const viz::font fonts;
-  for (const auto preset : {viz::preset::stage, viz::preset::timeline}) {
+  // Whose scenes take longer: of a shorter run.
+  const viz::index short_run(test::sample_run(1, 10));
+  for (const auto& [preset, run] : {std::pair(viz::preset::stage, &run_),
+                                    {viz::preset::timeline, &run_},
+                                    {viz::preset::statistics, &short_run},
+                                    {viz::preset::inspector, &short_run},
+                                    {viz::preset::plots, &short_run},
+                                    {viz::preset::progress, &short_run}}) {
     auto what = stage_;
     what.what = preset;
-    const auto beats = beats_of(run_, what);
-    ASSERT_GT(beats.size(), 100U);
-    baked page(data_of(page_of(run_, what)));
+    if (preset == viz::preset::inspector) what.selected = 7;
+    const auto beats = beats_of(*run, what);
+    ASSERT_GT(beats.size(), run == &run_ ? 100U : 20U);
+    baked page(data_of(page_of(*run, what)));
     ASSERT_EQ(page.beats(), beats.size());
     for (std::size_t b = 0; b < beats.size(); ++b) {
-      const auto s = draw(run_, view_at(beats[b], what), 1280, 720, fonts, viz::light_theme());
+      const auto s = draw(*run, view_at(beats[b], what), 1280, 720, fonts, viz::light_theme());
       ASSERT_EQ(page.next(), lines_of(s)) << "beat " << b;
       EXPECT_EQ(page.words(b, 1), viz::detail::printable(beats[b].narration));
       EXPECT_EQ(page.words(b, 2), viz::detail::printable(s.description));

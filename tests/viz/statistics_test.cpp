@@ -199,6 +199,23 @@ TEST(Statistics, OfAnyTraceAgreeWithCountingByHand) {
   }
 }
 
+TEST(TaskGroups, TakeNamesThatDifferInNumbersAsOne) {
+  EXPECT_EQ(without_numbers("chunk 12, divisor 3"), "chunk #, divisor #");
+  EXPECT_EQ(without_numbers("7"), "#");
+  EXPECT_EQ(without_numbers("blur2x, f32, v1"), "blur2x, f32, v1");
+  EXPECT_EQ(without_numbers("é3 (3) 3.5"), "é3 (#) #.#");
+  EXPECT_EQ(without_numbers(""), "");
+  story s;
+  s.main().at(0).submit(1, "part 1").submit(2, "whole 3").submit(3, "part 2").submit(4);
+  const index of(s.told());
+  const task_groups groups(of);
+  EXPECT_EQ(groups.size(), 3U);
+  EXPECT_EQ(groups.name(groups.of(0)), "part #");
+  EXPECT_EQ(groups.name(groups.of(1)), "whole 3") << "of one name there is nothing to leave out";
+  EXPECT_EQ(groups.name(groups.of(3)), "task");
+  EXPECT_EQ(groups.of(0), groups.of(2));
+}
+
 TEST(LogEdges, AreFewAndHoldAllValues) {
   EXPECT_THAT(log_edges(3, 40, 10), ElementsAre(2, 5, 10, 20));
   EXPECT_THAT(log_edges(0, 40, 10), ElementsAre(0, 2, 5, 10, 20));
@@ -240,7 +257,7 @@ TEST(StatisticsPicture, KnowsNothingOfWhatIsToCome) {
 TEST(StatisticsPicture, SaysHowManyNamesThereIsNoRoomFor) {
   story s;
   for (std::uint64_t t = 1; t <= 50; ++t) {
-    s.main().at(0).submit(t, "name " + std::to_string(t));
+    s.main().at(0).submit(t, "name " + std::string(t, 'x'));
     const auto at = static_cast<std::int64_t>(t * 100);
     s.worker(0).at(at).start(t).at(at + 10).finish(t);
   }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <optional>
 #include <random>
 #include <utility>
@@ -12,6 +13,12 @@
 
 namespace fronta::viz {
 namespace {
+
+std::optional<std::pair<double, double>> range(const step_series& of, std::int64_t from,
+                                               std::int64_t to) {
+  const auto all = of.over(from, to);
+  return all ? std::optional(std::pair(all->least, all->greatest)) : std::nullopt;
+}
 
 TEST(StepSeries, HoldsAValueUntilTheNext) {
   step_series s;
@@ -34,17 +41,17 @@ TEST(StepSeries, KeepsNoValueThatHoldsForNoTime) {
   s.add(30, 7);
   s.finish();
   EXPECT_EQ(s.steps(), 2U);
-  EXPECT_EQ(s.range(0, 20), std::pair(0.0, 0.0));
+  EXPECT_EQ(range(s, 0, 20), std::pair(0.0, 0.0));
 }
 
 TEST(StepSeries, HasNoRangeBeforeItsFirstValueNorOfNoTime) {
   step_series s;
   s.add(10, 1);
   s.finish();
-  EXPECT_EQ(s.range(0, 10), std::nullopt);
-  EXPECT_EQ(s.range(20, 20), std::nullopt);
-  EXPECT_EQ(s.range(0, 11), std::pair(1.0, 1.0));
-  EXPECT_EQ(step_series().range(0, 10), std::nullopt);
+  EXPECT_EQ(range(s, 0, 10), std::nullopt);
+  EXPECT_EQ(range(s, 20, 20), std::nullopt);
+  EXPECT_EQ(range(s, 0, 11), std::pair(1.0, 1.0));
+  EXPECT_EQ(range(step_series(), 0, 10), std::nullopt);
 }
 
 TEST(StepSeries, SumsTimeByValue) {
@@ -58,15 +65,18 @@ TEST(StepSeries, SumsTimeByValue) {
   EXPECT_EQ(s.integral(35, 15), 0);
 }
 
-TEST(StepSeries, CountsItsSteps) {
+TEST(StepSeries, KnowsMeanAndStepsOfAStretch) {
   step_series s;
   s.add(10, 2);
   s.add(20, 0);
   s.add(30, 1);
   s.finish();
-  EXPECT_EQ(s.steps_within(0, 100), 3U);
-  EXPECT_EQ(s.steps_within(10, 30), 1U);
-  EXPECT_EQ(s.steps_within(40, 20), 0U);
+  EXPECT_EQ(s.over(10, 30)->mean, 1);
+  EXPECT_EQ(s.over(0, 30)->mean, 1) << "of the time in which it had a value";
+  EXPECT_EQ(s.over(15, 25)->mean, 1);
+  EXPECT_EQ(s.over(0, 100)->steps, 3U);
+  EXPECT_EQ(s.over(10, 30)->steps, 1U);
+  EXPECT_EQ(s.over(40, 50)->steps, 0U);
 }
 
 TEST(StepSeries, FindsTheExactRangeHoweverLong) {
@@ -88,8 +98,13 @@ TEST(StepSeries, FindsTheExactRangeHoweverLong) {
       const auto [least, most] =
           std::minmax_element(of_time.begin() + static_cast<std::ptrdiff_t>(from),
                               of_time.begin() + static_cast<std::ptrdiff_t>(to));
-      ASSERT_EQ(s.range(static_cast<std::int64_t>(from), static_cast<std::int64_t>(to)),
-                std::pair(*least, *most));
+      const auto all = s.over(static_cast<std::int64_t>(from), static_cast<std::int64_t>(to));
+      ASSERT_TRUE(all);
+      ASSERT_EQ(all->least, *least);
+      ASSERT_EQ(all->greatest, *most);
+      const auto sum = std::accumulate(of_time.begin() + static_cast<std::ptrdiff_t>(from),
+                                       of_time.begin() + static_cast<std::ptrdiff_t>(to), 0.0);
+      ASSERT_NEAR(all->mean, sum / static_cast<double>(to - from), 1e-9);
     }
   }
 }

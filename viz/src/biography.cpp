@@ -88,8 +88,8 @@ class biographer {
           read_release(e);
           break;
         case event_kind::wait:
-          waits_.emplace_back(
-              number, static_cast<trace::wait_reason>(std::min<std::uint64_t>(e.argument, 255)));
+          waits_.emplace_back(number, static_cast<std::uint32_t>(
+                                          std::min<std::uint64_t>(e.argument, wait_cause::untold)));
           break;
         case event_kind::consume:
           told_.consumers.push_back({other(e.argument), e.time});
@@ -204,11 +204,11 @@ class biographer {
   }
 
   // The trace may tell of a wait only behind what made it one.
-  [[nodiscard]] trace::wait_reason told_wait(const change& c, const change* next) const {
+  [[nodiscard]] std::uint32_t told_wait(const change& c, const change* next) const {
     for (const auto& [number, why] : waits_) {
       if (number > c.event && (next == nullptr || number < next->event)) return why;
     }
-    return static_cast<trace::wait_reason>(255);
+    return wait_cause::untold;
   }
 
   [[nodiscard]] std::string lane_of(const change& c) const {
@@ -254,7 +254,7 @@ class biographer {
           words = "for the end of ";
           words += called(awaited);
         } else {
-          words = in_words(why);
+          words = wait_in_words(why);
         }
         attempt();
         return words;
@@ -265,7 +265,7 @@ class biographer {
         return words;
       case task_state::queued:
       case task_state::waiting_tags: {
-        const auto why = cause_of(of_, c, trace::wait_reason::task);
+        const auto why = cause_of(of_, c);
         if (!why) return words;
         const bool deque =
             c.where < of_.queues().size() && of_.queues()[c.where].what == queue::kind::deque;
@@ -301,7 +301,7 @@ class biographer {
   std::int64_t at_;
   biography told_;
   std::vector<std::pair<std::int64_t, biography::route>> routes_;
-  std::vector<std::pair<std::uint32_t, trace::wait_reason>> waits_;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> waits_;
 };
 
 }  // namespace

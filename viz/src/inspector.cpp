@@ -196,10 +196,10 @@ class inspector {
     const auto step = std::max<std::int64_t>(1, (end - begin) / 1000);
     const rect below{at.x, bar.bottom(), at.width, line_ * 1.2F};
     std::string from = "submitted at ";
-    from += moment(begin - m_.of.begin(), step);
+    from += moment(begin - m_.of.begin(), step, end - m_.of.begin());
     const auto& last = told_.phases.back();
     std::string to = is_final(m_.of.changes()[last.change].state) ? "ended at " : "now: ";
-    to += moment(last.end - m_.of.begin(), step);
+    to += moment(last.end - m_.of.begin(), step, end - m_.of.begin());
     std::string middle = "run ";
     middle += duration(told_.run);
     middle += " · wait ";

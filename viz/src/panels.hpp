@@ -83,7 +83,7 @@ void draw_statistics(painter& p, const moment_in_view& m, const rect& at);
 /// The life of the selected task up to the moment.
 void draw_inspector(painter& p, const moment_in_view& m, const rect& at);
 /// What has a value at each moment, one below the other over one time axis.
-void draw_plots(painter& p, const moment_in_view& m, const rect& at);
+void draw_plots(painter& p, const moment_in_view& m, const rect& room);
 /// How many tasks of each name are in which state.
 void draw_progress(painter& p, const moment_in_view& m, const rect& at);
 /// Tasks and what they depend on: see graph_layout.hpp.

@@ -110,9 +110,9 @@ scale scale_of(const run_value& v, std::int64_t from, std::int64_t until, const 
     s.high = v.out_of;
     return s;
   }
-  if (const auto all = v.values.range(from, until + 1)) {
-    s.high = all->second > 0 ? rounded_up(all->second) : 0;
-    s.low = all->first < 0 ? -rounded_up(-all->first) : 0;
+  if (const auto all = v.values.over(from, until + 1)) {
+    s.high = all->greatest > 0 ? rounded_up(all->greatest) : 0;
+    s.low = all->least < 0 ? -rounded_up(-all->least) : 0;
     if (s.high <= s.low) s.high = s.low + 1;
   }
   return s;
@@ -130,16 +130,10 @@ struct column {
 
 std::optional<column> column_of(const run_value& v, const scale& s, std::int64_t from,
                                 std::int64_t to) {
-  const auto range = v.values.range(from, to);
-  if (!range) return std::nullopt;
+  const auto all = v.values.over(from, to);
+  if (!all) return std::nullopt;
   const auto y = [&](double value) { return std::round(s.y(value)); };
-  column c{y(range->first), y(range->second), 0, v.values.steps_within(from, to) > 2};
-  // By time, where the value is known all along.
-  const auto mean = range->first == range->second || !v.values.at(from)
-                        ? range->second
-                        : v.values.integral(from, to) / static_cast<double>(to - from);
-  c.mean = y(std::clamp(mean, range->first, range->second));
-  return c;
+  return column{y(all->least), y(all->greatest), y(all->mean), all->steps > 2};
 }
 
 // Filled up to the mean of each column, and from its least to its greatest value a line, or a band
@@ -171,7 +165,9 @@ void draw_steps(painter& p, const run_value& v, std::uint32_t number, const time
     }
     p.fill(id, {begin, top, right - begin, height}, p.colors().outline);
   };
-  for (float x = a.left; x < end; x += width) {
+  for (int nth_column = 0;; ++nth_column) {
+    const auto x = a.left + width * static_cast<float>(nth_column);
+    if (x >= end) break;
     const auto from = a.time(x - a.left);
     const auto to = std::max(from + 1, std::min(a.time(x + width - a.left), until + 1));
     const auto next = column_of(v, s, from, to);

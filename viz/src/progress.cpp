@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "progress.hpp"
 
+#include "task_relations.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -9,16 +11,15 @@ namespace fronta::viz {
 
 progress::progress(const index& of, const task_groups& groups) {
   const auto changes = of.changes();
-  const auto group_of = [&](const change& c) { return groups.of(of.events()[c.event].task); };
+  const auto tasks = tasks_of_changes(of);
   firsts_.assign(groups.size() + 1, 0);
-  for (const auto& c : changes) {
-    auto& count = firsts_[group_of(c) + std::size_t{1}];
-    if (count++ == 0) by_begin_.push_back(group_of(c));
+  for (const auto t : tasks) {
+    if (firsts_[groups.of(t) + std::size_t{1}]++ == 0) by_begin_.push_back(groups.of(t));
   }
   std::partial_sum(firsts_.begin(), firsts_.end(), firsts_.begin());
   changes_.resize(changes.size());
   auto next = firsts_;
-  for (std::uint32_t c = 0; c < changes.size(); ++c) changes_[next[group_of(changes[c])]++] = c;
+  for (std::uint32_t c = 0; c < changes.size(); ++c) changes_[next[groups.of(tasks[c])]++] = c;
   for (std::size_t g = 0; g + 1 < firsts_.size(); ++g) {
     first_counts_.push_back(static_cast<std::uint32_t>(counts_.size()));
     std::array<std::uint32_t, task_states> now{};
@@ -96,6 +97,7 @@ std::vector<std::uint32_t> progress::names_at(const index& of, std::int64_t t,
   if (found.size() <= most) return found;
   // How many tasks of it there are: each has one change that is its first.
   std::vector<std::pair<std::uint64_t, std::uint32_t>> largest;
+  largest.reserve(found.size());
   for (std::uint32_t i = 0; i < found.size(); ++i)
     largest.emplace_back(at(of, found[i], t).submitted(), i);
   std::ranges::partial_sort(largest, largest.begin() + static_cast<std::ptrdiff_t>(most),
@@ -103,6 +105,7 @@ std::vector<std::uint32_t> progress::names_at(const index& of, std::int64_t t,
                               return a.first != b.first ? a.first > b.first : a.second < b.second;
                             });
   std::vector<std::uint32_t> shown;
+  shown.reserve(most);
   for (std::size_t i = 0; i < most; ++i) shown.push_back(found[largest[i].second]);
   return shown;
 }

@@ -47,8 +47,11 @@ class series_builder {
       }
     }
     name_all();
-    std::ranges::stable_sort(
-        made_, {}, [](const run_value& v) { return std::tuple(v.what, v.executor, v.place); });
+    // As they came, within a kind and place.
+    for (std::uint32_t i = 0; i < made_.size(); ++i) made_[i].number = i;
+    std::ranges::sort(made_, {}, [](const run_value& v) {
+      return std::tuple(v.what, v.executor, v.place, v.number);
+    });
     for (auto& v : made_) v.values.finish();
     return std::move(made_);
   }
@@ -60,7 +63,7 @@ class series_builder {
                      std::uint32_t number = 0) {
     const auto [at, made] = numbers_.try_emplace({what, executor, place, number}, made_.size());
     if (made) {
-      made_.push_back({what, executor, place, 0, {}, {}});
+      made_.push_back({what, executor, place, 0, 0, {}, {}});
       made_.back().values.add(of_.begin(), 0);
       now_.push_back(0);
       detail_.push_back(number);
@@ -139,7 +142,10 @@ class series_builder {
     if (s.stream < 0) return;
     auto& open = streams_[{e.executor, s.place, static_cast<std::uint32_t>(s.stream)}];
     const auto to = series(kind::streams, e.executor, s.place);
-    if (began ? open++ == 0 : open != 0 && --open == 0) add(to, e.time, began ? 1 : -1);
+    if (!began && open == 0) return;
+    const bool worked = open != 0;
+    open += began ? 1U : ~0U;  // one more or less
+    if (const bool works = open != 0; works != worked) add(to, e.time, works ? 1 : -1);
   }
 
   [[nodiscard]] std::string place_name(const run_value& v) const {

@@ -27,6 +27,7 @@ struct run_value {
   kind what = kind::queue;
   std::uint16_t executor = 0;
   std::int32_t place = -1;
+  std::uint32_t number = 0;  ///< in the order of their first mention
   std::uint32_t out_of = 0;  ///< of workers and streams: how many there are
   std::string name;          ///< of what, such as "cpu inbox" or "arrays at gpu:0"
   step_series values;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "statistics.hpp"
 
+#include "task_relations.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -53,19 +55,22 @@ statistics::statistics(const index& of, const task_groups& groups) {
     if (lasted > 0) each_wait.push_back({t, l.cause, lasted});
   };
   const auto changes = of.changes();
+  const auto tasks = tasks_of_changes(of);
   std::size_t c = 0;
   for (std::uint32_t e = 0; e < of.events().size(); ++e) {
     const auto& event = of.events()[e];
     for (; c < changes.size() && changes[c].event == e; ++c) {
-      leave(event.task, event.time);
-      auto& l = lives[event.task];
+      leave(tasks[c], event.time);
+      auto& l = lives[tasks[c]];
       l.seen = true;
       l.since = event.time;
       l.state = changes[c].state;
       l.ran = l.ran || at_work(l.state);
-      if (event.what() == event_kind::retry && l.state == task_state::retry_wait) ++l.retries;
+      if (event.what() == event_kind::retry && event.task == tasks[c] &&
+          l.state == task_state::retry_wait)
+        ++l.retries;
       // Why it blocks comes behind.
-      auto why = cause_of(of, changes[c], static_cast<trace::wait_reason>(255));
+      auto why = cause_of(of, changes[c]);
       if (why && why->what == wait_cause::kind::queue && why->detail < kinds.size())
         why->detail = kinds[why->detail];
       l.cause = why ? cause_number(*why) : none;
@@ -87,7 +92,7 @@ statistics::statistics(const index& of, const task_groups& groups) {
   for (std::uint32_t i = 0; i < ended.size(); ++i) {
     const auto& last = changes[ended[i]];
     ends_.push_back(of.time_of(last));
-    const auto t = of.events()[last.event].task;
+    const auto t = tasks[ended[i]];
     place_of[t] = i;
     ++firsts_[groups.of(t) + std::size_t{1}];
   }
@@ -95,7 +100,7 @@ statistics::statistics(const index& of, const task_groups& groups) {
   auto next = firsts_;
   std::vector<task_number> in_table(ended.size());
   for (const auto done : ended) {
-    const auto t = of.events()[changes[done].event].task;
+    const auto t = tasks[done];
     in_table[next[groups.of(t)]++] = t;
   }
   table_.reserve(ended.size() + 1);
@@ -164,8 +169,10 @@ std::vector<statistics::counts> statistics::by_name(std::int64_t from, std::int6
     row.end = b.ran;
     rows.push_back(row);
   }
-  // Stable: names of equal totals as they came.
-  std::ranges::stable_sort(rows, std::ranges::greater{}, &counts::run);
+  // Names of equal totals as they came.
+  std::ranges::sort(rows, [](const counts& a, const counts& b) {
+    return a.run != b.run ? a.run > b.run : a.group < b.group;
+  });
   return rows;
 }
 
@@ -229,7 +236,7 @@ std::vector<std::int64_t> log_edges(std::int64_t least, std::int64_t most, std::
       decade *= 10;
     }
     if (edges.size() <= bins) {
-      if (least < edges.front()) edges.front() = least;
+      edges.front() = std::min(edges.front(), least);
       return edges;
     }
   }

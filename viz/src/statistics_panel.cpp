@@ -44,6 +44,8 @@ struct columns {
   float right;
 };
 
+float row_height(const painter& p) { return 2 * p.line_height(p.units(2.3F)) + p.units(0.9F); }
+
 class table_painter {
  public:
   table_painter(painter& p, const moment_in_view& m, const rect& at)
@@ -65,9 +67,9 @@ class table_painter {
     says += tasks == 1 ? " task that ended from " : " tasks that ended from ";
     const auto step = std::max<std::int64_t>(1, (m_.to - m_.from) / 1000);
     const auto origin = m_.of.begin();
-    says += moment(m_.from - origin, step);
+    says += moment(m_.from - origin, step, until - origin);
     says += " to ";
-    says += moment(std::max(m_.from, until) - origin, step);
+    says += moment(std::max(m_.from, until) - origin, step, until - origin);
     says +=
         ", over their whole lives; all of them, none sampled. P90: 90 % took no longer "
         "(nearest rank).";
@@ -84,7 +86,7 @@ class table_painter {
       return;
     }
     lay_out();
-    const auto row = 2 * line_ + p_.units(0.9F);
+    const auto row = row_height(p_);
     const auto header = line_ * 1.25F;
     auto fitting = static_cast<std::size_t>((body.height - header) / row);
     const bool cut = fitting < rows.size();
@@ -145,8 +147,8 @@ class table_painter {
       p_.write({kind::plot, part::name, 0, nth}, {right - width, at.y, width, line_}, words, text_,
                p_.colors().text, align::right, typeface::bold);
     };
-    p_.write({kind::plot, part::name, 0, 0}, {at.x, at.y, columns_.name - at.x, line_},
-             "name", text_, p_.colors().text, align::left, typeface::bold);
+    p_.write({kind::plot, part::name, 0, 0}, {at.x, at.y, columns_.name - at.x, line_}, "name",
+             text_, p_.colors().text, align::left, typeface::bold);
     write(columns_.total, "total", 1);
     for (std::uint32_t i = 0; i < percentiles.size(); ++i)
       write(columns_.times[i], percentiles[i].first, i + 2);
@@ -366,8 +368,8 @@ void draw_places(painter& p, const moment_in_view& m, const rect& at) {
     r.says = percent(r.share);
     r.says += " of ";
     r.says += grouped(v.out_of);
-    r.says +=
-        workers ? (v.out_of == 1 ? " slot" : " slots") : (v.out_of == 1 ? " stream" : " streams");
+    r.says += workers ? " slot" : " stream";
+    if (v.out_of != 1) r.says += 's';
     rows.push_back(std::move(r));
   }
   draw_shares(p, at, "Places: at work, of the time that they were open",
@@ -398,8 +400,12 @@ void draw_waits(painter& p, const moment_in_view& m, const rect& at) {
 void draw_statistics(painter& p, const moment_in_view& m, const rect& at) {
   const auto gap = p.units(2);
   const auto line = p.line_height(p.units(2.3F));
-  // The places and waits get what they need, up to a third.
-  const auto below = std::min(at.height * 0.34F, line * 8.5F);
+  // The table gets what all names of the trace need, so that it stays where it is while time goes
+  // on; places and waits get the rest, and a third if there are too many names.
+  const auto least = std::min(at.height * 0.34F, line * 8.5F);
+  const auto names = static_cast<float>(m.of.whole().groups_of(m.of).size());
+  const auto needed = line * 4.5F + names * row_height(p);
+  const auto below = std::max(least, at.height - needed - gap);
   p.begin_pane("statistics", {at.x, at.y, at.width, at.height - below - gap});
   table_painter(p, m, {at.x, at.y, at.width, at.height - below - gap}).draw();
   const auto half = (at.width - gap) / 2;

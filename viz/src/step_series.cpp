@@ -60,13 +60,25 @@ std::optional<double> step_series::at(std::int64_t t) const noexcept {
   return values_[steps - 1];
 }
 
-std::optional<std::pair<double, double>> step_series::range(std::int64_t from,
-                                                            std::int64_t to) const noexcept {
+std::optional<step_series::stretch> step_series::over(std::int64_t from,
+                                                      std::int64_t to) const noexcept {
   if (to <= from) return std::nullopt;
-  auto first = steps_until(from);
-  if (first != 0) --first;
-  auto last = steps_until(to - 1);
-  if (first >= last) return std::nullopt;
+  const auto before = steps_until(from);
+  const auto until = steps_until(to - 1);
+  if (until == 0) return std::nullopt;
+  const auto first = before == 0 ? 0 : before - 1;
+  const auto [least, greatest] = range(first, until);
+  stretch found{least, greatest, least, until - before};
+  if (least != greatest) {
+    const auto begin = std::max(from, times_[first]);
+    const auto sum = integral_until(to, until) - integral_until(begin, first + 1);
+    found.mean = std::clamp(sum / static_cast<double>(to - begin), least, greatest);
+  }
+  return found;
+}
+
+step_series::least_and_greatest step_series::range(std::size_t first,
+                                                   std::size_t last) const noexcept {
   least_and_greatest found{values_[first], values_[first]};
   const auto take = [&](const least_and_greatest& one) {
     found = {std::min(found.first, one.first), std::max(found.second, one.second)};
@@ -85,18 +97,14 @@ std::optional<std::pair<double, double>> step_series::range(std::int64_t from,
   }
 }
 
-std::size_t step_series::steps_within(std::int64_t from, std::int64_t to) const noexcept {
-  return to <= from ? 0 : steps_until(to - 1) - steps_until(from);
-}
-
-double step_series::integral_until(std::int64_t t) const noexcept {
-  const auto steps = steps_until(t);
+double step_series::integral_until(std::int64_t t, std::size_t steps) const noexcept {
   if (steps == 0) return 0;
   return integrals_[steps - 1] + values_[steps - 1] * static_cast<double>(t - times_[steps - 1]);
 }
 
 double step_series::integral(std::int64_t from, std::int64_t to) const noexcept {
-  return to <= from ? 0 : integral_until(to) - integral_until(from);
+  return to <= from ? 0
+                    : integral_until(to, steps_until(to)) - integral_until(from, steps_until(from));
 }
 
 }  // namespace fronta::viz

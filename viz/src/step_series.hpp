@@ -22,11 +22,14 @@ class step_series {
   [[nodiscard]] std::size_t steps() const noexcept { return times_.size(); }
   /// What it is at `t`, a step there included; nothing before the first.
   [[nodiscard]] std::optional<double> at(std::int64_t t) const noexcept;
-  /// The least and the greatest of all that it is from `from` to before `to`.
-  [[nodiscard]] std::optional<std::pair<double, double>> range(std::int64_t from,
-                                                               std::int64_t to) const noexcept;
-  /// How often it changes from after `from` to before `to`.
-  [[nodiscard]] std::size_t steps_within(std::int64_t from, std::int64_t to) const noexcept;
+  /// All that it is from `from` to before `to`.
+  struct stretch {
+    double least = 0;
+    double greatest = 0;
+    double mean = 0;        ///< by time; where the first value comes later, from then on
+    std::size_t steps = 0;  ///< how often it changes, or begins, after `from`
+  };
+  [[nodiscard]] std::optional<stretch> over(std::int64_t from, std::int64_t to) const noexcept;
   /// Value times time, from `from` to `to`; 0 before the first step.
   [[nodiscard]] double integral(std::int64_t from, std::int64_t to) const noexcept;
 
@@ -35,7 +38,9 @@ class step_series {
 
   // How many steps are at or before t.
   [[nodiscard]] std::size_t steps_until(std::int64_t t) const noexcept;
-  [[nodiscard]] double integral_until(std::int64_t t) const noexcept;
+  // Up to t, which so many steps are at or before.
+  [[nodiscard]] double integral_until(std::int64_t t, std::size_t steps) const noexcept;
+  [[nodiscard]] least_and_greatest range(std::size_t first, std::size_t last) const noexcept;
 
   std::vector<std::int64_t> times_;
   std::vector<double> values_;

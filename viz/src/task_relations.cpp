@@ -58,4 +58,12 @@ std::optional<task_number> task_relations::find(const index& of, std::uint16_t e
   return *at;
 }
 
+std::vector<task_number> tasks_of_changes(const index& of) {
+  std::vector<task_number> tasks(of.changes().size(), no_task);
+  for (task_number t = 0; t < of.tasks().size(); ++t) {
+    for (auto c = of.tasks()[t].last_change; c != none; c = of.changes()[c].previous) tasks[c] = t;
+  }
+  return tasks;
+}
+
 }  // namespace fronta::viz

@@ -50,4 +50,7 @@ class task_relations {
   std::vector<task_number> by_id_;
 };
 
+/// Whose each change is. It may be made by another task's event: what is lost is lost to many.
+[[nodiscard]] std::vector<task_number> tasks_of_changes(const index& of);
+
 }  // namespace fronta::viz

@@ -80,7 +80,8 @@ double rounded_up(double value) noexcept {
 
 std::string short_number(double value) {
   constexpr std::array<std::string_view, 5> units{"", " k", " M", " G", " T"};
-  if (!std::isfinite(value)) return value > 0 ? "∞" : (value < 0 ? "-∞" : "not a number");
+  if (std::isnan(value)) return "not a number";
+  if (std::isinf(value)) return value > 0 ? "∞" : "-∞";
   auto size = std::abs(value);
   std::size_t unit = 0;
   // What rounds to 1 000 of the smaller unit is said in the larger.

@@ -32,8 +32,7 @@ std::string name_of_all(const index& of, std::uint32_t queue) {
   return name;
 }
 
-std::optional<wait_cause> cause_of(const index& of, const change& c,
-                                   trace::wait_reason told) noexcept {
+std::optional<wait_cause> cause_of(const index& of, const change& c, std::uint32_t told) noexcept {
   using kind = wait_cause::kind;
   const auto& e = of.events()[c.event];
   switch (c.state) {
@@ -51,7 +50,7 @@ std::optional<wait_cause> cause_of(const index& of, const change& c,
     case task_state::retry_wait:
       return wait_cause{kind::retry, 0};
     case task_state::suspended:
-      return wait_cause{kind::within, static_cast<std::uint32_t>(told)};
+      return wait_cause{kind::within, told};
     default:
       return std::nullopt;
   }
@@ -80,21 +79,20 @@ std::string in_words(const index& of, const wait_cause& why) {
       return "to be tried again";
     case kind::within:
       words = "within: ";
-      words += in_words(static_cast<trace::wait_reason>(why.detail));
+      words += wait_in_words(why.detail);
       return words;
   }
   return words;
 }
 
-std::string_view in_words(trace::wait_reason why) noexcept {
+std::string_view wait_in_words(std::uint32_t reason) noexcept {
   constexpr std::array<std::string_view, 9> words{
       "for the end of another task", "for the ends of several tasks",
       "for one of several tasks",    "for the next that is done",
       "it says that it blocks",      "for the numbers of an array",
       "for memory of a device",      "for the code of a task that timed out",
       "for the end of an executor"};
-  const auto number = static_cast<std::size_t>(why);
-  return number < words.size() ? words[number] : std::string_view("why is not told");
+  return reason < words.size() ? words[reason] : std::string_view("why is not told");
 }
 
 std::string_view in_words(trace::route_reason why) noexcept {

@@ -119,7 +119,9 @@ class Window : public testing::Test {
 std::unique_ptr<stage> Window::shown_stage;
 
 TEST_F(Window, DrawsEveryPresetAsCairoDrawsIt) {
-  for (const auto what : {preset::stage, preset::timeline, preset::completion}) {
+  s().apply(commands::select{7});
+  for (const auto what : {preset::stage, preset::timeline, preset::completion, preset::statistics,
+                          preset::inspector, preset::plots, preset::progress}) {
     for (std::size_t theme = 0; theme < all_themes().size(); ++theme) {
       for (const auto& [width, height] : {std::pair{1280, 720}, std::pair{1024, 768}}) {
         glfwSetWindowSize(handle(), width, height);
@@ -135,6 +137,7 @@ TEST_F(Window, DrawsEveryPresetAsCairoDrawsIt) {
       s().apply(commands::next_theme{});
     }
   }
+  s().apply(commands::dismiss{});
 }
 
 TEST_F(Window, DrawsEveryPrimitiveAsCairoDrawsIt) {
