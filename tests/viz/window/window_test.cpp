@@ -115,7 +115,8 @@ class Window : public testing::Test {
 std::unique_ptr<stage> Window::shown_stage;
 
 TEST_F(Window, DrawsEveryPresetAsCairoDrawsIt) {
-  for (const auto what : {preset::stage, preset::timeline, preset::completion}) {
+  for (const auto what :
+       {preset::stage, preset::timeline, preset::completion, preset::graph, preset::compare}) {
     for (std::size_t theme = 0; theme < all_themes().size(); ++theme) {
       for (const auto& [width, height] : {std::pair{1280, 720}, std::pair{1024, 768}}) {
         glfwSetWindowSize(handle(), width, height);
