@@ -151,9 +151,10 @@ exit_code execute(const render_command& what, const session& /*s*/) {
   } catch (const std::exception& error) {
     throw demo_error(fmt::format("{}.", error.what()));
   }
-  fmt::print("{} of {} tasks in {}\n",
+  fmt::print("{} of {} tasks{} in {}\n",
              what.output.ends_with(".txt") ? "narration" : name_of(what.preset),
-             grouped(of.tasks().size()), what.output);
+             grouped(of.tasks().size()), other ? " and " + grouped(other->tasks().size()) : "",
+             what.output);
   if (!damage.empty()) fmt::print(stderr, "fronta: {}: {}\n", what.trace, damage);
   flush_output();
   return exit_code::success;

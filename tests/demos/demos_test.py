@@ -702,6 +702,25 @@ class Pictures(Case):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("there is no task 100000; give a --task from 1 to", done.stderr)
 
+    def test_two_traces_become_a_comparison(self):
+        for trace in ["a", "b"]:
+            self.assertEqual(self.run_demo("--json", "--trace", trace).returncode, 0)
+        done = fronta("render", "a", "b", "-o", "t.svg", "--preset", "compare", cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"^compare of \d+ tasks and \d+ in t.svg\n$")
+        for arguments, says in [(["a", "--preset", "compare"], "needs a second trace"),
+                                (["a", "b"], 'only --preset compare shows')]:
+            done = fronta("render", *arguments, "-o", "t.png", cwd=self.folder)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(says, done.stderr)
+        self.assertEqual(self.names("."), ["a", "b", "t.svg"])
+
+    def test_a_trace_becomes_a_graph(self):
+        self.assertEqual(self.run_demo("--json", "--trace", "t").returncode, 0)
+        done = fronta("render", "t", "-o", "t.png", "--preset", "graph", cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue((self.folder / "t.png").read_bytes().startswith(b"\x89PNG"))
+
     def test_a_trace_becomes_a_player(self):
         self.assertEqual(self.run_demo("--json", "--trace", "t").returncode, 0)
         for more in [[], ["--preset", "stage", "--theme", "dark", "--size", "640x400", "--from", 1, "--to", 20]]:

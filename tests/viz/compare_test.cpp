@@ -83,6 +83,15 @@ TEST(Compare, CountsNoWaitsAsRunning) {
   EXPECT_EQ(name_totals_of(index(s.told())).by_kind()[0].ran, 20);
 }
 
+TEST(Compare, CountsOfADeviceOnlyWhenItWorked) {
+  story s;
+  s.main().at(0).submit(1, "one").enqueue(1, queue::inbox);
+  s.worker(0).at(10).start(1).at(20).issue(1, 1, 0);
+  s.span(1, 0, 30, 70);
+  s.worker(0).at(500).finish(1);  // heard of late
+  EXPECT_EQ(name_totals_of(index(s.told())).by_kind()[0].ran, 10 + 40);
+}
+
 TEST(Compare, PutsWhatDiffersMostFirst) {
   const index a(run_of(3, 2'000, "write").told());
   const index b(run_of(2, 2'500, "send").told());

@@ -5,6 +5,7 @@
 #include "summaries.hpp"
 #include "task_groups.hpp"
 
+#include <fronta/viz/theme.hpp>
 #include <fronta/viz/words.hpp>
 
 #include <algorithm>
@@ -141,6 +142,15 @@ name_totals::name_totals(const index& of) {
   std::map<std::string, std::size_t> numbers;  // by kind
   std::unordered_map<std::string_view, std::size_t> by_name;
   std::vector<std::pair<std::size_t, std::int64_t>> ran;
+  // The host hears late of a device's end, so that the state says too much.
+  std::vector<std::int64_t> on_devices(of.tasks().size());
+  for (std::uint32_t l = 0; l < of.lanes().size(); ++l) {
+    if (of.lanes()[l].what != lane::kind::stream) continue;
+    for (std::size_t nth = 0; nth < of.bars_of(l); ++nth) {
+      const auto b = of.bar_at(l, nth);
+      if (b.task != no_task) on_devices[b.task] += std::min(b.end, of.end()) - b.begin;
+    }
+  }
   for (task_number t = 0; t < of.tasks().size(); ++t) {
     if (of.tasks()[t].last_change == none) continue;
     const auto name = of.name_of(t);
@@ -157,14 +167,14 @@ name_totals::name_totals(const index& of) {
     }
     auto& e = entries_[at->second];
     ++e.tasks;
-    std::int64_t time = 0;
-    bool started = false;
+    auto time = on_devices[t];
+    bool started = time > 0;
     auto until = of.end();
     for (auto c = of.tasks()[t].last_change; c != none; c = of.changes()[c].previous) {
       const auto& one = of.changes()[c];
       if (one.state == task_state::running) {
         started = true;
-        time += until - of.time_of(one);
+        if (look_of(of, one) != look::on_device) time += until - of.time_of(one);
       }
       until = of.time_of(one);
     }

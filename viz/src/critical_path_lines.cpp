@@ -5,6 +5,7 @@
 #include <fronta/viz/words.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <vector>
 
@@ -130,12 +131,18 @@ void draw_critical_path(painter& p, const moment_in_view& m, const lanes_geometr
   }
 }
 
+void draw_lit_words(painter& p, const rect& at, std::string_view words, float size) {
+  const auto box = std::round(size * 0.9F);
+  const rect sample{at.x, std::round(at.y + (at.height - box) / 2), box * 1.4F, box};
+  p.outline({kind::edge, part::token, 0, 0}, sample, p.colors().text, p.stroke() * 2.5F);
+  const auto left = sample.width + size * 0.5F;
+  p.write({kind::edge, part::name, 0, 0}, {at.x + left, at.y, at.width - left, at.height}, words,
+          size, p.colors().text);
+}
+
 void draw_critical_path_words(painter& p, const moment_in_view& m, const rect& at, float size) {
   p.begin_pane("critical path", at);
-  auto words = in_words(m.of, critical_path_of(m.of));
-  if (const auto colon = words.find(':'); critical_path_of(m.of).last != no_task)
-    words.insert(colon, " (outlined)");
-  p.write({kind::edge, part::name, 0, 0}, at, words, size, p.colors().text);
+  draw_lit_words(p, at, in_words(m.of, critical_path_of(m.of)), size);
 }
 
 }  // namespace fronta::viz

@@ -20,7 +20,7 @@ void draw_timeline(painter& p, const moment_in_view& m, const rect& body) {
   o.critical = lanes_options::path::outlined;
   const auto lengths = std::min(p.units(12), body.height * 0.24F);
   const auto gap = p.units(1);
-  const auto size = p.units(2.4F);
+  const auto size = p.units(2.2F);
   const auto words = p.line_height(size) * 1.2F;
   const auto lanes = body.height - lengths - words - gap;
   draw_lanes(p, m, {body.x, body.y, body.width, lanes}, o);

@@ -55,8 +55,7 @@ class graph_picture {
            line);
     counts_ = all_.counts_at(m_.of, level_, m_.at);
     light();
-    p_.write({kind::edge, part::name, 0, 0}, {at.x, at.y, at.width, line}, lit_words_, small,
-             p_.colors().text);
+    draw_lit_words(p_, {at.x, at.y, at.width, line}, lit_words_, small);
     draw_links();
     for (std::uint32_t n = 0; n < graph().nodes.size(); ++n) {
       if (shown(n)) draw_node(n);
@@ -431,7 +430,7 @@ class graph_picture {
     const rect number_at{at.x + pad, at.y, wide + 1, at.height};
     const rect sign_at{number_at.right(), at.y, text, at.height};
     const auto named = at.right() - sign_at.right() - pad - text * 0.2F;
-    constexpr std::size_t least = 5;  // bytes; less says nothing
+    constexpr std::size_t least = 4;  // bytes; less says nothing
     const auto name =
         m_.of.tasks()[t].text == 0 ? std::string() : p_.fit(m_.of.name_of(t), text, named);
     const bool has_name = !name.empty() && (name == m_.of.name_of(t) || name.size() >= least + 3);

@@ -6,6 +6,7 @@
 #include <fronta/viz/view.hpp>
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 /// The parts that the presets are put together from. Each draws into its own panes.
@@ -61,6 +62,8 @@ struct lanes_geometry {
 enum class path_part : std::uint8_t { ways, outlines };
 void draw_critical_path(painter& p, const moment_in_view& m, const lanes_geometry& g,
                         path_part which);
+/// Words behind a sample of the outline that they are of.
+void draw_lit_words(painter& p, const rect& at, std::string_view words, float size);
 void draw_critical_path_words(painter& p, const moment_in_view& m, const rect& at, float size);
 
 /// How many tasks wait in queues, over time, below lanes drawn with the same options.

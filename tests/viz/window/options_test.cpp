@@ -57,11 +57,12 @@ TEST(StageOptions, WhatMakesNoSenseIsRefusedInASentence) {
   EXPECT_THAT(refusal_of({"--size", "1280"}), HasSubstr("1280x720"));
   EXPECT_THAT(refusal_of({"--size", "0x720"}), HasSubstr("640x400"));
   EXPECT_THAT(refusal_of({"--size", "1280x720x2"}), HasSubstr("1280x720"));
-  EXPECT_THAT(refusal_of({"--preset", "graph"}), HasSubstr("stage, timeline, completion"));
+  EXPECT_THAT(refusal_of({"--preset", "what"}),
+              HasSubstr("stage, timeline, completion, graph, compare"));
   EXPECT_THAT(refusal_of({"--theme", "pink"}), HasSubstr("light or dark"));
   EXPECT_THAT(refusal_of({"--scale", "nan"}), HasSubstr("0.7 to 2.1"));
   EXPECT_THAT(refusal_of({"--exit-after", "-1"}), HasSubstr("seconds"));
-  EXPECT_THAT(refusal_of({"a", "b"}), HasSubstr("\"b\" is one word too many"));
+  EXPECT_THAT(refusal_of({"a", "b", "c"}), HasSubstr("\"c\" is one word too many"));
   EXPECT_THAT(refusal_of({"--what"}), HasSubstr("no option --what"));
   EXPECT_THAT(refusal_of({"--size"}), HasSubstr("--size"));
 }

@@ -55,6 +55,27 @@ class Screen : public testing::Test {
   bool controls = true;
 };
 
+TEST_F(Screen, OfTwoRunsTheLongerIsShownToItsEnd) {
+  const index longer{test::steady_run(60)};
+  s.what = preset::compare;
+  const auto bars = [&] {
+    const auto shown = draw({.width = 1280,
+                             .height = 720,
+                             .title = "a.trace",
+                             .message = {},
+                             .other = &longer,
+                             .other_title = "b.trace"},
+                            &of, s, fonts);
+    return std::ranges::count_if(shown.hits, [](const hit& h) {
+      return h.id.what == item_id::kind::task && h.id.which == item_id::part::bar;
+    });
+  };
+  s = reduce(of, s, commands::to_end{});
+  EXPECT_EQ(bars(), 30 + 60);
+  s = reduce(of, s, commands::scrub{(of.begin() + of.end()) / 2});
+  EXPECT_EQ(bars(), 15 + 15);
+}
+
 TEST_F(Screen, ThePictureAndTheControlsShareTheWindow) {
   for (const auto in : sizes) {
     const auto shown = drawn(in);
