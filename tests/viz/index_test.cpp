@@ -492,6 +492,22 @@ TEST(Index, BlanksOfAStreamHaveReasonsToo) {
   EXPECT_EQ(index.why_blank(lane, 30), "what is enqueued waits");
 }
 
+TEST(Index, OfWorkThatADeviceHasNotToldOfNobodyKnowsWhetherItWaits) {
+  story s;
+  s.main().at(10).submit(1).submit(2);
+  s.worker(0).at(20).start(1).at(25).issue(1, 1, 0).at(26).start(2).at(27).issue(2, 1, 0);
+  s.span(1, 0, 40, 60);
+  s.main().at(65).finish(1).at(80).submit(3);
+  auto told = s.told();
+  told.ended = false;
+  const index index(told);
+  const auto lane = lane_named(index, "gpu:0 stream 0");
+  EXPECT_EQ(index.why_blank(lane, 30), "what is enqueued waits") << "the first told of itself";
+  EXPECT_EQ(index.why_blank(lane, 70), "enqueued, not told of yet");
+  told.ended = true;
+  EXPECT_EQ(fronta::viz::index(told).why_blank(lane, 70), "what is enqueued waits");
+}
+
 TEST(Index, ZonesNestAndMessagesAreMoments) {
   story s;
   s.main().at(5).submit(1);

@@ -387,4 +387,26 @@ TEST(Words, TellARunAsPeopleWould) {
   EXPECT_THAT(told, Not(HasSubstr("\n\n")));
 }
 
+// In a recording that goes on, or broke off.
+TEST(Scene, DrawsWhatADeviceHasNotToldOfAsNotKnown) {
+  story s;
+  s.main().at(10).submit(1).submit(2).submit(3);
+  s.worker(0).at(20).start(1).at(100).issue(1, 1, 0);
+  s.worker(0).at(110).start(2).at(200).issue(2, 1, 0).at(210).start(3).at(220).issue(3, 1, 0);
+  s.span(1, 0, 150, 400);
+  s.main().at(410).finish(1).at(1'000).submit(4);
+  auto told = s.told();
+  told.ended = false;
+  const auto text = [&](std::int64_t at) {
+    const index of(told);
+    view v;
+    v.at = of.begin() + at;
+    return to_text(draw(of, v, 1280, 720, font, fronta::viz::light_theme()));
+  };
+  EXPECT_THAT(text(990), HasSubstr("task 2 and 1 more: not told of yet"));
+  EXPECT_THAT(text(80), Not(HasSubstr("not told of")));
+  told.ended = true;
+  EXPECT_THAT(text(990), Not(HasSubstr("not told of")));
+}
+
 }  // namespace

@@ -242,9 +242,14 @@ std::string index::why_blank(std::uint32_t lane, std::int64_t t) const {
         return x.what == queue::kind::stream && x.executor == l.executor && x.place == l.place &&
                x.number == l.number;
       });
-      const bool waits =
-          q != queues_.end() && length_at(static_cast<std::uint32_t>(q - queues_.begin()), t) != 0;
-      return waits ? "what is enqueued waits" : "nothing enqueued";
+      if (q == queues_.end()) return "nothing enqueued";
+      const auto waiting =
+          queued_at(static_cast<std::uint32_t>(q - queues_.begin()), t, 1, first::oldest);
+      if (waiting.empty()) return "nothing enqueued";
+      // Devices tell when they are done; until then nobody knows whether they are at it.
+      const bool untold =
+          !ended_ && state_of(waiting.front(), t) == &changes_[tasks_[waiting.front()].last_change];
+      return untold ? "enqueued, not told of yet" : "what is enqueued waits";
     }
     case lane::kind::slot:
       break;

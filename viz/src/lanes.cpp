@@ -95,6 +95,7 @@ class lane_painter {
       nth = draw_cluster(nth, b, stop);
     }
     for (auto& r : runs_) label(r);
+    draw_untold();
   }
 
   [[nodiscard]] const std::vector<std::pair<float, float>>& covered() const noexcept {
@@ -174,6 +175,59 @@ class lane_painter {
     if (b.attempt != 0) tip += ", attempt " + std::to_string(b.attempt + 1);
     p_.meet(b.task == no_task ? id(part::bar, nth) : item_id{kind::task, part::bar, b.task, nth},
             at, std::move(tip));
+  }
+
+  // Work that the device was given and has not told of: it may be at it. Once it has, this is
+  // replaced by what was; a recording that has ended in order has none.
+  void draw_untold() {
+    const auto& of = m_.of;
+    const auto& own = of.lanes()[lane_];
+    if (own.what != lane::kind::stream || of.ended()) return;
+    const auto queues = of.queues();
+    const auto q = std::ranges::find_if(queues, [&](const queue& x) {
+      return x.what == queue::kind::stream && x.executor == own.executor && x.place == own.place &&
+             x.number == own.number;
+    });
+    if (q == queues.end()) return;
+    constexpr std::size_t most = 64;
+    auto since = forever;
+    task_number first = no_task;
+    std::size_t count = 0;
+    for (const auto t : of.queued_at(static_cast<std::uint32_t>(q - queues.begin()), m_.at, most,
+                                     index::first::oldest)) {
+      const auto* const c = of.state_of(t, m_.at);
+      if (c != &of.changes()[of.tasks()[t].last_change]) continue;
+      if (count++ == 0) {
+        first = t;
+        since = of.time_of(*c);
+      }
+    }
+    if (count == 0) return;
+    if (const auto next = of.first_bar_from(lane_, m_.at); next != 0) {
+      if (const auto before = of.bar_at(lane_, next - 1).end; before <= m_.at)
+        since = std::max(since, before);
+    }
+    const auto at = place_of(x(std::max(since, m_.from)), x(m_.at), 0);
+    if (at.width < 2) return;
+    cover(at.x, at.right());
+    constexpr std::uint32_t nth = 0xFFFF'FFFF;
+    p_.outline(id(part::bar, nth), at, p_.colors().of(look::on_device).fill, p_.stroke() * 1.5F,
+               dash::dashed);
+    auto words = called(first);
+    if (count > 1) words += " and " + std::to_string(count - 1) + " more";
+    words += ": not told of yet";
+    p_.meet(id(part::bar, nth), at, words);
+    const auto pad = p_.units(0.4F);
+    const auto line = p_.line_height(text_);
+    for (const auto& text : {words, std::to_string(std::uint64_t{first} + 1) + "?"}) {
+      const auto w = p_.width_of(text, text_) + 2 * pad;
+      if (w + 2 * pad > at.width || line + 2 > at.height) continue;
+      const rect plate{at.x + pad, at.y + 1, w, line};
+      p_.fill(id(part::frame, nth), plate, p_.colors().panel);
+      p_.write(id(part::state, nth), {plate.x + pad, plate.y, w - 2 * pad + 1, line}, text, text_,
+               p_.colors().text);
+      return;
+    }
   }
 
   // On a plate at its foot, so that the device's own work stays in sight.
