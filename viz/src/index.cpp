@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <limits>
 #include <tuple>
 
 namespace fronta::viz {
@@ -227,6 +228,30 @@ std::vector<bar> index::open_at(std::uint32_t lane, std::int64_t t) const {
   return open;
 }
 
+std::optional<index::untold> index::untold_at(std::uint32_t number, std::int64_t t) const {
+  const auto& l = lanes_[number];
+  if (l.what != lane::kind::stream) return std::nullopt;
+  untold found;
+  for (const auto& w : untold_) {
+    if (w.from > t || w.executor != l.executor || w.place != l.place || w.stream != l.number)
+      continue;
+    if (found.tasks++ == 0) {
+      found.first = w.task;
+      found.since = w.from;
+    }
+  }
+  if (found.tasks == 0) return std::nullopt;
+  // A stream does one after the other, so it was not at these before what it did tell of.
+  const auto next = first_bar_from(number, t);
+  if (next != bars_of(number)) return std::nullopt;
+  if (next != 0) {
+    const auto before = bar_at(number, next - 1).end;
+    if (before > t) return std::nullopt;
+    found.since = std::max(found.since, before);
+  }
+  return found;
+}
+
 std::string index::why_blank(std::uint32_t lane, std::int64_t t) const {
   const auto& l = lanes_[lane];
   if (t > end_) return "not known";
@@ -236,20 +261,18 @@ std::string index::why_blank(std::uint32_t lane, std::int64_t t) const {
     case lane::kind::thread:
       return "outside tasks";
     case lane::kind::copies:
-      return "nothing to copy";
+      // Devices tell when they are done.
+      return !ended_ && first_bar_after(lane, t) == bars_of(lane) ? "no copy told of yet"
+                                                                  : "nothing to copy";
     case lane::kind::stream: {
+      if (untold_at(lane, t)) return "enqueued, not told of yet";
       const auto q = std::ranges::find_if(queues_, [&](const queue& x) {
         return x.what == queue::kind::stream && x.executor == l.executor && x.place == l.place &&
                x.number == l.number;
       });
-      if (q == queues_.end()) return "nothing enqueued";
-      const auto waiting =
-          queued_at(static_cast<std::uint32_t>(q - queues_.begin()), t, 1, first::oldest);
-      if (waiting.empty()) return "nothing enqueued";
-      // Devices tell when they are done; until then nobody knows whether they are at it.
-      const bool untold =
-          !ended_ && state_of(waiting.front(), t) == &changes_[tasks_[waiting.front()].last_change];
-      return untold ? "enqueued, not told of yet" : "what is enqueued waits";
+      const bool waits =
+          q != queues_.end() && length_at(static_cast<std::uint32_t>(q - queues_.begin()), t) != 0;
+      return waits ? "what is enqueued waits" : "nothing enqueued";
     }
     case lane::kind::slot:
       break;

@@ -92,6 +92,8 @@ class index_builder {
     std::int32_t reserved_place = -1;
     std::uint32_t reserved_bar = none;
     bool issues = false;
+    std::uint32_t issued = none;  // when its work was given to a device that it is still at
+    std::uint32_t told = none;    // what a device told of it last
   };
 
   // ---- Events into columns.
@@ -552,6 +554,7 @@ class index_builder {
         unblock(number);
         return;
       case event_kind::issue:
+        now_[t].issued = number;
         end_run(t, number, 0);
         if (ended(t)) return;
         if (now_[t].device_lane != none) {  // it began before all was enqueued
@@ -564,12 +567,14 @@ class index_builder {
         }
         return;
       case event_kind::fall_back:
+        now_[t].issued = none;
         end_run(t, number, failed_bar);
         now_[t].device_lane = none;
         if (!ended(t))
           keep(t, number, task_state::queued, queue_of(queue::kind::router, e.executor, -1, -1));
         return;
       case event_kind::retry: {
+        now_[t].issued = none;
         end_run(t, number, failed_bar);
         now_[t].device_lane = none;
         if (ended(t)) return;
@@ -726,6 +731,7 @@ class index_builder {
   void read_device(std::uint32_t number) {
     const auto& e = to_.events_[number];
     const auto& s = to_.spans_[e.argument];
+    if (e.task != no_task) now_[e.task].told = number;
     const bool copies =
         s.what == trace::device_work::to_device || s.what == trace::device_work::to_host ||
         s.what == trace::device_work::on_device || s.what == trace::device_work::between;
@@ -807,7 +813,23 @@ class index_builder {
 
   // ---- At the end.
 
+  // A recording that has ended in order has heard of all.
+  void keep_untold() {
+    if (to_.ended_) return;
+    for (task_number t = 0; t < to_.tasks_.size(); ++t) {
+      const auto& n = now_[t];
+      if (n.issued == none || ended(t)) continue;
+      const auto& issue = to_.events_[n.issued];
+      const auto last = n.told == none ? n.issued : std::max(n.issued, n.told);
+      to_.untold_.push_back(
+          {to_.events_[last].time, static_cast<std::int32_t>(issue.argument >> 32U),
+           static_cast<std::int32_t>(issue.argument & 0xFFFF'FFFF), t, issue.executor});
+    }
+    std::ranges::sort(to_.untold_, {}, &index::untold_work::from);
+  }
+
   void finish() {
+    keep_untold();
     for (auto& row : to_.lane_rows_) {
       for (std::size_t i = 0; i < row.bars.size(); ++i) {
         if (i % block == 0) {

@@ -181,48 +181,32 @@ class lane_painter {
   // replaced by what was; a recording that has ended in order has none.
   void draw_untold() {
     const auto& of = m_.of;
+    const auto untold = of.untold_at(lane_, m_.at);
+    if (!untold) return;
     const auto& own = of.lanes()[lane_];
-    if (own.what != lane::kind::stream || of.ended()) return;
-    const auto queues = of.queues();
-    const auto q = std::ranges::find_if(queues, [&](const queue& x) {
-      return x.what == queue::kind::stream && x.executor == own.executor && x.place == own.place &&
-             x.number == own.number;
-    });
-    if (q == queues.end()) return;
-    constexpr std::size_t most = 64;
-    auto since = forever;
-    task_number first = no_task;
-    std::size_t count = 0;
-    for (const auto t : of.queued_at(static_cast<std::uint32_t>(q - queues.begin()), m_.at, most,
-                                     index::first::oldest)) {
-      const auto* const c = of.state_of(t, m_.at);
-      if (c != &of.changes()[of.tasks()[t].last_change]) continue;
-      if (count++ == 0) {
-        first = t;
-        since = of.time_of(*c);
-      }
-    }
-    if (count == 0) return;
-    if (const auto next = of.first_bar_from(lane_, m_.at); next != 0) {
-      if (const auto before = of.bar_at(lane_, next - 1).end; before <= m_.at)
-        since = std::max(since, before);
-    }
-    const auto at = place_of(x(std::max(since, m_.from)), x(m_.at), 0);
+    const auto at = place_of(x(std::max(untold->since, m_.from)), x(m_.at), 0);
     if (at.width < 2) return;
     cover(at.x, at.right());
     constexpr std::uint32_t nth = 0xFFFF'FFFF;
-    p_.outline(id(part::bar, nth), at, p_.colors().of(look::on_device).fill, p_.stroke() * 1.5F,
-               dash::dashed);
-    auto words = called(first);
-    if (count > 1) words += " and " + std::to_string(count - 1) + " more";
+    p_.outline(id(part::bar, nth), at, p_.colors().outline, p_.stroke(), dash::dashed);
+    auto words = called(untold->first);
+    if (untold->tasks > 1) words += " and " + std::to_string(untold->tasks - 1) + " more";
     words += ": not told of yet";
     p_.meet(id(part::bar, nth), at, words);
     const auto pad = p_.units(0.4F);
     const auto line = p_.line_height(text_);
-    for (const auto& text : {words, std::to_string(std::uint64_t{first} + 1) + "?"}) {
+    // At the foot may stand who has reserved it.
+    const bool shared = std::ranges::any_of(of.lanes(), [&](const lane& l) {
+      return l.what == lane::kind::reserved && l.executor == own.executor && l.place == own.place;
+    });
+    if (shared && at.height < 2 * line + 3) return;
+    const auto top = shared ? at.y + 1 : at.y + (at.height - line) / 2;
+    auto brief = std::to_string(std::uint64_t{untold->first} + 1) + "?";
+    if (untold->tasks > 1) brief += " +" + std::to_string(untold->tasks - 1);
+    for (const auto& text : {words, brief}) {
       const auto w = p_.width_of(text, text_) + 2 * pad;
       if (w + 2 * pad > at.width || line + 2 > at.height) continue;
-      const rect plate{at.x + pad, at.y + 1, w, line};
+      const rect plate{at.x + pad, top, w, line};
       p_.fill(id(part::frame, nth), plate, p_.colors().panel);
       p_.write(id(part::state, nth), {plate.x + pad, plate.y, w - 2 * pad + 1, line}, text, text_,
                p_.colors().text);

@@ -235,6 +235,16 @@ class index {
   /// How many tasks had ended by `t`.
   [[nodiscard]] std::size_t completed_at(std::int64_t t) const noexcept;
 
+  /// Work that a stream had been given by `t` and that its device has told of nowhere in the trace.
+  /// It may have been at it from `since` on. Of a recording that goes on or broke off; one that has
+  /// ended knows.
+  struct untold {
+    task_number first = no_task;
+    std::size_t tasks = 0;
+    std::int64_t since = 0;
+  };
+  [[nodiscard]] std::optional<untold> untold_at(std::uint32_t lane, std::int64_t t) const;
+
   /// Why nothing is drawn on a lane at `t`, in a few words.
   [[nodiscard]] std::string why_blank(std::uint32_t lane, std::int64_t t) const;
 
@@ -295,6 +305,15 @@ class index {
     std::string name;
   };
   std::vector<named_place> places_;
+  // What devices were given and have not told of, by `from`: after the last that they told of it.
+  struct untold_work {
+    std::int64_t from;
+    std::int32_t place;
+    std::int32_t stream;
+    task_number task;
+    std::uint16_t executor;
+  };
+  std::vector<untold_work> untold_;
   // After so many changes: tasks in each state, then in each queue known by then.
   struct checkpoint {
     std::size_t changes;
