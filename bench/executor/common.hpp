@@ -84,7 +84,7 @@ void measure(benchmark::State& state, const settings& s, std::size_t items, Pass
   const auto first_allocations = allocations::count();
   std::vector<double> times;
   std::vector<double> allocated;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const auto before = allocations::count();
     const seconds t = pass();
     allocated.push_back(static_cast<double>(allocations::count() - before));
@@ -138,7 +138,7 @@ class tally {
 /// One round trip after each `gap` in which everything sleeps; their median, in `ns`.
 template <class RoundTrip>
 void measure_parked(benchmark::State& state, const settings& s, RoundTrip round_trip) {
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     std::vector<double> times;
     seconds total{0};
     for (std::size_t i = 0; i < s.n + 5; ++i) {
@@ -166,7 +166,7 @@ inline seconds cpu_time() {
 /// `cpu_percent` of one core while `work` runs.
 template <class Work>
 void measure_cpu(benchmark::State& state, Work&& work) {
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const auto before = cpu_time();
     const auto wall = time_of(work);
     state.SetIterationTime(wall.count());
@@ -232,7 +232,7 @@ class gate {
 template <class SubmitAll>
 void measure_pending(benchmark::State& state, std::size_t items, SubmitAll submit_all) {
   allocations::start();
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const auto resident = resident_bytes();
     const auto heap = allocations::bytes();
     const auto t = time_of(submit_all);

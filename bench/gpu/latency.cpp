@@ -63,7 +63,7 @@ void latency(benchmark::State& state, const settings& s) {
     return static_cast<double>(host_now());
   };
   const double of_library = library_error(ex);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     for (int i = 0; i < 20; ++i) once();
     std::vector<double> seen;
     std::vector<double> stored;
@@ -77,6 +77,7 @@ void latency(benchmark::State& state, const settings& s) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
     const clock_map map(before, compare(s));
     std::vector<double> late;
+    late.reserve(s.n);
     for (std::size_t i = 0; i < s.n; ++i) late.push_back((seen[i] - map.host_at(stored[i])) / 1e3);
     std::ranges::sort(late);
     const auto part = [&](double p) {
@@ -100,10 +101,10 @@ void latency(benchmark::State& state, const settings& s) {
   }
 }
 
-using fronta::gpu::completion_mechanism;
-template void latency<completion_mechanism::frontier>(benchmark::State&, const settings&);
-template void latency<completion_mechanism::event_polling>(benchmark::State&, const settings&);
-template void latency<completion_mechanism::blocking_sync>(benchmark::State&, const settings&);
-template void latency<completion_mechanism::host_callback>(benchmark::State&, const settings&);
+using by = fronta::gpu::completion_mechanism;
+template void latency<by::frontier>(benchmark::State&, const settings&);
+template void latency<by::event_polling>(benchmark::State&, const settings&);
+template void latency<by::blocking_sync>(benchmark::State&, const settings&);
+template void latency<by::host_callback>(benchmark::State&, const settings&);
 
 }  // namespace bench::gpu

@@ -29,8 +29,8 @@ double time_of_each(const fronta::executor& ex, const std::function<void(stream&
         .count();
   };
   run(1);
-  std::vector<double> all;
-  for (int i = 0; i < 5; ++i) all.push_back(run(repeats) / repeats);
+  std::vector<double> all(5);
+  for (auto& one : all) one = run(repeats) / repeats;
   return median(all);
 }
 
@@ -57,8 +57,8 @@ double time_of_each_copy(const settings& s, lib::copy_kind kind, std::size_t byt
   d->fill(d.stream(), there, 1, bytes);
   if (other != nullptr) d->fill(d.stream(), other, 1, bytes);
   run(1);
-  std::vector<double> all;
-  for (int i = 0; i < 5; ++i) all.push_back(run(repeats) / repeats);
+  std::vector<double> all(5);
+  for (auto& one : all) one = run(repeats) / repeats;
   d->deallocate(d.stream(), there);
   if (other != nullptr) d->deallocate(d.stream(), other);
   return median(all);
@@ -99,7 +99,7 @@ void bandwidth(benchmark::State& state, const settings& s) {
   const auto say = [&](const char* name, double bytes_each, auto call) {
     state.counters[name] = size * bytes_each / time_of_each(ex, call) / 1e9;
   };
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const auto took = time_of([&] {
       state.counters["copy"] =
           size * 8 / time_of_each_copy(s, lib::copy_kind::on_device, n * sizeof(float)) / 1e9;
@@ -144,7 +144,7 @@ void copies(benchmark::State& state, const settings& s) {
   const auto say_by_driver = [&](const char* name, lib::copy_kind kind) {
     state.counters[name] = static_cast<double>(s.n) / time_of_each_copy(s, kind, s.n) / 1e9;
   };
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const auto took = time_of([&] {
       say("to_device_pinned", [&](stream& on) {
         static_cast<void>(on.to_device(std::span<const char>(direct.all())));
@@ -165,8 +165,7 @@ namespace {
 // cuBLAS where it is found at run time; only for a figure beside ours.
 class cublas {
  public:
-  cublas() {
-    library_ = dlopen("libcublas.so.13", RTLD_NOW);
+  cublas() : library_(dlopen("libcublas.so.13", RTLD_NOW)) {
     if (library_ == nullptr) library_ = dlopen("libcublas.so.12", RTLD_NOW);
     if (library_ == nullptr) return;
     const auto create = find<int (*)(void**)>("cublasCreate_v2");
@@ -219,7 +218,7 @@ void matmul(benchmark::State& state, const settings& s) {
       c = on.allocate<float>(n * n);
     }).get();
   const auto operations = 2 * static_cast<double>(n) * static_cast<double>(n * n);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const auto took = time_of([&] {
       state.counters["matmul"] =
           operations /

@@ -125,7 +125,7 @@ std::size_t bytes_in_use() {
 
 void construct(State& state) {
   const auto tasks = static_cast<std::uint64_t>(state.range(0));
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     state.PauseTiming();
     const auto before = bytes_in_use();
     auto told = made_up().of(tasks);
@@ -155,7 +155,7 @@ void at_random_moments(State& state, Ask ask) {
   const auto& index = long_one();
   std::mt19937_64 random(2);
   std::uniform_int_distribution moments(index.begin(), index.end());
-  for (auto _ : state) ask(index, moments(random));
+  for ([[maybe_unused]] auto _ : state) ask(index, moments(random));
 }
 
 void ask_counts(const fronta::viz::index& of, std::int64_t t) {

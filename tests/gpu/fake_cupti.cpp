@@ -230,6 +230,9 @@ fake& the_fake() {
 
 extern "C" {
 
+// CUPTI's names are not written as ours are.
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name)
+
 CUptiResult cuptiGetVersion(std::uint32_t* v) {
   *v = version();
   return CUPTI_SUCCESS;
@@ -343,6 +346,8 @@ CUptiResult cuptiGetDeviceId(CUcontext context, std::uint32_t* id) {
     return CUPTI_SUCCESS;
   });
 }
+
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)
 
 fake_cupti* fronta_fake_cupti() { return &the_fake(); }
 }

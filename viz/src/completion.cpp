@@ -180,11 +180,10 @@ void draw_completion(painter& p, const moment_in_view& m, const rect& at) {
               moment(*family.from_map[i] - of.begin(), tick), text, p.colors().text, align::right);
     }
   }
-  auto y = chart.y + height * static_cast<float>(rows);
   if (cut) {
+    const auto y = chart.y + height * static_cast<float>(rows);
     p.write({kind::completion, part::more, 0, 0}, {chart.x, y, chart.width, line},
             grouped(family.members.size() - rows) + " more", text, p.colors().text);
-    y += height;
   }
   const auto says = family.derivable
                         ? "map keeps finished results back for " + duration(waited) +

@@ -54,7 +54,7 @@ std::size_t size_in_bytes(const T& value) noexcept {
     // NOLINTNEXTLINE(bugprone-sizeof-expression): what a pointer points to is not counted
     return sizeof(T) + value.size() * sizeof(typename T::value_type);
   } else {
-    return sizeof(T);
+    return sizeof(T);  // NOLINT(bugprone-sizeof-expression): likewise
   }
 }
 
