@@ -85,7 +85,7 @@ class json_line {
     }
     std::array<char, 40> digits{};
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-    text_.append(digits.data(), end);
+    text_.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
     return *this;
   }
   // More than 53 bits, which not every reader of JSON keeps.

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <limits>
@@ -151,7 +150,7 @@ class follower::body {
   // A recording that begins empties the file first.
   [[nodiscard]] bool is_same() const { return read_header(of_.file.get(), of_.name) == header_; }
 
-  // One that nobody was writing meanwhile, which is at most the next.
+  // One that nobody was writing meanwhile. A system call each, so in this order.
   [[nodiscard]] std::optional<format::pulse> last_pulse() const {
     if (!of_.rings) return std::nullopt;
     const auto number = [&] {
@@ -162,11 +161,9 @@ class follower::body {
     for (int i = 0; i < tries; ++i) {
       const auto before = number();
       if (!before || *before == 0) return std::nullopt;
-      std::atomic_thread_fence(std::memory_order_acquire);
       const auto found = load<format::pulse>(
           of_.rings.get(),
           offsetof(format::rings_header, pulses) + (*before & 1) * sizeof(format::pulse), of_.name);
-      std::atomic_thread_fence(std::memory_order_acquire);
       if (found && number() == before) return found;
     }
     return std::nullopt;  // the next time

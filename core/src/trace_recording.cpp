@@ -661,9 +661,9 @@ void recorder::drain_rings(bool at_end) {
 void recorder::tell_pulse(std::uint64_t lost) {
   auto& rings = shared_header();
   const std::atomic_ref<std::uint64_t> written(rings.pulses_written);
-  // The number of the last one before this one, which readers may be at, is written over.
-  std::atomic_thread_fence(std::memory_order_release);
-  const auto next = written.load(std::memory_order_relaxed) + 1;
+  // What comes next writes over the last but one: readers must have been able to see the number of
+  // the last one first. So this is no load but a change, which what follows stays behind.
+  const auto next = written.fetch_add(0, std::memory_order_acq_rel) + 1;
   rings.pulses[next & 1] = {known_, steady_now(), lost};
   written.store(next, std::memory_order_release);
 }

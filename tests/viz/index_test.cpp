@@ -820,6 +820,47 @@ TEST(Index, InOlderTracesTheParentIsWhoRunsWhereItIsSubmitted) {
   EXPECT_EQ(index.tasks()[*index.find(2, 8)].parent, *index.find(1, 7));
 }
 
+TEST(Index, OfWorkThatADeviceHasNotToldOfNobodyKnowsWhetherItWaits) {
+  story s;
+  s.main().at(10).submit(1).submit(2);
+  s.worker(0).at(20).start(1).at(25).issue(1, 1, 0).at(26).start(2).at(27).issue(2, 1, 0);
+  s.span(1, 0, 40, 60);
+  s.main().at(65).finish(1).at(80).submit(3);
+  auto told = s.told();
+  told.ended = false;
+  const index index(told);
+  const auto lane = lane_named(index, "gpu:0 stream 0");
+  EXPECT_EQ(index.why_blank(lane, 30), "what is enqueued waits") << "the first told of itself";
+  EXPECT_EQ(index.why_blank(lane, 70), "enqueued, not told of yet");
+  ASSERT_TRUE(index.untold_at(lane, 70));
+  EXPECT_EQ(index.untold_at(lane, 70)->first, 1U);
+  EXPECT_EQ(index.untold_at(lane, 70)->tasks, 1U);
+  EXPECT_EQ(index.untold_at(lane, 70)->since, 60);
+  EXPECT_FALSE(index.untold_at(lane, 30));
+  told.ended = true;
+  EXPECT_EQ(fronta::viz::index(told).why_blank(lane, 70), "what is enqueued waits");
+  EXPECT_FALSE(fronta::viz::index(told).untold_at(lane, 70));
+}
+
+TEST(Index, ATaskOfWhoseWorkADeviceHasToldAPartMayBeAtTheRest) {
+  story s;
+  s.main().at(10).submit(1);
+  s.worker(0).at(20).start(1).at(25).issue(1, 1, 0);
+  s.span(1, 0, 40, 60, fronta::trace::device_work::kernel);
+  s.span(1, 0, 30, 38, fronta::trace::device_work::to_device);
+  s.main().at(80).submit(2);
+  auto told = s.told();
+  told.ended = false;
+  const index index(told);
+  const auto lane = lane_named(index, "gpu:0 stream 0");
+  ASSERT_TRUE(index.untold_at(lane, 80));
+  EXPECT_EQ(index.untold_at(lane, 80)->since, 60);
+  EXPECT_EQ(index.why_blank(lane, 70), "enqueued, not told of yet");
+  const auto copies = lane_named(index, "gpu:0 copies in");
+  EXPECT_EQ(index.why_blank(copies, 28), "nothing to copy");
+  EXPECT_EQ(index.why_blank(copies, 70), "no copy told of yet");
+}
+
 TEST(Index, ZonesNestAndMessagesAreMoments) {
   story s;
   s.main().at(5).submit(1);

@@ -3,11 +3,11 @@
 
 #include <gmock/gmock.h>
 
+#include <src/time_axis.hpp>
 #include "plain_metrics.hpp"
 #include "soup.hpp"
 #include "steady_run.hpp"
 #include "story.hpp"
-#include <src/time_axis.hpp>
 
 #include <cstdint>
 #include <string>

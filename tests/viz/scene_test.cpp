@@ -396,8 +396,7 @@ TEST(Scene, TellsOfMissingRecordsOfDevices) {
   s.main().at(5).tell(fronta::trace::event_kind::lost_records, 0, std::uint64_t{1} << 32U | 12U);
   view v;
   v.what = preset::timeline;
-  const auto told =
-      to_text(draw(index(s.told()), v, 1920, 1080, font, fronta::viz::light_theme()));
+  const auto told = to_text(draw(index(s.told()), v, 1920, 1080, font, fronta::viz::light_theme()));
   EXPECT_THAT(told, HasSubstr("12 device records MISSING"));
 }
 
@@ -475,6 +474,28 @@ TEST(Words, TellARunAsPeopleWould) {
   EXPECT_THAT(told, HasSubstr("task 6 \"mask 6\" is cancelled\n"));
   EXPECT_THAT(told, HasSubstr("task 22 \"mask 22\" waits to be tried again\n"));
   EXPECT_THAT(told, Not(HasSubstr("\n\n")));
+}
+
+// In a recording that goes on, or broke off.
+TEST(Scene, DrawsWhatADeviceHasNotToldOfAsNotKnown) {
+  story s;
+  s.main().at(10).submit(1).submit(2).submit(3);
+  s.worker(0).at(20).start(1).at(100).issue(1, 1, 0);
+  s.worker(0).at(110).start(2).at(200).issue(2, 1, 0).at(210).start(3).at(220).issue(3, 1, 0);
+  s.span(1, 0, 150, 400);
+  s.main().at(410).finish(1).at(1'000).submit(4);
+  auto told = s.told();
+  told.ended = false;
+  const auto text = [&](std::int64_t at) {
+    const index of(told);
+    view v;
+    v.at = of.begin() + at;
+    return to_text(draw(of, v, 1280, 720, font, fronta::viz::light_theme()));
+  };
+  EXPECT_THAT(text(990), HasSubstr("task 2 and 1 more: not told of yet"));
+  EXPECT_THAT(text(80), Not(HasSubstr("not told of")));
+  told.ended = true;
+  EXPECT_THAT(text(990), Not(HasSubstr("not told of")));
 }
 
 }  // namespace

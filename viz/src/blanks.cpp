@@ -15,7 +15,7 @@ namespace fronta::viz {
 class blank_finder {
  public:
   blank_finder(const index& of, std::uint32_t lane)
-      : of_(of), lane_(of.lanes_[lane]), row_(of.lane_rows_[lane]) {
+      : of_(of), number_(lane), lane_(of.lanes_[lane]), row_(of.lane_rows_[lane]) {
     if (lane_.what != lane::kind::stream) return;
     const auto q = std::ranges::find_if(of.queues_, [&](const queue& x) {
       return x.what == queue::kind::stream && x.executor == lane_.executor &&
@@ -85,9 +85,13 @@ class blank_finder {
       case lane::kind::thread:
         return {"outside tasks"};
       case lane::kind::copies:
-        return {"nothing to copy"};
+        // Devices tell when they are done.
+        return {!of_.ended_ && of_.first_bar_after(number_, t) == of_.bars_of(number_)
+                    ? "no copy told of yet"
+                    : "nothing to copy"};
       case lane::kind::stream:
-        return {"", forever, true};
+        if (of_.untold_at(number_, t)) return {"enqueued, not told of yet"};
+        return {"", of_.next_untold(number_, t), true};
       case lane::kind::slot:
         break;
     }
@@ -222,6 +226,7 @@ class blank_finder {
   static constexpr std::int64_t most_looks = 16;
 
   const index& of_;
+  std::uint32_t number_;
   const lane& lane_;
   const index::lane_row& row_;
   std::uint32_t queue_ = none;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <limits>
 #include <tuple>
 
 namespace fronta::viz {
@@ -145,6 +146,39 @@ std::vector<task_number> index::queued_at(std::uint32_t queue, std::int64_t t, s
     for (std::size_t i = 0; i < count; ++i) {
       if (!take(order == first::oldest ? from + i : from + count - 1 - i)) return found;
     }
+  }
+  return found;
+}
+
+std::int64_t index::next_untold(std::uint32_t number, std::int64_t t) const noexcept {
+  const auto& l = lanes_[number];
+  for (const auto& w : untold_) {  // by `from`
+    if (w.from > t && w.executor == l.executor && w.place == l.place && w.stream == l.number)
+      return w.from;
+  }
+  return forever;
+}
+
+std::optional<index::untold> index::untold_at(std::uint32_t number, std::int64_t t) const {
+  const auto& l = lanes_[number];
+  if (l.what != lane::kind::stream) return std::nullopt;
+  untold found;
+  for (const auto& w : untold_) {
+    if (w.from > t || w.executor != l.executor || w.place != l.place || w.stream != l.number)
+      continue;
+    if (found.tasks++ == 0) {
+      found.first = w.task;
+      found.since = w.from;
+    }
+  }
+  if (found.tasks == 0) return std::nullopt;
+  // A stream does one after the other, so it was not at these before what it did tell of.
+  const auto next = first_bar_from(number, t);
+  if (next != bars_of(number)) return std::nullopt;
+  if (next != 0) {
+    const auto before = bar_at(number, next - 1).end;
+    if (before > t) return std::nullopt;
+    found.since = std::max(found.since, before);
   }
   return found;
 }

@@ -68,6 +68,8 @@ class index_builder {
     std::uint32_t reserved_lane = none;
     std::int32_t reserved_place = -1;
     std::uint32_t reserved_bar = none;
+    std::uint32_t issued = none;  // when its work was given to a device that it is still at
+    std::uint32_t told = none;    // what a device told of it last
   };
 
   // ---- Events.
@@ -166,14 +168,17 @@ class index_builder {
         stacks_.unblock(number);
         return;
       case event_kind::issue:
+        now_[t].issued = number;
         issue(number);
         return;
       case event_kind::fall_back:
+        now_[t].issued = none;
         stacks_.end_run(t, number, stack_reader::failed_bar);
         now_[t].device_lane = none;
         if (!changes_.ended(t)) wait_for_router(number);
         return;
       case event_kind::retry: {
+        now_[t].issued = none;
         stacks_.end_run(t, number, stack_reader::failed_bar);
         now_[t].device_lane = none;
         if (changes_.ended(t)) return;
@@ -303,6 +308,7 @@ class index_builder {
   void read_device(std::uint32_t number) {
     const auto& e = to_.events_[number];
     const auto& s = to_.spans_[e.argument];
+    if (e.task != no_task) now_[e.task].told = number;
     const bool copies =
         s.what == trace::device_work::to_device || s.what == trace::device_work::to_host ||
         s.what == trace::device_work::on_device || s.what == trace::device_work::between;
@@ -339,7 +345,23 @@ class index_builder {
 
   // ---- At the end.
 
+  // A recording that has ended in order has heard of all.
+  void keep_untold() {
+    if (to_.ended_) return;
+    for (task_number t = 0; t < to_.tasks_.size(); ++t) {
+      const auto& n = now_[t];
+      if (n.issued == none || changes_.ended(t)) continue;
+      const auto& issue = to_.events_[n.issued];
+      const auto last = n.told == none ? n.issued : std::max(n.issued, n.told);
+      to_.untold_.push_back(
+          {to_.events_[last].time, static_cast<std::int32_t>(issue.argument >> 32U),
+           static_cast<std::int32_t>(issue.argument & 0xFFFF'FFFF), t, issue.executor});
+    }
+    std::ranges::sort(to_.untold_, {}, &index::untold_work::from);
+  }
+
   void finish() {
+    keep_untold();
     stacks_.finish();
     for (std::uint32_t l = 0; l < to_.lanes_.size(); ++l) lane_sums(to_).sum_up(l);
     lanes_.name_all();

@@ -16,6 +16,17 @@ using part = painter::part;
 constexpr float seen = 3;  // pixels from which a bar stands alone
 // Bars that began before the picture are not numbered as the others.
 constexpr std::uint32_t before_picture = 0x8000'0000;
+constexpr std::uint32_t of_untold = 0xFFFF'FFFF;
+
+std::string words_of(const index::untold& u) {
+  auto words = called(u.first);
+  if (u.tasks > 1) {
+    words += " and ";
+    words += std::to_string(u.tasks - 1);
+    words += " more";
+  }
+  return words += ": not told of yet";
+}
 
 }  // namespace
 
@@ -46,9 +57,50 @@ void lane_painter::draw_bars() {
     nth = draw_cluster(nth, b, stop);
   }
   finish_device_bars();
+  draw_untold();
+}
+
+// Work that the device was given and has not told of: it may be at it. Once it has, this is
+// replaced by what was; a recording that has ended in order has none.
+void lane_painter::draw_untold() {
+  const auto untold = m_.of.untold_at(lane_, m_.at);
+  if (!untold) return;
+  const auto at = place_of(x(std::max(untold->since, m_.from)), x(m_.at), 0);
+  if (at.width < 2) return;
+  untold_ = at;
+  cover(at.x, at.right());
+  p_.outline(id(part::bar, of_untold), at, p_.colors().outline, p_.stroke(), dash::dashed);
+  p_.meet(id(part::bar, of_untold), at, words_of(*untold));
+}
+
+void lane_painter::write_untold() {
+  if (!untold_) return;
+  const auto untold = m_.of.untold_at(lane_, m_.at);
+  const auto& at = *untold_;
+  const auto pad = p_.units(0.4F);
+  const auto line = p_.line_height(text_);
+  // At the foot may stand who has reserved it.
+  const auto& own = m_.of.lanes()[lane_];
+  const bool shared = std::ranges::any_of(m_.of.lanes(), [&](const viz::lane& l) {
+    return l.what == lane::kind::reserved && l.executor == own.executor && l.place == own.place;
+  });
+  if (shared && at.height < 2 * line + 3) return;
+  const auto top = shared ? at.y + 1 : at.y + (at.height - line) / 2;
+  auto brief = std::to_string(std::uint64_t{untold->first} + 1) + "?";
+  if (untold->tasks > 1) brief += " +" + std::to_string(untold->tasks - 1);
+  for (const auto& text : {words_of(*untold), brief}) {
+    const auto w = p_.width_of(text, text_) + 2 * pad;
+    if (w + 2 * pad > at.width || line + 2 > at.height) continue;
+    const rect plate{at.x + pad, top, w, line};
+    p_.fill(id(part::frame, of_untold), plate, p_.colors().panel);
+    p_.write(id(part::state, of_untold), {plate.x + pad, plate.y, w - 2 * pad + 1, line}, text,
+             text_, p_.colors().text);
+    return;
+  }
 }
 
 void lane_painter::write_words(std::span<const rect> below) {
+  write_untold();
   for (const auto& r : runs_) label(r, below);
   for (const auto& d : drawn_) {
     if (d.what == bar::kind::reserved) label_reserved(d);

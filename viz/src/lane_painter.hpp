@@ -80,6 +80,8 @@ class lane_painter {
   [[nodiscard]] std::string tip_of(const bar& b, look l) const;
 
   void draw(const bar& b, std::uint32_t nth);
+  void draw_untold();
+  void write_untold();
   void draw_reserved(const bar& b, const rect& at, std::uint32_t nth);
   void draw_device(const bar& b, const rect& whole, std::uint32_t nth);
   void finish_device_bars();
@@ -111,6 +113,7 @@ class lane_painter {
   std::vector<drawn> drawn_;
   std::vector<unsure_bar> device_bars_;
   std::vector<band> bands_;
+  std::optional<rect> untold_;  // where work may be that the device has not told of
 };
 
 }  // namespace fronta::viz

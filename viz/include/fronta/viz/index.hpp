@@ -293,6 +293,16 @@ class index {
   /// How many tasks had ended by `t`.
   [[nodiscard]] std::size_t completed_at(std::int64_t t) const noexcept;
 
+  /// Work that a stream had been given by `t` and that its device has told of nowhere in the trace.
+  /// It may have been at it from `since` on. Of a recording that goes on or broke off; one that has
+  /// ended knows.
+  struct untold {
+    task_number first = no_task;
+    std::size_t tasks = 0;
+    std::int64_t since = 0;
+  };
+  [[nodiscard]] std::optional<untold> untold_at(std::uint32_t lane, std::int64_t t) const;
+
   /// Why nothing is drawn on a lane at `t`, in a few words.
   [[nodiscard]] std::string why_blank(std::uint32_t lane, std::int64_t t) const;
   /// The same for a stretch without bars, piece by piece; together they are the stretch. Pieces
@@ -390,6 +400,15 @@ class index {
   };
   std::vector<named_place> places_;
   std::vector<std::int32_t> places_of_threads_;
+  // What devices were given and have not told of, by `from`: after the last that they told of it.
+  struct untold_work {
+    std::int64_t from;
+    std::int32_t place;
+    std::int32_t stream;
+    task_number task;
+    std::uint16_t executor;
+  };
+  std::vector<untold_work> untold_;
   // After so many changes: tasks in each state, then in each queue known by then. Where there are
   // several executors, the states of each as well.
   struct checkpoint {
@@ -406,6 +425,8 @@ class index {
            (c.state == task_state::queued || c.state == task_state::waiting_tags ||
             c.state == task_state::retry_wait);
   }
+  // When a stream is given the next of what its device does not tell of.
+  [[nodiscard]] std::int64_t next_untold(std::uint32_t lane, std::int64_t t) const noexcept;
   [[nodiscard]] std::size_t changes_until(std::int64_t t) const noexcept;  // t's included
   [[nodiscard]] const checkpoint* checkpoint_before(std::size_t changes) const noexcept;
   [[nodiscard]] std::uint16_t executor_of(const change& c) const noexcept;
