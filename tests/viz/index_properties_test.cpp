@@ -195,6 +195,7 @@ void check_clusters(const index& of, std::uint32_t on) {
     for (std::size_t first = 0; first < bars.size(); first += stride) {
       const auto until = bars[std::min(first + 3 * stride, bars.size() - 1)].begin;
       for (const auto at : {forever, until, bars[first].begin + 1}) {
+        if (at != forever && first % (4 * stride) != 0) continue;
         std::map<std::uint8_t, index::cluster::row> naive;
         auto next = first;
         for (; next < bars.size() && bars[next].begin < std::min(until, at); ++next) {
@@ -235,7 +236,7 @@ void check_clusters(const index& of, std::uint32_t on) {
 void check_blanks(const index& of, std::uint32_t on) {
   const auto from = of.begin() - 2;
   const auto to = of.end() + 3;
-  for (const std::int64_t least : {1, 7, 1'000'000'000}) {
+  for (const std::int64_t least : {1, 7}) {
     const auto all = of.blanks(on, from, to, least);
     ASSERT_FALSE(all.empty());
     ASSERT_EQ(all.front().begin, from);
