@@ -64,7 +64,7 @@ class stack_reader {
  private:
   // A run on a thread's stack.
   struct open_run {
-    task_number task;
+    task_number task = no_task;
     std::uint32_t lane = none;       // of its bars
     std::uint32_t bar = none;        // `none` where it has none at present
     std::uint32_t suspended = none;  // the bar of its wait
