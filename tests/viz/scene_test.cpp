@@ -390,6 +390,17 @@ TEST(Scene, DerivesNothingOfConsumersThatMayHaveSubmitted) {
   EXPECT_THAT(told, Not(HasSubstr("keeps")));
 }
 
+TEST(Scene, TakesTasksOfOneExecutorForAFamily) {
+  story s;
+  s.main().at(0).submit(1).submit(2);
+  s.main_to(2).at(0).submit(1, "other").submit(2, "other").submit(3, "other");
+  s.worker(0).at(1).start(1).at(30'000).finish(1).at(30'001).start(2).at(40'000).finish(2);
+  const auto told = told_of_completion(s);
+  for (const auto* const member : {"task/2/number in completion", "task/4/number in completion"})
+    EXPECT_THAT(told, HasSubstr(member));
+  EXPECT_THAT(told, Not(HasSubstr("task/0/number in completion")));
+}
+
 TEST(Scene, TellsOfMissingRecordsOfDevices) {
   story s;
   s.main().at(0).submit(1);
