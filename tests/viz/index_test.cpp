@@ -696,6 +696,17 @@ TEST(Index, CpuTimeIsThatOfTheBarsThread) {
   EXPECT_EQ(cpu("cpu 1", 0), 4);
 }
 
+TEST(Index, AWaitThatEndsInAnotherSlotTakesNoCpuTime) {
+  story s;
+  s.main().at(10).submit(1);
+  s.worker(0).at(20).start(1).cpu_time(1, 100).at(30).block(1).cpu_time(1, 107);
+  s.worker(0).in_slot(1).at(50).unblock(1).cpu_time(1, 108).at(60).finish(1).cpu_time(1, 112);
+  const index index(s.told());
+  EXPECT_THAT(bars_on(index, "cpu 0"), ElementsAre("1 run 20-50 goes on", "1 suspended 30-50"));
+  EXPECT_EQ(fronta::viz::index::cpu_time_of(index.bar_at(lane_named(index, "cpu 0"), 0)), 7);
+  EXPECT_EQ(fronta::viz::index::cpu_time_of(index.bar_at(lane_named(index, "cpu 1"), 0)), 4);
+}
+
 TEST(Index, CoresAndWorkersAreAsTheTraceTells) {
   story s;
   s.worker(0).at(20).park();

@@ -356,8 +356,7 @@ TEST(Scene, TellsOfMissingRecordsOfDevices) {
   s.main().at(5).tell(fronta::trace::event_kind::lost_records, 0, std::uint64_t{1} << 32U | 12U);
   view v;
   v.what = preset::timeline;
-  const auto told =
-      to_text(draw(index(s.told()), v, 1920, 1080, font, fronta::viz::light_theme()));
+  const auto told = to_text(draw(index(s.told()), v, 1920, 1080, font, fronta::viz::light_theme()));
   EXPECT_THAT(told, HasSubstr("12 device records MISSING"));
 }
 

@@ -62,7 +62,7 @@ class soup {
         trace::event_kind::acquire, trace::event_kind::worker_park, trace::event_kind::release,
         trace::event_kind::issue,   trace::event_kind::fall_back};
     const auto kind = up_to(4) != 0 ? often[static_cast<std::size_t>(up_to(often.size() - 1))]
-                                    : static_cast<trace::event_kind>(up_to(33));
+                                    : static_cast<trace::event_kind>(up_to(40));
     const auto executor = static_cast<std::uint16_t>(up_to(9) == 0 ? up_to(3) : 1);
     const auto task = up_to(15) == 0 ? 0 : first + static_cast<std::uint64_t>(up_to(tasks));
     return {kind, executor, up_to(30) == 0 ? 1 << 20 : up_to(4) - 1, task, argument(first, tasks)};

@@ -71,6 +71,25 @@ TEST(Narration, OfAWorkerNamesThePlaceThatItIsOf) {
   EXPECT_THAT(narrate(index(told)), HasSubstr("worker 0 of gpu:0 starts"));
 }
 
+TEST(Narration, SaysWhatIsMissingOfADevice) {
+  story s;
+  s.main().at(5).tell(fronta::trace::event_kind::lost_records, 0, std::uint64_t{1} << 32U | 12U);
+  EXPECT_THAT(narrate(index(s.told())), HasSubstr("12 records of gpu:0 are missing"));
+}
+
+TEST(Words, SayHowManyWorkersShareHowManyCores) {
+  story s;
+  s.worker(0).at(20).park();
+  auto told = s.told();
+  EXPECT_EQ(workers_on_cores(index(told)), "") << "cores are not told";
+  told.cores = 2;
+  EXPECT_EQ(workers_on_cores(index(told)), "1 worker on 2 cores");
+  s.main().at(1).tell(fronta::trace::event_kind::workers, 0, 4);
+  told = s.told();
+  told.cores = 1;
+  EXPECT_EQ(workers_on_cores(index(told)), "4 workers on 1 core");
+}
+
 TEST(Narration, OfALostTaskDoesNotSayWhatMadeItUnknown) {
   story s;
   s.main().at(10).submit(1).submit(2);

@@ -74,6 +74,12 @@ void stack_reader::time_bar(const timed_bar& of, std::int64_t cpu) {
   row.cpu.emplace_back(of.bar, cpu - of.cpu_from);
 }
 
+// Its bars end somewhere else: it has slept since it told that it waits.
+void stack_reader::time_waiting(const thread_state& of) {
+  if (of.cpu_told < to_.events_[of.stack.back().blocked].time) return;
+  for (const auto& r : of.stack) time_bar({r.lane, r.bar, r.cpu_from}, of.cpu);
+}
+
 // What the thread has in its lane ends there. If it waits, its task lent the lane and goes on
 // elsewhere.
 void stack_reader::leave_lane(thread_state& of, std::uint32_t event) {
@@ -90,13 +96,10 @@ void stack_reader::leave_lane(thread_state& of, std::uint32_t event) {
     bars.pop_back();
     top.suspended = none;
   }
+  if (top.waits) time_waiting(of);
   for (auto& r : of.stack) {
     close_bar(r.lane, std::exchange(r.suspended, none), until);
     close_bar(r.lane, r.bar, until, top.waits ? cut_bar : lost_bar);
-    // It slept since it told that it waits.
-    if (top.waits && of.last_event != none && of.cpu_told >= to_.events_[until].time)
-      time_bar({r.lane, r.bar, r.cpu_from}, of.cpu);
-    r.cpu_from = -1;
     r.cut = !top.waits;
     if (top.waits) r.bar = none;
   }
@@ -135,7 +138,7 @@ void stack_reader::end_run(task_number t, std::uint32_t event, std::uint8_t flag
   while (of.stack.back().task != t) lose_top(of.stack, event);  // what lies above ended unheard
   const auto top = of.stack.back();
   close_top(of.stack, event, flags);
-  if (of.last_event == event && top.bar != none && !top.cut)
+  if (of.last_event == event && top.bar != none)
     of.closed.push_back({top.lane, top.bar, top.cpu_from});
 }
 
@@ -186,6 +189,7 @@ void stack_reader::block(std::uint32_t event) {
   if (changes_.ended(t) || running_at(e) != t || of.stack.back().waits) return;
   auto& top = of.stack.back();
   top.waits = true;
+  top.blocked = event;
   if (of.lane != none && top.bar != none)
     top.suspended = open_bar(of.lane, event, t, bar::kind::suspended, of.stack.size() - 1);
   changes_.keep(t, event, task_state::suspended, of.lane != none ? short_of(of.lane) : nowhere);
@@ -198,6 +202,7 @@ void stack_reader::unblock(std::uint32_t event) {
   if (changes_.ended(t) || running_at(e) != t || !of.stack.back().waits) return;
   auto& top = of.stack.back();
   const auto lane = lane_of(e, e.slot);
+  if (of.lane != lane) time_waiting(of);
   top.waits = false;
   if (top.suspended != none) close_bar(top.lane, std::exchange(top.suspended, none), event);
   enter_lane(of, e.thread, lane, event);

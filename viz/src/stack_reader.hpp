@@ -69,6 +69,7 @@ class stack_reader {
     std::uint32_t bar = none;        // `none` where it has none at present
     std::uint32_t suspended = none;  // the bar of its wait
     bool waits = false;
+    std::uint32_t blocked = none;  // the event, while it waits
     bool cut = false;  // another thread was seen in the lane before this one was seen to leave
     std::int64_t cpu_from = -1;  // the thread's at the begin of the bar
   };
@@ -108,6 +109,7 @@ class stack_reader {
   void enter_lane(thread_state& of, std::uint32_t thread, std::uint32_t lane, std::uint32_t event);
   void lose_top(std::vector<open_run>& stack, std::uint32_t event);
   void close_top(std::vector<open_run>& stack, std::uint32_t event, std::uint8_t flags);
+  void time_waiting(const thread_state& of);
   void time_bar(const timed_bar& of, std::int64_t cpu);
 
   index& to_;

@@ -162,6 +162,14 @@ std::string date(std::int64_t unix_nanoseconds) {
 
 std::string called(task_number t) { return "task " + std::to_string(std::uint64_t{t} + 1); }
 
+std::string workers_on_cores(const index& of) {
+  if (of.workers() == 0 || of.cores() == 0) return "";
+  auto text = grouped(of.workers());
+  text += of.workers() == 1 ? " worker on " : " workers on ";
+  text += grouped(of.cores());
+  return text += of.cores() == 1 ? " core" : " cores";
+}
+
 std::string narrate(const index& of, std::uint32_t event) {
   const auto& e = of.events()[event];
   using trace::event_kind;
@@ -171,6 +179,12 @@ std::string narrate(const index& of, std::uint32_t event) {
       return std::string(of.text(e.text));
     case event_kind::lost:
       return grouped(e.argument) + " events of a thread are missing here";
+    case event_kind::lost_records: {
+      auto text = grouped(e.argument & 0xFFFF'FFFF);
+      text += " records of ";
+      text += of.place_name(e.executor, static_cast<std::int32_t>(e.argument >> 32U));
+      return text += " are missing";
+    }
     case event_kind::worker_start:
       return worker_starts(of, e);
     default:

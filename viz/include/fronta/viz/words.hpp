@@ -26,6 +26,10 @@ namespace fronta::viz {
 /// As people call it: "task 7".
 [[nodiscard]] std::string called(task_number t);
 
+/// Such as "4 workers on 2 cores", so that nobody takes a bar for a core; empty where the trace
+/// does not tell of both.
+[[nodiscard]] std::string workers_on_cores(const index& of);
+
 /// One sentence on an event; empty for those that only serve the program, such as a worker's name.
 [[nodiscard]] std::string narrate(const index& of, std::uint32_t event);
 
