@@ -74,11 +74,9 @@ std::string joined(const std::vector<std::string>& parts, std::string_view with_
   return text;
 }
 
-// Bars are not cores' where there are more workers; else there is no need to say it.
+// Where bars are not cores; else there is no need to say it.
 std::string sharing_of(const index& of) {
-  if (of.cores() == 0 || of.workers() <= of.cores()) return {};
-  return grouped(of.workers()) + " workers on " + grouped(of.cores()) +
-         (of.cores() == 1 ? " core" : " cores");
+  return of.workers() > of.cores() ? workers_on_cores(of) : std::string();
 }
 
 // What a reader must know before any other word is believed.
