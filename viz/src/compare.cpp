@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 
@@ -208,8 +209,9 @@ std::vector<name_difference> differences(const name_totals& a, const name_totals
     if (of_a) ++in_a;
     if (of_b) ++in_b;
   }
-  std::ranges::stable_sort(found, std::ranges::greater(),
-                           [](const name_difference& d) { return std::abs(d.more_in_b()); });
+  std::ranges::sort(found, {}, [](const name_difference& d) {
+    return std::pair(-std::abs(d.more_in_b()), std::string_view(d.name()));
+  });
   return found;
 }
 
