@@ -63,9 +63,8 @@ std::string said_of(std::string_view letter, const index& of, std::string_view t
 
 class table {
  public:
-  table(painter& p, const rect& at) : p_(p), at_(at), text_(p.units(2.3F)) {
-    row_ = p.line_height(text_) * 1.2F;
-  }
+  table(painter& p, const rect& at)
+      : p_(p), at_(at), text_(p.units(2.3F)), row_(p.line_height(text_) * 1.2F) {}
 
   void draw(const std::vector<name_difference>& rows) {
     p_.fill({kind::plot, part::frame, 9, 0}, {at_.x, at_.y, at_.width, row_}, p_.colors().panel);
