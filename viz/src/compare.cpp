@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 
@@ -62,9 +63,8 @@ std::string said_of(std::string_view letter, const index& of, std::string_view t
 
 class table {
  public:
-  table(painter& p, const rect& at) : p_(p), at_(at), text_(p.units(2.3F)) {
-    row_ = p.line_height(text_) * 1.2F;
-  }
+  table(painter& p, const rect& at)
+      : p_(p), at_(at), text_(p.units(2.3F)), row_(p.line_height(text_) * 1.2F) {}
 
   void draw(const std::vector<name_difference>& rows) {
     p_.fill({kind::plot, part::frame, 9, 0}, {at_.x, at_.y, at_.width, row_}, p_.colors().panel);
@@ -210,8 +210,9 @@ std::vector<name_difference> differences(const name_totals& a, const name_totals
     if (of_a) ++in_a;
     if (of_b) ++in_b;
   }
-  std::ranges::stable_sort(found, std::ranges::greater(),
-                           [](const name_difference& d) { return std::abs(d.more_in_b()); });
+  std::ranges::sort(found, {}, [](const name_difference& d) {
+    return std::pair(-std::abs(d.more_in_b()), std::string_view(d.name()));
+  });
   return found;
 }
 

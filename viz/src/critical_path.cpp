@@ -119,7 +119,9 @@ class walk {
       }
     }
     for (auto* list : {&waits_, &acquired_, &issued_, &consumed_}) std::ranges::sort(*list);
-    std::ranges::stable_sort(taken_before_, {}, &std::pair<task_number, place>::first);
+    std::ranges::sort(taken_before_, {}, [](const std::pair<task_number, place>& one) {
+      return std::pair(one.first, one.second.before);
+    });
     edges_.assign(of_.edges().begin(), of_.edges().end());
     if (!std::ranges::is_sorted(edges_, {}, &edge::to)) std::ranges::sort(edges_, {}, &edge::to);
   }
@@ -512,7 +514,9 @@ class walk {
     for (const auto& q : queues_) {
       if (q.said.time > 0) found_.stood.push_back(q.said);
     }
-    std::ranges::stable_sort(found_.stood, std::ranges::greater(), &critical_path::queue::time);
+    std::ranges::sort(found_.stood, {}, [&](const critical_path::queue& q) {
+      return std::tuple(-q.time, q.behind, of_.text(q.text));
+    });
   }
 
   struct counted_queue {
@@ -561,8 +565,7 @@ std::string in_words(const index& of, const critical_path& path) {
   };
   std::array<std::size_t, path_times> order{};
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, std::ranges::greater(),
-                           [&](std::size_t i) { return path.spent[i]; });
+  std::ranges::sort(order, {}, [&](std::size_t i) { return std::pair(-path.spent[i], i); });
   std::string_view before = ": ";
   const auto say = [&](std::int64_t part, std::string_view what) {
     constexpr int least = 2;

@@ -122,8 +122,8 @@ class arrangement {
     auto& nodes = made_.nodes;
     std::vector<std::uint32_t> by_column(nodes.size());
     std::iota(by_column.begin(), by_column.end(), 0U);
-    std::ranges::stable_sort(
-        by_column, {}, [&](std::uint32_t n) { return std::pair(nodes[n].column, nodes[n].first); });
+    std::ranges::sort(by_column, {},
+                      [&](std::uint32_t n) { return std::pair(nodes[n].column, nodes[n].first); });
     std::uint32_t column = 0;
     for (std::size_t i = 0; i < by_column.size();) {
       auto last = i;
@@ -193,7 +193,7 @@ class arrangement {
     columns_.resize(made_.columns);
     for (std::uint32_t i = 0; i < items_.size(); ++i) columns_[items_[i].column].push_back(i);
     for (auto& c : columns_)
-      std::ranges::stable_sort(c, {}, [&](std::uint32_t i) { return items_[i].begins; });
+      std::ranges::sort(c, {}, [&](std::uint32_t i) { return std::pair(items_[i].begins, i); });
     number();
     auto best = columns_;
     auto fewest = crossings();
@@ -230,7 +230,9 @@ class arrangement {
       const auto own = (items_[i].position + 0.5) / static_cast<double>(c.size());
       keys.emplace_back(by.empty() ? own : sum / static_cast<double>(by.size()), i);
     }
-    std::ranges::stable_sort(keys, {}, &std::pair<double, std::uint32_t>::first);
+    std::ranges::sort(keys, {}, [&](const std::pair<double, std::uint32_t>& k) {
+      return std::pair(k.first, items_[k.second].position);
+    });
     for (std::uint32_t k = 0; k < c.size(); ++k) {
       c[k] = keys[k].second;
       items_[c[k]].position = k;
@@ -371,8 +373,9 @@ std::vector<std::uint32_t> most_frequent(const std::vector<std::uint32_t>& kinds
   for (const auto k : kinds) ++sizes[k];
   std::vector<std::uint32_t> order(count);
   std::iota(order.begin(), order.end(), 0U);
-  std::ranges::stable_sort(order, std::ranges::greater(),
-                           [&](std::uint32_t k) { return sizes[k]; });
+  std::ranges::sort(order, [&](std::uint32_t a, std::uint32_t b) {
+    return std::pair(sizes[b], a) < std::pair(sizes[a], b);
+  });
   std::vector<std::uint32_t> shared(count, static_cast<std::uint32_t>(most - 1));
   for (std::uint32_t i = 0; i + 1 < most; ++i) shared[order[i]] = i;
   std::vector<std::uint32_t> result;

@@ -44,14 +44,14 @@ void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes
 
 /// Where lanes are drawn, and moments in them.
 struct lane_row {
-  std::uint32_t lane;
+  std::uint32_t lane = 0;
   rect at;
 };
 struct lanes_geometry {
-  std::int64_t from;
-  std::int64_t to;
-  float left;
-  float width;
+  std::int64_t from = 0;
+  std::int64_t to = 1;
+  float left = 0;
+  float width = 1;
   std::vector<lane_row> rows;
 
   [[nodiscard]] float x(std::int64_t t) const noexcept;
