@@ -202,11 +202,10 @@ void attach_point::serve() noexcept {
   }
 }
 
-void attach_point::answer(int to) const noexcept {
+void attach_point::answer(int to) noexcept {
   greeting g;
   g.process = static_cast<std::uint32_t>(::getpid());
-  std::array<iovec, 2> parts{iovec{&g, sizeof g},
-                             iovec{const_cast<char*>(name_.data()), name_.size()}};
+  std::array<iovec, 2> parts{iovec{&g, sizeof g}, iovec{name_.data(), name_.size()}};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(2 * sizeof(int))> room{};
   msghdr message{};
   message.msg_iov = parts.data();

@@ -44,7 +44,7 @@ class attach_point {
   void serve() noexcept;
 
  private:
-  void answer(int to) const noexcept;
+  void answer(int to) noexcept;
   std::string path_;
   std::string name_;
   descriptor listens_;

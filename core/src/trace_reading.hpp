@@ -39,8 +39,9 @@ void sort_by_time(std::vector<T>& all, std::size_t from = 0) {
 // What is read from one file, and how far each of its rings has come.
 class reading {
  public:
-  // Throws std::invalid_argument, whose text begins with `caller`, where `header` is none.
-  reading(bytes header, std::string_view caller);
+  // Of the header in front. Throws std::invalid_argument, whose text begins with `caller`, where it
+  // is none.
+  reading(bytes from, std::string_view caller);
 
   // Reads as many whole chunks as there are; gives what is left. `fault` says why that is, or null.
   bytes read_chunks(bytes from);

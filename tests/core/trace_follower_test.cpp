@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fronta/trace_follower.hpp>
 
-#include <fronta/cpu/threads.hpp>
 #include <fronta/errors.hpp>
-#include <fronta/executor.hpp>
 #include <fronta/trace.hpp>
 #include <fronta/trace_recording.hpp>
 
