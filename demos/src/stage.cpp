@@ -94,6 +94,7 @@ void stage_window::start(const std::string& trace, closes when) {
   std::vector<std::string> words{program, trace, "--tell", "3"};
   if (when == closes::after_the_run) words.emplace_back("--exit-after-run");
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (auto& w : words) arguments.push_back(w.data());
   arguments.push_back(nullptr);
   posix_spawn_file_actions_t files;

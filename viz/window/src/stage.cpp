@@ -81,11 +81,15 @@ stage::read_trace stage::read(trace::follower f) {
   f.poll();
   read_trace r;
   r.file = f.file();
-  const bool goes_on = f.state() == phase::goes_on;
-  auto contents = goes_on ? f.contents() : std::move(f).contents();
+  trace::file_contents contents;
+  if (f.state() == phase::goes_on) {
+    contents = f.contents();
+    r.goes_on = std::move(f);
+  } else {
+    contents = std::move(f).contents();
+  }
   r.damage = contents.damage;
   r.of = std::make_shared<const index>(std::move(contents));
-  if (goes_on) r.goes_on = std::move(f);
   return r;
 }
 
