@@ -134,7 +134,7 @@ TEST(Compare, TellsInTheBadgeOfBothRecordings) {
   const index first(a);
   const index second(b);
   EXPECT_THAT(texts(drawn(first, &second), "header"),
-              Contains("RECORDED 2024-10-04 on there (A), 2024-10-05 on there (B)"));
+              Contains("RECORDED 2024-10-04 on there (A) · RECORDED 2024-10-05 on there (B)"));
   EXPECT_THAT(texts(drawn(first, &first), "header"),
               Contains("RECORDED 2024-10-04 on there (A and B)"));
 }

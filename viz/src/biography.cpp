@@ -150,15 +150,15 @@ class biographer {
         p.lane += " stream ";
         p.lane += std::to_string(s.stream);
       }
-      p.begin = e.time;
       p.begin_error = (s.begin_latest - s.begin_earliest) / 2;
+      p.begin = e.time + p.begin_error;
       told_.pieces.push_back(std::move(p));
       return;
     }
     const auto open = std::ranges::find(told_.pieces, number, &biography::piece::span);
     if (open == told_.pieces.end()) return;
-    open->end = e.time;
     open->end_error = (s.end_latest - s.end_earliest) / 2;
+    open->end = std::max(open->begin, e.time - open->end_error);
     const bool copies = s.what != trace::device_work::task &&
                         s.what != trace::device_work::kernel && s.what != trace::device_work::fill;
     if (copies) told_.copied += s.bytes;

@@ -86,12 +86,13 @@ class blank_finder {
         return {"outside tasks"};
       case lane::kind::copies:
         // Devices tell when they are done.
-        return {!of_.ended_ && of_.first_bar_after(number_, t) == of_.bars_of(number_)
-                    ? "no copy told of yet"
-                    : "nothing to copy"};
+        if (of_.ended_) return {"nothing to copy"};
+        if (const auto next = of_.first_bar_after(number_, t); next != of_.bars_of(number_))
+          return {"nothing to copy", of_.bar_at(number_, next).end};
+        return {"no copy told of yet"};
       case lane::kind::stream:
         if (of_.untold_at(number_, t)) return {"enqueued, not told of yet"};
-        return {"", of_.next_untold(number_, t), true};
+        return {"", untold_before(t), true};
       case lane::kind::slot:
         break;
     }
@@ -112,6 +113,19 @@ class blank_finder {
     // Stretches of several threads may overlap a little; the last to begin says enough.
     if (after == all.begin() || std::prev(after)->second <= t) return std::nullopt;
     return std::prev(after)->second;
+  }
+
+  // Until when it is sure that there is nothing that the device has not told of; see untold_at.
+  [[nodiscard]] std::int64_t untold_before(std::int64_t t) const {
+    auto end = of_.next_untold(number_, t);
+    if (of_.untold_.empty()) return end;
+    const auto next = of_.first_bar_from(number_, t);
+    if (next != of_.bars_of(number_)) return std::min(end, of_.bar_at(number_, next).begin + 1);
+    if (next != 0) {
+      if (const auto before = of_.bar_at(number_, next - 1).end; before > t)
+        end = std::min(end, before);
+    }
+    return end;
   }
 
   [[nodiscard]] counts counts_at(std::int64_t t) const {

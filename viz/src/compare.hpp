@@ -14,7 +14,7 @@ namespace fronta::viz {
 class name_totals {
  public:
   struct entry {
-    std::string kind;         ///< see name_kind.hpp
+    std::string kind;         ///< see task_groups.hpp
     std::string name;         ///< the kind where there are several names of it
     std::size_t tasks = 0;    ///< that were submitted
     std::int64_t ran = 0;     ///< in all, on workers and streams, without waits

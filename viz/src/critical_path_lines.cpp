@@ -95,6 +95,10 @@ std::int64_t lanes_geometry::time(float x) const noexcept {
   return from + static_cast<std::int64_t>(share * static_cast<double>(to - from));
 }
 
+bool knows_critical_path(const moment_in_view& m) noexcept {
+  return m.at >= m.of.end() && m.what.shown != source::live;
+}
+
 void draw_critical_path(painter& p, const moment_in_view& m, const lanes_geometry& g,
                         path_part which) {
   const path_on_lanes path(m, g);
@@ -142,7 +146,12 @@ void draw_lit_words(painter& p, const rect& at, std::string_view words, float si
 
 void draw_critical_path_words(painter& p, const moment_in_view& m, const rect& at, float size) {
   p.begin_pane("critical path", at);
-  draw_lit_words(p, at, in_words(m.of, critical_path_of(m.of)), size);
+  if (knows_critical_path(m)) {
+    draw_lit_words(p, at, in_words(m.of, critical_path_of(m.of)), size);
+  } else {
+    p.write({kind::edge, part::name, 0, 0}, at, "critical path: known at the end of the run", size,
+            p.colors().text);
+  }
 }
 
 }  // namespace fronta::viz

@@ -17,7 +17,7 @@ static_assert(names.size() == static_cast<std::size_t>(preset::progress) + 1);
 
 void draw_timeline(painter& p, const moment_in_view& m, const rect& body) {
   lanes_options o;
-  o.critical = lanes_options::path::outlined;
+  if (knows_critical_path(m)) o.critical = lanes_options::path::outlined;
   const auto lengths = std::min(p.units(12), body.height * 0.24F);
   const auto gap = p.units(1);
   const auto size = p.units(2.2F);

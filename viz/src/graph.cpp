@@ -255,6 +255,7 @@ class graph_picture {
     lit_edges_.assign(g.edges.size(), false);
     const auto t = m_.what.selected;
     if (t >= m_.of.tasks().size() || all_.node_of(level_, t) == none) {
+      if (!knows_critical_path(m_)) return;
       for (std::size_t n = 0; n < g.nodes.size(); ++n) lit_nodes_[n] = g.nodes[n].on_path;
       for (std::size_t e = 0; e < g.edges.size(); ++e) lit_edges_[e] = g.edges[e].on_path;
       lit_words_ = in_words(m_.of, critical_path_of(m_.of));

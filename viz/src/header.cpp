@@ -38,6 +38,7 @@ std::vector<std::string> badge_of(const moment_in_view& m) {
       text += which;
       return text;
     };
+    if (from(m.of, "") == from(*m.what.other, "")) return {from(m.of, " (A and B)")};
     return {from(m.of, " (A)"), from(*m.what.other, " (B)")};
   }
   const bool recorded = m.what.shown == source::recorded;

@@ -60,6 +60,8 @@ struct lanes_geometry {
 /// The whole trace's critical path in lanes, as far as it has happened: outlines of what it went
 /// through, dashed where it waited for that lane; and ways from lane to lane, which lie behind all.
 enum class path_part : std::uint8_t { ways, outlines };
+/// What decided when all was over is known when it is: at the end of a trace that does not go on.
+[[nodiscard]] bool knows_critical_path(const moment_in_view& m) noexcept;
 void draw_critical_path(painter& p, const moment_in_view& m, const lanes_geometry& g,
                         path_part which);
 /// Words behind a sample of the outline that they are of.
