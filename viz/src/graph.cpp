@@ -55,7 +55,13 @@ class graph_picture {
            line);
     counts_ = all_.counts_at(m_.of, level_, m_.at);
     light();
-    draw_lit_words(p_, {at.x, at.y, at.width, line}, lit_words_, small);
+    const rect words{at.x, at.y, at.width, line};
+    if (lit_words_.empty()) {
+      p_.write({kind::edge, part::name, 0, 0}, words, "critical path: known at the end of the run",
+               small, p_.colors().text);
+    } else {
+      draw_lit_words(p_, words, lit_words_, small);
+    }
     draw_links();
     for (std::uint32_t n = 0; n < graph().nodes.size(); ++n) {
       if (shown(n)) draw_node(n);
