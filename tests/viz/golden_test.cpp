@@ -98,17 +98,19 @@ std::string_view state_of(const fronta::viz::shape& what) {
   return {};
 }
 
-// Words in the order of drawing, and then what else there is of which state. Axes and hatches are
-// layout.
+// Words in the order of drawing, and then what else there is of which state. Axes, legends and
+// hatches are layout.
 std::string facts_of(const fronta::viz::scene& s) {
   std::ostringstream out;
   out << "  " << s.description << '\n';
   for (std::size_t p = 0; p < s.panes.size(); ++p) {
+    if (s.panes[p].name == "legend") continue;
     out << "  " << s.panes[p].name << '\n';
     std::map<std::string, int> shapes;
     for (const auto& one : s.primitives) {
       using id = fronta::viz::item_id;
-      if (one.pane != p || one.id.what == id::kind::axis || one.id.which == id::part::hatch)
+      if (one.pane != p || one.id.what == id::kind::axis || one.id.what == id::kind::legend ||
+          one.id.which == id::part::hatch)
         continue;
       const auto name = to_string(one.id);
       if (const auto* words = std::get_if<fronta::viz::label>(&one.what)) {
@@ -159,7 +161,9 @@ void expect_golden(const std::string& name, const std::string& text) {
 }
 
 const std::vector<preset>& presets() {
-  static const std::vector<preset> all{preset::stage, preset::timeline, preset::completion};
+  static const std::vector<preset> all{preset::stage, preset::timeline,   preset::completion,
+                                       preset::graph, preset::statistics, preset::inspector,
+                                       preset::plots, preset::progress};
   return all;
 }
 
