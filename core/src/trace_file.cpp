@@ -323,7 +323,6 @@ void write_json_lines(const file_contents& trace, std::ostream& to) {
   first.add("fronta_trace", format::version)
       .add("host", std::string_view(trace.host))
       .add("process", trace.process)
-      .add("cores", trace.cores)
       .add("clock", clock)
       .add("origin_steady", trace.origin_steady)
       .add("origin_unix", trace.origin_unix)
@@ -331,6 +330,7 @@ void write_json_lines(const file_contents& trace, std::ostream& to) {
       .add("dropped", trace.dropped)
       .add("skipped", trace.skipped)
       .add("ended", trace.ended);
+  if (trace.cores != 0) first.add("cores", trace.cores);
   if (!trace.damage.empty()) first.add("damage", std::string_view(trace.damage));
   first.end(to);
   auto span = trace.spans.begin();

@@ -133,7 +133,8 @@ TEST(LifetimeDeathTest, AScopeWhoseDestructorWouldWaitForEverEndsTheProgram) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_DEATH(
       {
-        fronta::executor ex{threads{.workers = 2}};
+        // One worker: the outer task goes on only when the inner one waits.
+        fronta::executor ex{threads{.workers = 1}};
         fronta::promise<void> outer_is_known;
         std::optional<fronta::future<void>> outer;
         outer = ex.submit([&, known = outer_is_known.get_future()] {
@@ -144,6 +145,7 @@ TEST(LifetimeDeathTest, AScopeWhoseDestructorWouldWaitForEverEndsTheProgram) {
             runs.open();
             outer->wait();
           });
+          const fronta::this_task::blocking lent;
           runs.wait();
         });
         outer_is_known.set_value();

@@ -11,9 +11,11 @@ def main():
         print("skipped=: there is no Xvfb; install the package xvfb")
         return 0
     read_end, write_end = os.pipe()
-    # The server takes the first free display, and says which when it is ready.
+    # The server takes the first free display, and says which when it is ready. It does not start anew, unreachable
+    # meanwhile, whenever the last window of a test has been closed.
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "1920x1200x24", "-nolisten", "tcp"],
+        ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "1920x1200x24", "-nolisten", "tcp",
+         "-noreset"],
         pass_fds=[write_end], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         os.close(write_end)
