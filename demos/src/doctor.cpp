@@ -257,7 +257,7 @@ exit_code doctor() {
   for (const auto& m : missing) fmt::print("  {}: {}\n", m.lack, m.what_to_do);
 
   print_heading("Not built yet");
-  fmt::print("  worker processes, Dask and Ray; live pictures\n");
+  fmt::print("  worker processes, Dask and Ray\n");
   flush_output();
   return code;
 }
