@@ -106,6 +106,7 @@ class follower::body {
     file_contents copy;
     copy.host = c.host;
     copy.process = c.process;
+    copy.cores = c.cores;
     copy.tsc = c.tsc;
     copy.given_clock = c.given_clock;
     copy.origin_steady = c.origin_steady;

@@ -542,7 +542,9 @@ void recorder::drain(ring& r, std::uint64_t until, const format::timeline& times
       std::size_t used = 0;
       const auto e =
           format::read_cells(std::span(whole).first(static_cast<std::size_t>(count)), used);
-      const auto at = std::max(time, times.steady(whole[0].stamp) - origin_);
+      // Not before the mark, by which it was not there yet: two comparisons of clocks that are
+      // close to each other tell their rate less well.
+      const auto at = std::max({time, known_, times.steady(whole[0].stamp) - origin_});
       tail += count;
       if (!e) continue;
       std::uint8_t flags = 0;
@@ -619,9 +621,8 @@ void recorder::drain_rings(bool at_end) {
   auto known = now_is.steady - origin_ - (seen ? 0 : 1'000'000);
   {
     const std::lock_guard lock(rings_mutex_);
-    const auto generation = generation_.load(std::memory_order_relaxed);
     for (auto* w : writers_) {
-      if (w->leased == nullptr || at_end || generation == 0) continue;
+      if (w->leased == nullptr || at_end) continue;
       if (!comes_out(*w)) known = known_;
     }
     all.reserve(rings_.size());

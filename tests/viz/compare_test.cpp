@@ -107,9 +107,9 @@ TEST(Compare, PutsWhatDiffersMostFirst) {
 }
 
 TEST(Compare, SaysTheRatioInWords) {
-  EXPECT_EQ(compared(2'000, 1'000), "B takes 0.50 × as long as A: 1.00 µs less.");
-  EXPECT_EQ(compared(1'000, 25'000), "B takes 25 × as long as A: 24.0 µs more.");
-  EXPECT_EQ(compared(10'000, 10'010), "B takes as long as A.");
+  EXPECT_EQ(compared(2'000, 1'000), "Whole runs: B takes 0.50 × as long as A: 1.00 µs less.");
+  EXPECT_EQ(compared(1'000, 25'000), "Whole runs: B takes 25 × as long as A: 24.0 µs more.");
+  EXPECT_EQ(compared(10'000, 10'010), "Whole runs: B takes as long as A.");
   EXPECT_THAT(compared(0, 10), HasSubstr("nothing to compare"));
 }
 
@@ -117,7 +117,7 @@ TEST(Compare, TellsBothRunsAndWhatDiffers) {
   const index a(run_of(3, 2'000, "write").told());
   const index b(run_of(2, 2'500, "send").told());
   const auto said = texts(drawn(a, &b));
-  EXPECT_THAT(said, Contains("B takes 0.87 × as long as A: 1.00 µs less."));
+  EXPECT_THAT(said, Contains("Whole runs: B takes 0.87 × as long as A: 1.00 µs less."));
   EXPECT_THAT(said, Contains("A a.trace: 4 tasks in 7.50 µs"));
   EXPECT_THAT(said, Contains("B b.trace: 3 tasks in 6.50 µs"));
   EXPECT_THAT(said, Contains("only in A"));

@@ -225,8 +225,8 @@ std::int64_t makespan(const index& of) {
 std::string compared(std::int64_t a, std::int64_t b) {
   if (a <= 0 || b <= 0) return "One of the two takes no time, so there is nothing to compare.";
   const auto ratio = static_cast<double>(b) / static_cast<double>(a);
-  if (std::abs(ratio - 1) < 0.005) return "B takes as long as A.";
-  std::string text = "B takes " + times(ratio);
+  if (std::abs(ratio - 1) < 0.005) return "Whole runs: B takes as long as A.";
+  std::string text = "Whole runs: B takes " + times(ratio);
   text += " as long as A: ";
   text += duration(std::abs(b - a));
   text += b > a ? " more." : " less.";

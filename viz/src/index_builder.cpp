@@ -63,8 +63,10 @@ class index_builder {
 
   struct task_state_now {
     std::int32_t place = -1;           // of its last route
-    std::uint32_t device_lane = none;  // where it was last
-    std::uint32_t kernels = 0;         // at work now
+    std::uint32_t device_lane = none;  // where a kernel was last
+    std::uint32_t copy_lane = none;
+    std::uint32_t kernels = 0;  // at work now
+    std::uint32_t copies = 0;
     std::uint32_t reserved_lane = none;
     std::int32_t reserved_place = -1;
     std::uint32_t reserved_bar = none;
@@ -92,6 +94,9 @@ class index_builder {
       }
       case event_kind::worker_start:
         stacks_.worker_started(e);
+        return;
+      case event_kind::executor_close:
+        stacks_.executor_closed(e);
         return;
       case event_kind::worker_exit:
         stacks_.worker_ended(e);
@@ -254,14 +259,24 @@ class index_builder {
     const auto t = e.task;
     stacks_.end_run(t, number, stack_reader::plain_bar);
     if (changes_.ended(t)) return;
-    if (now_[t].device_lane != none) {  // it may have begun before all was enqueued
-      changes_.keep(t, number, task_state::running, stack_reader::short_of(now_[t].device_lane));
-      return;
+    const auto& n = now_[t];
+    // It may have begun before all was enqueued.
+    if (n.device_lane != none) {
+      changes_.keep(t, number, task_state::running, stack_reader::short_of(n.device_lane));
+    } else if (n.copies != 0) {
+      changes_.keep(t, number, task_state::copying, stack_reader::short_of(n.copy_lane));
+    } else {
+      wait_in_stream(t, number);
     }
+  }
+
+  // Behind what its stream does first.
+  void wait_in_stream(task_number t, std::uint32_t number) {
+    const auto& issue = to_.events_[now_[t].issued];
     changes_.keep(t, number, task_state::queued,
-                  lanes_.queue_of(queue::kind::stream, e.executor,
-                                  static_cast<std::int32_t>(e.argument >> 32U),
-                                  static_cast<std::int32_t>(e.argument & 0xFFFF'FFFF)));
+                  lanes_.queue_of(queue::kind::stream, issue.executor,
+                                  static_cast<std::int32_t>(issue.argument >> 32U),
+                                  static_cast<std::int32_t>(issue.argument & 0xFFFF'FFFF)));
   }
 
   void end(std::uint32_t number) {
@@ -313,7 +328,17 @@ class index_builder {
         s.what == trace::device_work::to_device || s.what == trace::device_work::to_host ||
         s.what == trace::device_work::on_device || s.what == trace::device_work::between;
     if (e.kind == device_ended) {
-      if (e.task != no_task && !copies && now_[e.task].kernels != 0) --now_[e.task].kernels;
+      if (e.task != no_task) {
+        auto& n = now_[e.task];
+        auto& of_kind = copies ? n.copies : n.kernels;
+        if (of_kind != 0) --of_kind;
+        // What is copied to the device waits for the kernel; what comes from there, for the host.
+        if (copies && n.copies == 0 && n.device_lane == none && n.issued != none &&
+            s.what != trace::device_work::to_host && !stacks_.runs(e.task) &&
+            !changes_.ended(e.task)) {
+          wait_in_stream(e.task, number);
+        }
+      }
       const auto open = open_spans_.find(e.argument);
       if (open == open_spans_.end()) return;
       stacks_.close_bar(open->second.first, open->second.second, number);
@@ -330,9 +355,16 @@ class index_builder {
     open_spans_[e.argument] = {lane, bar};
     if (e.task == no_task || changes_.ended(e.task)) return;
     auto& n = now_[e.task];
-    n.device_lane = lane;
-    if (!copies) ++n.kernels;
+    if (copies) {
+      ++n.copies;
+      n.copy_lane = lane;
+    } else {
+      ++n.kernels;
+      n.device_lane = lane;
+    }
     if (stacks_.runs(e.task) || (copies && n.kernels != 0)) return;  // it is at work beside
+    // What was only observed may have begun before its task did, but it had not.
+    if (n.issued == none && !changes_.at_work(e.task)) return;
     changes_.keep(e.task, number, copies ? task_state::copying : task_state::running,
                   stack_reader::short_of(lane));
   }

@@ -127,8 +127,7 @@ class series_builder {
                     s.what == trace::device_work::on_device ||
                     s.what == trace::device_work::between;
     if (in || s.what == trace::device_work::to_host) {
-      const auto length =
-          (s.end_earliest - s.begin_earliest) / 2 + (s.end_latest - s.begin_latest) / 2;
+      const auto length = s.end_latest - s.begin_earliest;  // over which it is drawn
       if (length <= 0 || s.bytes == 0) return;
       const auto rate = static_cast<double>(s.bytes) / static_cast<double>(length) * 1e9;
       const auto to = series(kind::copies, e.executor, s.place, in ? 0 : 1);

@@ -243,6 +243,16 @@ void stack_reader::worker_ended(const event& e) {
   if (ended.empty() || ended.back().second != forever) ended.emplace_back(e.time, forever);
 }
 
+// A worker that has told of its end in another slot leaves its former ones as they were.
+void stack_reader::executor_closed(const event& e) {
+  for (std::uint32_t l = 0; l < to_.lanes_.size(); ++l) {
+    if (to_.lanes_[l].what != lane::kind::slot || to_.lanes_[l].executor != e.executor) continue;
+    to_unparked(l, e.time);
+    auto& ended = to_.lane_rows_[l].ended;
+    if (ended.empty() || ended.back().second != forever) ended.emplace_back(e.time, forever);
+  }
+}
+
 void stack_reader::park(const event& e) {
   if (e.slot < 0) return;
   auto& of = threads_[e.thread];

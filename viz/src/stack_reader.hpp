@@ -42,6 +42,7 @@ class stack_reader {
 
   void worker_started(const event& e);
   void worker_ended(const event& e);
+  void executor_closed(const event& e);
   void park(const event& e);
   void unpark(const event& e);
   /// Events of a thread are missing: what it was running may have ended.

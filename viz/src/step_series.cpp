@@ -2,6 +2,7 @@
 #include "step_series.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace fronta::viz {
 namespace {
@@ -72,7 +73,9 @@ std::optional<step_series::stretch> step_series::over(std::int64_t from,
   if (least != greatest) {
     const auto begin = std::max(from, times_[first]);
     const auto sum = integral_until(to, until) - integral_until(begin, first + 1);
-    found.mean = std::clamp(sum / static_cast<double>(to - begin), least, greatest);
+    const auto mean = sum / static_cast<double>(to - begin);
+    // Sums of values near the greatest of all numbers are none.
+    found.mean = std::isfinite(mean) ? std::clamp(mean, least, greatest) : least / 2 + greatest / 2;
   }
   return found;
 }

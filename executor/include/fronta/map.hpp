@@ -109,6 +109,7 @@ struct map_state {
   std::size_t in_flight = 0;  // items submitted and not read
   std::size_t read = 0;
   std::optional<std::size_t> window;
+  std::size_t step = 1;  // items that are submitted at once
   deadline until;
   std::exception_ptr refused;  // why nothing more could be submitted
   bool input_ended = false;
@@ -117,7 +118,7 @@ struct map_state {
 
   // Up to the window.
   void refill() {
-    while (!input_ended && !refused && (!window || in_flight < *window)) {
+    while (!input_ended && !refused && (!window || in_flight + step <= *window)) {
       const auto n = submit_next(window ? *window - in_flight : static_cast<std::size_t>(-1));
       if (n == 0) input_ended = true;
       in_flight += n;
@@ -134,6 +135,7 @@ struct map_state {
     unpacked.clear();
     current.reset();
     in_flight = 0;
+    refused = nullptr;
     input_ended = true;
   }
 };
@@ -380,22 +382,39 @@ struct map_submitter final : map_state<Result> {
     return ex.submit_with<true>("map", &o, std::forward<Body>(body));
   }
 
-  // What the input throws leaves the call that reads it.
+  // What the input throws leaves the call that reads it, and the input is over: nobody can say
+  // where it stands. Behind items that were read for one chunk it comes after them.
   std::size_t submit_next(std::size_t room) override {
     if (options.chunk_size == 1) {
-      auto one = read_next();
+      auto one = read_or_end();
       return one ? unless_refused([&] { return submit_item(std::move(*one)); }) : 0;
     }
     const auto most = std::min(room, static_cast<std::size_t>(options.chunk_size));
+    map_batch<items> batch;
+    std::exception_ptr thrown;
     while (batch.size() < most) {
-      auto one = read_next();
-      if (!one) break;
-      batch.push_back(std::move(*one));
+      try {
+        auto one = read_or_end();
+        if (!one) break;
+        batch.push_back(std::move(*one));
+      } catch (...) {
+        if (batch.empty() || !this->returned) throw;
+        thrown = std::current_exception();
+        break;
+      }
     }
     if (batch.empty()) return 0;
-    auto chosen = std::move(batch);
-    batch.clear();
-    return unless_refused([&] { return submit_batch(std::move(chosen)); });
+    const auto got = unless_refused([&] { return submit_batch(std::move(batch)); });
+    if (thrown && !this->refused) this->refused = thrown;
+    return got;
+  }
+  std::optional<items> read_or_end() {
+    try {
+      return read_next();
+    } catch (...) {
+      this->input_ended = true;
+      throw;
+    }
   }
   std::size_t submit_item(items one) {
     auto body = [call = call, path = child_path(map_path, 0, index),
@@ -508,7 +527,6 @@ struct map_submitter final : map_state<Result> {
   std::uint64_t map_path;
   std::tuple<Views...> inputs;
   std::optional<std::tuple<std::ranges::iterator_t<Views>...>> at;
-  map_batch<items> batch;  // read and not submitted
   std::size_t index = 0;
   bool plain;
 };
@@ -538,7 +556,10 @@ auto executor_ref::map(map_options options, F fn, Ranges&&... inputs) const {
   auto s = std::make_unique<submitter>(*this, std::move(options), std::move(fn),
                                        detail::next_map_path(control),
                                        std::views::all(std::forward<Ranges>(inputs))...);
-  if (s->options.window) s->window = static_cast<std::size_t>(*s->options.window);
+  if (s->options.window) {
+    s->window = static_cast<std::size_t>(*s->options.window);
+    s->step = std::min(*s->window, static_cast<std::size_t>(s->options.chunk_size));
+  }
   s->until = deadline(s->options.timeout);
   try {
     s->refill();

@@ -165,7 +165,11 @@ void stage::show_live(std::shared_ptr<const index> of, std::string trace, trace:
 
 void stage::take_news() {
   if (!live_) return;
-  if (auto n = live_->take()) kept_back_ = std::move(n);
+  if (auto n = live_->take()) {
+    // News without a model is of the one before.
+    if (n->of == nullptr && kept_back_) n->of = std::move(kept_back_->of);
+    kept_back_ = std::move(n);
+  }
   if (!kept_back_) return;
   // A picture that stands still does so though the recording goes on.
   const bool still = !state_.follows && !state_.playing;
@@ -287,7 +291,10 @@ void stage::run(const until& u) {
     const bool drew = draw();
     if (of_ == nullptr && !failure_.empty()) return;
     if (drew && shown) std::exchange(shown, nullptr)();
-    if (u.recording_ends && of_ != nullptr && !state_.live && frames_due_ == 0) return;
+    if (u.recording_ends && of_ != nullptr && !state_.live &&
+        (frames_due_ == 0 || window_.is_hidden())) {
+      return;
+    }
 
     const auto after = clock::now();
     const auto left = u.seconds ? *u.seconds - in_seconds(after - began).count() : -1;
