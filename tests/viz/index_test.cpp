@@ -360,8 +360,8 @@ TEST(Index, ProfiledPiecesStandForTheWhole) {
   EXPECT_THAT(
       life_of(index, 1),
       ElementsAre("10 waiting for inputs", "20 running on cpu 0", "25 queued in gpu:0 stream 0",
-                  "30 copying on gpu:0 copies in", "42 running on gpu:0 stream 0",
-                  "52 copying on gpu:0 copies out", "65 done"));
+                  "30 copying on gpu:0 copies in", "40 queued in gpu:0 stream 0",
+                  "42 running on gpu:0 stream 0", "52 copying on gpu:0 copies out", "65 done"));
 }
 
 TEST(Index, OfWhatTheHostOnlyObservedNothingIsSure) {

@@ -51,7 +51,8 @@ bool to_trace_times(trace::device_span& of, std::int64_t origin, std::int64_t la
   return true;
 }
 
-// What tells of the same attempt meets in time.
+// What tells of the same attempt meets in time. Pieces stand for the whole where one of them is
+// work; of copies alone that is not known, since records may be missing.
 std::vector<timed_span> best_known(std::vector<timed_span> all) {
   std::ranges::sort(all, {},
                     [](const timed_span& s) { return std::tuple(s.task, begin_of(s), s.told); });
@@ -60,14 +61,21 @@ std::vector<timed_span> best_known(std::vector<timed_span> all) {
   for (std::size_t first = 0; first < all.size();) {
     auto last = first;
     auto until = end_of(all[first]);
-    auto best = first;
+    auto best = all.size();  // that tells of the whole
+    bool works = false;
     while (last < all.size() && all[last].task == all[first].task && begin_of(all[last]) <= until) {
       until = std::max(until, end_of(all[last]));
-      if (rank(all[last]) > rank(all[best])) best = last;
+      const auto what = all[last].what.what;
+      if (rank(all[last]) != piece) {
+        if (best == all.size() || rank(all[last]) > rank(all[best])) best = last;
+      } else if (what == trace::device_work::kernel || what == trace::device_work::fill) {
+        works = true;
+      }
       ++last;
     }
     for (auto i = first; i < last; ++i) {
-      if (i == best || rank(all[i]) == piece || all[i].task == no_task) kept.push_back(all[i]);
+      if ((i == best && !works) || rank(all[i]) == piece || all[i].task == no_task)
+        kept.push_back(all[i]);
     }
     first = last;
   }
