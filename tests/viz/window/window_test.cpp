@@ -120,9 +120,9 @@ std::unique_ptr<stage> Window::shown_stage;
 
 TEST_F(Window, DrawsEveryPresetAsCairoDrawsIt) {
   s().apply(commands::select{7});
-  for (const auto what : {preset::stage, preset::timeline, preset::completion, preset::graph,
-                          preset::compare, preset::statistics, preset::inspector, preset::plots,
-                          preset::progress}) {
+  for (const auto what :
+       {preset::stage, preset::timeline, preset::completion, preset::graph, preset::compare,
+        preset::statistics, preset::inspector, preset::plots, preset::progress}) {
     for (std::size_t theme = 0; theme < all_themes().size(); ++theme) {
       for (const auto& [width, height] : {std::pair{1280, 720}, std::pair{1024, 768}}) {
         glfwSetWindowSize(handle(), width, height);
