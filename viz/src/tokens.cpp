@@ -97,7 +97,9 @@ std::vector<shown_queue> queues_at(const index& of, std::int64_t at) {
 // The longest so many, still in their order; of equals the first.
 std::vector<shown_queue> longest(const std::vector<shown_queue>& all, std::size_t count) {
   auto chosen = all;
-  std::ranges::stable_sort(chosen, std::ranges::greater(), &shown_queue::length);
+  std::ranges::sort(chosen, [](const shown_queue& a, const shown_queue& b) {
+    return a.length != b.length ? a.length > b.length : a.number < b.number;
+  });
   chosen.resize(std::min(count, chosen.size()));
   std::ranges::sort(chosen, {}, &shown_queue::number);
   return chosen;
