@@ -173,7 +173,7 @@ story waits_for_three(wait_reason why) {
   s.main().at(0).submit(1).enqueue(1, queue::inbox);
   auto w = s.worker(0);
   w.at(10).start(1).at(20);
-  for (const std::uint64_t t : {2, 3, 4}) w.submit(t, {}, 1).enqueue(t, queue::deque);
+  for (const std::uint64_t t : {2U, 3U, 4U}) w.submit(t, {}, 1).enqueue(t, queue::deque);
   w.at(30).block(1).tell(event_kind::wait, 1, static_cast<std::uint64_t>(why));
   s.worker(1).at(32).start(2).at(50).finish(2);
   s.worker(2).at(32).start(3).at(60).finish(3);

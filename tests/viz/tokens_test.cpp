@@ -87,7 +87,7 @@ said said_of(const scene& s) {
 }
 
 TEST(Queues, AreShownAsFarAsTheyFitAndElseCounted) {
-  for (const std::uint64_t count : {1, 2, 5, 6, 9, 30}) {
+  for (const std::uint64_t count : {1U, 2U, 5U, 6U, 9U, 30U}) {
     const index of(many_queues(count));
     for (const auto& [width, height] :
          {std::pair(1024.0F, 768.0F), {1920.0F, 1080.0F}, {640.0F, 400.0F}}) {
