@@ -258,6 +258,7 @@ class header_layout {
     all.push_back(plain(1, totals_of(m_, m_.at)));
     // Figures grow while time passes; the lines that they stand in stay.
     std::vector<float> widths;
+    widths.reserve(all.size());
     for (const auto& one : all) widths.push_back(width_of(one));
     auto widest = all[warned];
     widest.text = clock_of(m_, m_.to);

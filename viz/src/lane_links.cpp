@@ -291,7 +291,7 @@ void lane_links::tie(const lane_painter& on, const lane_painter::drawn& held) {
 
 void lane_links::draw_tethers(const relations& r) {
   struct pair {
-    const lane_painter* on;
+    const lane_painter* on = nullptr;
     lane_painter::drawn held;
   };
   std::vector<pair> all;

@@ -46,7 +46,7 @@ class lane_painter {
   // A run as it is drawn: what its task did in it, part by part.
   struct piece {
     rect at;
-    look l;
+    look l = look::running;
     bool unsure = false;
   };
   struct drawn_run {

@@ -301,7 +301,7 @@ class index {
     std::size_t tasks = 0;
     std::int64_t since = 0;
   };
-  [[nodiscard]] std::optional<untold> untold_at(std::uint32_t lane, std::int64_t t) const;
+  [[nodiscard]] std::optional<untold> untold_at(std::uint32_t number, std::int64_t t) const;
 
   /// Why nothing is drawn on a lane at `t`, in a few words.
   [[nodiscard]] std::string why_blank(std::uint32_t lane, std::int64_t t) const;
@@ -426,7 +426,7 @@ class index {
             c.state == task_state::retry_wait);
   }
   // When a stream is given the next of what its device does not tell of.
-  [[nodiscard]] std::int64_t next_untold(std::uint32_t lane, std::int64_t t) const noexcept;
+  [[nodiscard]] std::int64_t next_untold(std::uint32_t number, std::int64_t t) const noexcept;
   [[nodiscard]] std::size_t changes_until(std::int64_t t) const noexcept;  // t's included
   [[nodiscard]] const checkpoint* checkpoint_before(std::size_t changes) const noexcept;
   [[nodiscard]] std::uint16_t executor_of(const change& c) const noexcept;
