@@ -223,13 +223,12 @@ class blank_finder {
   void join_short_ones() {
     std::vector<index::blank> joined;
     for (auto& b : made_) {
-      if (joined.empty()) {
-        joined.push_back(std::move(b));
-      } else if (b.end - b.begin < least_ || joined.back().why == b.why) {
-        joined.back().end = b.end;
-      } else if (joined.back().end - joined.back().begin < least_) {
-        b.begin = joined.back().begin;
-        joined.back() = std::move(b);
+      auto* last = joined.empty() ? nullptr : &joined.back();
+      if (last != nullptr && (b.end - b.begin < least_ || last->why == b.why)) {
+        last->end = b.end;
+      } else if (last != nullptr && last->end - last->begin < least_) {
+        b.begin = last->begin;
+        *last = std::move(b);
       } else {
         joined.push_back(std::move(b));
       }

@@ -384,16 +384,15 @@ std::vector<std::uint32_t> most_frequent(const std::vector<std::uint32_t>& kinds
   return result;
 }
 
+std::pair<std::uint32_t, std::uint32_t> ends_of(const graph_layout::edge& e) {
+  return {e.from, e.to};
+}
+
 }  // namespace
 
 const graph_layout::edge* graph_layout::find(std::uint32_t from, std::uint32_t to) const noexcept {
-  const auto at = std::ranges::lower_bound(edges, std::pair(from, to), {},
-                                           [](const edge& e) { return std::pair(e.from, e.to); });
-  return at != edges.end() && at->from == from && at->to == to ? &*at : nullptr;
-}
-
-graph_layout::edge* graph_layout::find(std::uint32_t from, std::uint32_t to) noexcept {
-  return const_cast<edge*>(std::as_const(*this).find(from, to));
+  const auto at = std::ranges::lower_bound(edges, std::pair(from, to), {}, ends_of);
+  return at != edges.end() && ends_of(*at) == std::pair(from, to) ? &*at : nullptr;
 }
 
 graph_layouts::graph_layouts(const index& of) {
@@ -555,7 +554,9 @@ void graph_layouts::mark_path(const index& of, level& l) {
   for (std::size_t s = 1; s < path.steps.size(); ++s) {
     const auto& step = path.steps[s];
     if (step.by != path_link::input && step.by != path_link::submitter) continue;
-    if (auto* e = l.graph.find(node(path.steps[s - 1].task), node(step.task))) e->on_path = true;
+    const auto pair = std::pair(node(path.steps[s - 1].task), node(step.task));
+    const auto e = std::ranges::lower_bound(l.graph.edges, pair, {}, ends_of);
+    if (e != l.graph.edges.end() && ends_of(*e) == pair) e->on_path = true;
   }
 }
 

@@ -60,7 +60,6 @@ struct graph_layout {
   }
   /// The edge between two nodes; null if there is none.
   [[nodiscard]] const edge* find(std::uint32_t from, std::uint32_t to) const noexcept;
-  [[nodiscard]] edge* find(std::uint32_t from, std::uint32_t to) noexcept;
 };
 
 /// The graph of all tasks of a trace, from one node a task, where these are few enough, to few
