@@ -355,7 +355,7 @@ class command_line {
         ->required()
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
         ->check(drawable);
-    constexpr std::array presets{
+    static constexpr std::array presets{
         viz::preset::stage,     viz::preset::timeline, viz::preset::completion,
         viz::preset::graph,     viz::preset::compare,  viz::preset::statistics,
         viz::preset::inspector, viz::preset::plots,    viz::preset::progress};
@@ -365,7 +365,7 @@ class command_line {
     render_
         ->add_option_function<std::string>(
             "--preset",
-            [&r, presets](const std::string& text) {
+            [&r](const std::string& text) {
               for (const auto p : presets) {
                 if (name_of(p) == text) r.preset = p;
               }

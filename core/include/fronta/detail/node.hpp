@@ -209,6 +209,8 @@ class node {
 
   // Link of the inbox. Used once in a node's life: an entry may outlive its task's run.
   node* next = nullptr;
+  // Some way behind `next`, if not gone: only to be fetched, never to be read.
+  const void* further = nullptr;
   // Where the value was made; -1 unknown.
   std::int16_t made_at = -1;
   // The value must be fetched from the backend before it can be read.
