@@ -18,7 +18,7 @@ struct divisibility {
   int retries = 40;
   /// Multiplies every sleep. With the default the two gpu tags are held for about 10 s each: 50
   /// mask tasks of 0.3 s × divisor / 2 on average, a tenth of them twice.
-  double speed = 0.35;
+  double speed = 0.32;
   std::uint64_t seed = 0;
   int workers = 4;
   /// 0: every CUDA device found, else 2 simulated ones. A number that CUDA does not have: so many
