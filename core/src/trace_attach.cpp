@@ -61,7 +61,7 @@ std::vector<std::string> folders() {
       runtime != nullptr && *runtime == '/') {
     all.push_back(std::string(runtime) + "/fronta");
   }
-  all.push_back("/tmp/fronta-" + std::to_string(::geteuid()));
+  all.push_back(std::string("/tmp/fronta-").append(std::to_string(::geteuid())));
   return all;
 }
 
@@ -249,7 +249,7 @@ std::vector<std::string> named_sockets_of(const std::string& process) {
 }
 
 descriptor connected_to_process(std::uint32_t number, uid_t owner) {
-  const auto process = "/proc/" + std::to_string(number);
+  const auto process = std::string("/proc/").append(std::to_string(number));
   // Nobody else may have put a socket there, nor does another process answer.
   const auto answers = [&](const std::string& path) -> descriptor {
     const auto in = std::filesystem::path(path).parent_path();
