@@ -32,6 +32,8 @@ class both_sinks final : public sink {
     choose();
     return before;
   }
+  void lock() noexcept { mutex_.lock(); }
+  void unlock() noexcept { mutex_.unlock(); }
   void set_recorder(sink* next) noexcept {
     const std::lock_guard lock(mutex_);
     recorder_.store(next, std::memory_order_release);
@@ -134,6 +136,8 @@ std::uint16_t next_executor() noexcept {
 }
 
 void set_recorder(sink* recorder) noexcept { sinks().set_recorder(recorder); }
+void lock_sinks() noexcept { sinks().lock(); }
+void unlock_sinks() noexcept { sinks().unlock(); }
 
 void tell(event_kind kind, std::uint64_t task, std::uint64_t argument) noexcept {
   pass_on({kind, this_executor(), this_slot(), task, argument});

@@ -4,6 +4,7 @@
 #include <fronta/errors.hpp>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -13,13 +14,19 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <optional>
+#include <set>
+#include <sstream>
 #include <string_view>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 namespace fronta::trace {
 namespace {
@@ -40,19 +47,30 @@ struct flock whole_file(short type) noexcept {
   return lock;
 }
 
-// Where the sockets of the user's processes are. Such a folder of somebody else's is not used.
-std::optional<std::string> folder() {
-  const auto* const runtime = std::getenv("XDG_RUNTIME_DIR");
-  std::string path = runtime != nullptr && *runtime == '/'
-                         ? std::string(runtime) + "/fronta"
-                         : "/tmp/fronta-" + std::to_string(::geteuid());
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return std::nullopt;
+// Such a folder of somebody else's is not used.
+bool is_private_to(const std::string& path, uid_t user) noexcept {
   struct stat found{};
-  if (::lstat(path.c_str(), &found) != 0 || !S_ISDIR(found.st_mode) ||
-      found.st_uid != ::geteuid() || (found.st_mode & 077) != 0) {
-    return std::nullopt;
+  return ::lstat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode) && found.st_uid == user &&
+         (found.st_mode & 077) == 0;
+}
+
+// Where the sockets of the user's processes may be; the first that can be used is.
+std::vector<std::string> folders() {
+  std::vector<std::string> all;
+  if (const auto* const runtime = std::getenv("XDG_RUNTIME_DIR");
+      runtime != nullptr && *runtime == '/') {
+    all.push_back(std::string(runtime) + "/fronta");
   }
-  return path;
+  all.push_back(std::string("/tmp/fronta-").append(std::to_string(::geteuid())));
+  return all;
+}
+
+std::optional<std::string> made_folder() {
+  for (auto& path : folders()) {
+    ::mkdir(path.c_str(), 0700);
+    if (is_private_to(path, ::geteuid())) return std::move(path);
+  }
+  return std::nullopt;
 }
 
 std::string socket_of(const std::string& in, std::uint32_t process) {
@@ -71,8 +89,19 @@ descriptor new_socket(int flags) noexcept {
   return descriptor(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0));
 }
 
+// `call` again, as often as a signal came in between.
+template <class Call>
+auto uninterrupted(Call call) noexcept {
+  for (;;) {
+    const auto result = call();
+    if (result >= 0 || errno != EINTR) return result;
+  }
+}
+
 bool connects(const descriptor& by, const sockaddr_un& to) noexcept {
-  return ::connect(by.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0;
+  return uninterrupted([&] {
+           return ::connect(by.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to);
+         }) == 0;
 }
 
 // Another open file, so that nobody shares our place in it, nor what is locked by it.
@@ -81,18 +110,44 @@ descriptor reopened(int fd) {
   return descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
 }
 
-std::optional<uid_t> user_behind(int socket) noexcept {
+std::optional<ucred> who_is_behind(int socket) noexcept {
   ucred peer{};
   socklen_t size = sizeof peer;
   if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return std::nullopt;
-  return peer.uid;
+  return peer;
 }
+
+// Both on that side's word and on ours: root may do as it likes.
+bool may_meet(uid_t user) noexcept { return user == ::geteuid() || user == 0 || ::geteuid() == 0; }
 
 // ---- The viewer's side.
 
 [[noreturn]] void refuse(const std::string& why) {
   std::string text = "trace::follower: ";
   throw invalid_state_error(text.append(why));
+}
+
+// A stopped process keeps nobody waiting for ever, nor do signals that come all the time.
+constexpr std::chrono::seconds patience{2};
+
+ssize_t receive_within(const descriptor& from, msghdr& message) noexcept {
+  const auto until = std::chrono::steady_clock::now() + patience;
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        until - std::chrono::steady_clock::now());
+    pollfd ready{from.get(), POLLIN, 0};
+    const int n = ::poll(&ready, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+    if (n == 0) {
+      errno = EAGAIN;
+      return -1;
+    }
+    if (n > 0) {
+      const auto size = ::recvmsg(from.get(), &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+      if (size >= 0 || (errno != EINTR && errno != EAGAIN)) return size;
+    } else if (errno != EINTR) {
+      return -1;
+    }
+  }
 }
 
 attached receive(const descriptor& from, const std::string& whose) {
@@ -105,7 +160,7 @@ attached receive(const descriptor& from, const std::string& whose) {
   message.msg_iovlen = parts.size();
   message.msg_control = room.data();
   message.msg_controllen = room.size();
-  const auto size = ::recvmsg(from.get(), &message, MSG_CMSG_CLOEXEC);
+  const auto size = receive_within(from, message);
   attached got;
   for (auto* c = CMSG_FIRSTHDR(&message); size > 0 && c != nullptr; c = CMSG_NXTHDR(&message, c)) {
     if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
@@ -115,7 +170,7 @@ attached receive(const descriptor& from, const std::string& whose) {
     got.file = descriptor(all[0]);
     got.rings = descriptor(all[1]);
   }
-  if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+  if (size < 0 && errno == EAGAIN) {
     refuse(whose +
            " does not answer; it is stopped, or moves its events by itself: attach to its "
            "trace file");
@@ -132,20 +187,89 @@ attached receive(const descriptor& from, const std::string& whose) {
   return got;
 }
 
-attached attach(const std::string& path, const std::string& whose, const std::string& absent) {
+// Not connected where nobody listens.
+descriptor connected_to(const std::string& path) {
   const auto to = address_of(path);
-  const auto by = new_socket(0);
-  // A stopped process keeps nobody waiting for ever.
-  const timeval patience{2, 0};
-  if (by) {
-    ::setsockopt(by.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    ::setsockopt(by.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-  }
-  if (!to || !by || !connects(by, *to)) refuse(absent);
-  if (const auto user = user_behind(by.get()); !user || (*user != ::geteuid() && *user != 0)) {
+  auto by = new_socket(0);
+  // One whose queue is full is stopped.
+  const timeval at_most{patience.count(), 0};
+  if (by) ::setsockopt(by.get(), SOL_SOCKET, SO_SNDTIMEO, &at_most, sizeof at_most);
+  if (!to || !by || !connects(by, *to)) return {};
+  return by;
+}
+
+attached attach(const descriptor& by, const std::string& whose) {
+  if (const auto peer = who_is_behind(by.get()); !peer || !may_meet(peer->uid)) {
     refuse(whose + " is another user's; only its owner may watch it");
   }
   return receive(by, whose);
+}
+
+// ---- Where a process listens, as the system says. Its environment may be another than ours (sudo,
+// units of systemd), and so may its view of files and of processes (containers).
+
+std::set<std::string> sockets_of(const std::string& process) {
+  std::set<std::string> inodes;
+  std::error_code error;
+  const std::filesystem::directory_iterator end;
+  for (std::filesystem::directory_iterator fd(process + "/fd", error); !error && fd != end;
+       fd.increment(error)) {
+    std::error_code gone;
+    const auto link = std::filesystem::read_symlink(fd->path(), gone).string();
+    constexpr std::string_view front = "socket:[";
+    if (!gone && link.starts_with(front) && link.ends_with(']')) {
+      inodes.insert(link.substr(front.size(), link.size() - front.size() - 1));
+    }
+  }
+  return inodes;
+}
+
+// As it named them.
+std::vector<std::string> named_sockets_of(const std::string& process) {
+  const auto own = sockets_of(process);
+  std::vector<std::string> paths;
+  if (own.empty()) return paths;
+  std::ifstream table(process + "/net/unix");
+  std::string line;
+  std::getline(table, line);  // the heading
+  while (std::getline(table, line)) {
+    std::istringstream words(line);
+    std::string skipped;
+    std::string inode;
+    std::string path;
+    for (int i = 0; i < 6; ++i) words >> skipped;
+    if (!(words >> inode) || !own.contains(inode)) continue;
+    words >> std::ws;
+    if (std::getline(words, path) && path.starts_with('/') && path.ends_with(".sock") &&
+        path.find("/fronta") != std::string::npos) {
+      paths.push_back(path);
+    }
+  }
+  return paths;
+}
+
+descriptor connected_to_process(std::uint32_t number, uid_t owner) {
+  const auto process = std::string("/proc/").append(std::to_string(number));
+  // Nobody else may have put a socket there, nor does another process answer.
+  const auto answers = [&](const std::string& path) -> descriptor {
+    const auto in = std::filesystem::path(path).parent_path();
+    if (!is_private_to(in, owner) && !is_private_to(in, ::geteuid())) return {};
+    auto by = connected_to(path);
+    if (!by) return {};
+    const auto peer = who_is_behind(by.get());
+    if (!peer || (peer->pid != 0 && peer->pid != static_cast<pid_t>(number))) return {};
+    return by;
+  };
+  for (const auto& path : named_sockets_of(process)) {
+    // Where it sees other files than we do, ours by that name are others.
+    for (const auto& root : {process + "/root", std::string()}) {
+      if (auto by = answers(root + path)) return by;
+    }
+  }
+  for (const auto& in : folders()) {
+    if (auto by = answers(socket_of(in, number))) return by;
+  }
+  return {};
 }
 
 }  // namespace
@@ -169,7 +293,7 @@ attach_point::attach_point(const std::string& file, int file_descriptor, int rin
     file_ = reopened(file_descriptor);
     rings_ = reopened(rings);
     name_ = std::filesystem::absolute(file);
-    const auto in = folder();
+    const auto in = made_folder();
     if (!file_ || !rings_ || !in || name_.size() > longest_name) return;
     const auto path = socket_of(*in, static_cast<std::uint32_t>(::getpid()));
     const auto at = address_of(path);
@@ -195,10 +319,11 @@ attach_point::~attach_point() {
 void attach_point::serve() noexcept {
   constexpr int most_at_once = 8;
   for (int i = 0; listens_ && i < most_at_once; ++i) {
-    const descriptor who(::accept4(listens_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    const descriptor who(uninterrupted(
+        [&] { return ::accept4(listens_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK); }));
     if (!who) return;
-    const auto user = user_behind(who.get());
-    if (user && (*user == ::geteuid() || *user == 0)) answer(who.get());
+    const auto peer = who_is_behind(who.get());
+    if (peer && (peer->uid == ::geteuid() || peer->uid == 0)) answer(who.get());
   }
 }
 
@@ -218,7 +343,8 @@ void attach_point::answer(int to) noexcept {
   c->cmsg_len = CMSG_LEN(2 * sizeof(int));
   const std::array<int, 2> both{file_.get(), rings_.get()};
   std::memcpy(CMSG_DATA(c), both.data(), sizeof both);
-  static_cast<void>(::sendmsg(to, &message, MSG_NOSIGNAL | MSG_DONTWAIT));
+  static_cast<void>(
+      uninterrupted([&] { return ::sendmsg(to, &message, MSG_NOSIGNAL | MSG_DONTWAIT); }));
 }
 
 attached attach_to_process(std::uint32_t number) {
@@ -229,23 +355,24 @@ attached attach_to_process(std::uint32_t number) {
   }
   struct stat of{};
   const auto directory = "/proc/" + std::to_string(number);
-  if ((::kill(pid, 0) != 0 && errno == EPERM) ||
-      (::stat(directory.c_str(), &of) == 0 && of.st_uid != ::geteuid() && ::geteuid() != 0)) {
+  const bool is_known = ::stat(directory.c_str(), &of) == 0;
+  if ((::kill(pid, 0) != 0 && errno == EPERM) || (is_known && !may_meet(of.st_uid))) {
     refuse(whose + " is another user's; only its owner may watch it");
   }
-  const auto absent = whose +
-                      " is not being recorded; start it with FRONTA_TRACE=FILE or --trace "
-                      "FILE";
-  const auto in = folder();
-  if (!in) {
-    refuse("the folder for sockets is not this user's alone; attach to the trace file of " + whose);
+  const auto by = connected_to_process(number, is_known ? of.st_uid : ::geteuid());
+  if (!by) {
+    refuse(whose +
+           " is not being recorded where it can be attached to; start it with FRONTA_TRACE=FILE or "
+           "--trace FILE, or attach to its trace file");
   }
-  return attach(socket_of(*in, number), whose, absent);
+  return attach(by, whose);
 }
 
 attached attach_to_socket(const std::string& path) {
   const auto whose = "what listens at \"" + path + "\"";
-  return attach(path, whose, "nobody listens at \"" + path + "\"; the recording has ended");
+  const auto by = connected_to(path);
+  if (!by) refuse("nobody listens at \"" + path + "\"; the recording has ended");
+  return attach(by, whose);
 }
 
 }  // namespace fronta::trace

@@ -42,6 +42,8 @@ class attach_point {
 
   // Answers whoever has come meanwhile. Never blocks.
   void serve() noexcept;
+  // In a forked child: the socket stays where it is.
+  void leave_to_parent() noexcept { path_.clear(); }
 
  private:
   void answer(int to) noexcept;

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fronta/trace_file.hpp>
 
+#include "trace_attach.hpp"
 #include "trace_reading.hpp"
+
+#include <fcntl.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
-#include <memory>
 #include <ostream>
 #include <string_view>
 #include <system_error>
@@ -19,24 +20,11 @@
 namespace fronta::trace {
 namespace {
 
-std::vector<std::byte> read_all(const std::string& file) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> open(std::fopen(file.c_str(), "rb"),
-                                                             &std::fclose);
-  const auto fail = [&](int error) {
-    throw std::system_error(error, std::generic_category(),
-                            "trace::read_file: cannot read \"" + file + "\"");
-  };
-  if (open == nullptr) fail(errno);
-  std::vector<std::byte> all;
-  std::size_t size = 0;
-  while (std::feof(open.get()) == 0) {
-    all.resize(size + (std::size_t{1} << 20));
-    errno = 0;
-    size += std::fread(all.data() + size, 1, all.size() - size, open.get());
-    if (std::ferror(open.get()) != 0) fail(errno);
-  }
-  all.resize(size);
-  return all;
+constexpr std::string_view caller = "trace::read_file";
+
+// Nobody at the other end of a pipe is waited for.
+descriptor opened(const std::string& file) {
+  return descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
 }
 
 // ---- JSON.
@@ -298,22 +286,34 @@ void write(const recorded_span& r, std::ostream& to) {
 }  // namespace
 
 file_contents read_file(std::span<const std::byte> file, std::span<const std::byte> rings) {
-  format::reading r(file, "trace::read_file");
+  format::reading r(file, caller);
   const auto left = r.read_chunks(file.subspan(sizeof(format::file_header)));
   if (!left.empty()) r.stop_at(r.fault(), left.size());
-  r.read_rings(rings);
+  r.read_rings(format::rings_copy(rings));
   return r.finish();
 }
 
 // The rings first: what a recording that goes on moves from them meanwhile is in the file then.
 file_contents read_file(const std::string& file) {
-  std::vector<std::byte> rings;
-  try {
-    rings = read_all(file + std::string(format::rings_suffix));
-  } catch (const std::system_error&) {
-    // The recording has ended.
+  const auto beside_name = file + std::string(format::rings_suffix);
+  format::rings_copy rings;
+  if (const auto beside = opened(beside_name)) {
+    try {
+      rings = format::rings_copy(beside.get(), caller, beside_name);
+    } catch (const std::system_error&) {
+      // No file: what it has is read without.
+    }
   }
-  return read_file(read_all(file), rings);
+  const auto of = opened(file);
+  std::vector<std::byte> header(sizeof(format::file_header));
+  if (!of) format::cannot_read(caller, file);
+  header.resize(format::read_at(of.get(), 0, header, caller, file));
+  format::reading r(header, caller);
+  format::chunk_reader chunks;
+  chunks.read(of.get(), r, caller, file);
+  if (r.fault() != nullptr) r.stop_at(r.fault(), chunks.bytes_left(of.get()));
+  r.read_rings(rings);
+  return r.finish();
 }
 
 void write_json_lines(const file_contents& trace, std::ostream& to) {

@@ -6,15 +6,14 @@
 #include "trace_reading.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <limits>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -22,23 +21,10 @@
 namespace fronta::trace {
 namespace {
 
-[[noreturn]] void fail(const std::string& file) {
-  const auto error = errno;
-  throw std::system_error(error, std::generic_category(),
-                          "trace::follower: cannot read \"" + file + "\"");
-}
+constexpr std::string_view caller = "trace::follower";
 
-// How many there were.
 std::size_t read_at(int fd, std::size_t at, std::span<std::byte> to, const std::string& file) {
-  std::size_t done = 0;
-  while (done < to.size()) {
-    const auto n = ::pread(fd, to.data() + done, to.size() - done, static_cast<off_t>(at + done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail(file);
-    if (n == 0) break;
-    done += static_cast<std::size_t>(n);
-  }
-  return done;
+  return format::read_at(fd, at, to, caller, file);
 }
 
 std::vector<std::byte> read_header(int fd, const std::string& file) {
@@ -59,9 +45,7 @@ std::optional<T> load(int fd, std::size_t at, const std::string& file) {
 class follower::body {
  public:
   explicit body(attached to)
-      : of_(std::move(to)),
-        header_(read_header(of_.file.get(), of_.name)),
-        read_(header_, "trace::follower") {
+      : of_(std::move(to)), header_(read_header(of_.file.get(), of_.name)), read_(header_, caller) {
     if (!of_.rings) return;
     const auto beside = load<format::rings_header>(of_.rings.get(), 0, of_.name);
     if (!beside || beside->magic != format::rings_magic || beside->version_of != format::version ||
@@ -140,6 +124,10 @@ class follower::body {
   [[nodiscard]] std::size_t events() const noexcept { return events_; }
   [[nodiscard]] std::uint64_t dropped() const noexcept { return read_.contents().dropped; }
   [[nodiscard]] std::int64_t heard_at() const noexcept { return heard_at_; }
+  [[nodiscard]] std::int64_t known_at() const noexcept {
+    const auto& c = read_.contents();
+    return heard_at_ == 0 || c.given_clock ? 0 : c.origin_steady + c.known_until;
+  }
   [[nodiscard]] const std::string& file() const noexcept { return of_.name; }
   [[nodiscard]] const std::string& host() const noexcept { return read_.contents().host; }
 
@@ -172,36 +160,17 @@ class follower::body {
 
   // To its end, as it is now.
   void read_file() {
-    auto& c = read_.contents();
-    while (!c.ended && c.damage.empty()) {
-      const auto before = kept_;
-      constexpr std::size_t least = std::size_t{1} << 18;
-      buffer_.resize(before + std::max(least, before));  // a long chunk is not looked at often
-      const auto more = read_at(of_.file.get(), at_, std::span(buffer_).subspan(before), of_.name);
-      at_ += more;
-      kept_ += more;
-      const auto left = read_.read_chunks(format::bytes(buffer_).first(kept_));
-      std::memmove(buffer_.data(), left.data(), left.size());
-      kept_ = left.size();
-      if (read_.fault() != nullptr && !read_.is_cut_off()) {
-        // It may have begun anew since we looked.
-        if (is_same()) read_.stop_at(read_.fault(), kept_);
-        return;
-      }
-      if (buffer_.size() != before + more) return;
-    }
+    if (chunks_.read(of_.file.get(), read_, caller, of_.name)) return;
+    // It may have begun anew since we looked.
+    if (is_same()) read_.stop_at(read_.fault(), chunks_.bytes_left(of_.file.get()));
   }
 
   // Nobody writes any more: the process is gone.
   void break_off() {
-    if (of_.rings) {
-      struct stat found{};
-      if (::fstat(of_.rings.get(), &found) != 0) fail(of_.name);
-      std::vector<std::byte> all(static_cast<std::size_t>(found.st_size));
-      all.resize(read_at(of_.rings.get(), 0, all, of_.name));
-      read_.read_rings(all);
+    if (of_.rings) read_.read_rings(format::rings_copy(of_.rings.get(), caller, of_.name));
+    if (const auto* const why = read_.fault(); why != nullptr) {
+      read_.stop_at(why, chunks_.bytes_left(of_.file.get()));
     }
-    if (kept_ != 0) read_.stop_at(read_.fault(), kept_);
     state_ = phase::broken_off;
   }
 
@@ -229,9 +198,7 @@ class follower::body {
   std::vector<std::byte> header_;
   format::reading read_;
   phase state_ = phase::goes_on;
-  std::size_t at_ = sizeof(format::file_header);  // how far the file is read
-  std::vector<std::byte> buffer_;
-  std::size_t kept_ = 0;    // of it: the beginning of a chunk
+  format::chunk_reader chunks_;
   std::size_t events_ = 0;  // that are known, by time; behind them the others as they were read
   std::size_t spans_ = 0;
   std::int64_t heard_at_ = 0;
@@ -242,10 +209,11 @@ follower::follower(std::unique_ptr<body> of) noexcept : body_(std::move(of)) {}
 follower::follower(const std::string& file) {
   attached to;
   to.name = file;
-  to.file = descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!to.file) fail(file);
+  // Nobody at the other end of a pipe is waited for.
+  to.file = descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!to.file) format::cannot_read(caller, file);
   const auto beside = file + std::string(format::rings_suffix);
-  to.rings = descriptor(::open(beside.c_str(), O_RDONLY | O_CLOEXEC));
+  to.rings = descriptor(::open(beside.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   body_ = std::make_unique<body>(std::move(to));
 }
 
@@ -268,6 +236,7 @@ std::int64_t follower::known_until() const noexcept { return body_->known_until(
 std::size_t follower::events() const noexcept { return body_->events(); }
 std::uint64_t follower::dropped() const noexcept { return body_->dropped(); }
 std::int64_t follower::heard_at() const noexcept { return body_->heard_at(); }
+std::int64_t follower::known_at() const noexcept { return body_->known_at(); }
 const std::string& follower::file() const noexcept { return body_->file(); }
 const std::string& follower::host() const noexcept { return body_->host(); }
 

@@ -51,6 +51,8 @@ struct chunk_header {
   std::uint32_t checksum;  // CRC-32 of kind, length and what follows
 };
 static_assert(sizeof(chunk_header) == 12);
+// Of payloads. The recording's are of 8 192 cells and the texts in them, so far shorter.
+inline constexpr std::uint32_t longest_chunk = 1U << 24;
 
 // Beside the numbers of event_kind.
 inline constexpr std::uint8_t device_span_kind = 64;

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trace_reading.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <cstring>
 #include <stdexcept>
+#include <system_error>
 
 namespace fronta::trace::format {
 namespace {
@@ -22,7 +27,116 @@ bool is_known(std::uint8_t kind) noexcept {
 
 constexpr const char* cut_off = "is cut off";
 
+// Such as a hole in a file. An event is of something.
+bool is_empty(const cell& c) noexcept {
+  constexpr cell nothing{};
+  return std::memcmp(&c, &nothing, sizeof c) == 0;
+}
+
 }  // namespace
+
+void cannot_read(std::string_view caller, const std::string& name) {
+  const auto error = errno;
+  std::string text(caller);
+  text.append(": cannot read \"").append(name).append("\"");
+  throw std::system_error(error, std::generic_category(), text);
+}
+
+std::size_t read_at(int fd, std::size_t at, std::span<std::byte> to, std::string_view caller,
+                    const std::string& name) {
+  std::size_t done = 0;
+  while (done < to.size()) {
+    const auto n = ::pread(fd, to.data() + done, to.size() - done, static_cast<off_t>(at + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) cannot_read(caller, name);
+    if (n == 0) break;
+    done += static_cast<std::size_t>(n);
+  }
+  return done;
+}
+
+// ---- Rings.
+
+// Memory, or a file.
+struct rings_copy::source {
+  bytes memory;
+  int fd = -1;
+  std::string_view caller;
+  const std::string* name = nullptr;
+
+  [[nodiscard]] std::size_t read(std::size_t at, std::span<std::byte> to) const {
+    if (fd >= 0) return read_at(fd, at, to, caller, *name);
+    if (at >= memory.size()) return 0;
+    const auto there = memory.subspan(at, std::min(to.size(), memory.size() - at));
+    std::ranges::copy(there, to.begin());
+    return there.size();
+  }
+  // Where from `at` on there may be something; at the end, where there is nothing more.
+  [[nodiscard]] std::size_t next_data(std::size_t at) const {
+    if (fd < 0) return at < memory.size() ? at : npos;
+    const auto found = ::lseek(fd, static_cast<off_t>(at), SEEK_DATA);
+    if (found >= 0) return static_cast<std::size_t>(found);
+    if (errno == ENXIO) return npos;
+    struct stat size{};  // a file system that does not know
+    return ::fstat(fd, &size) == 0 && at < static_cast<std::size_t>(size.st_size) ? at : npos;
+  }
+  static constexpr auto npos = std::numeric_limits<std::size_t>::max();
+};
+
+rings_copy::rings_copy(bytes all) { copy({.memory = all, .caller = {}}); }
+
+rings_copy::rings_copy(int fd, std::string_view caller, const std::string& name) {
+  copy({.memory = {}, .fd = fd, .caller = caller, .name = &name});
+}
+
+void rings_copy::copy(const source& from) {
+  rings_header header;
+  if (from.read(0, std::as_writable_bytes(std::span(&header, 1))) != sizeof header) return;
+  const std::size_t cells = header.cells;
+  if (header.magic != rings_magic || header.version_of != version || cells < most_cells ||
+      cells > (1U << 24) || !std::has_single_bit(cells)) {
+    return;
+  }
+  header_ = header;
+  const auto one = ring_bytes(cells);
+  for (auto at = from.next_data(page); at != source::npos;) {
+    const auto number = (at - page) / one;
+    if (number >= std::numeric_limits<std::uint32_t>::max()) return;
+    copy_ring(from, static_cast<std::uint32_t>(number));
+    at = from.next_data(ring_at(number + 1, cells));
+  }
+}
+
+void rings_copy::copy_ring(const source& from, std::uint32_t number) {
+  const std::size_t cells = header_.cells;
+  const auto at = ring_at(number, cells);
+  std::array<std::byte, ring_lost_at + sizeof(std::uint64_t)> front{};
+  if (from.read(at, front) != front.size()) return;
+  const auto word = [&](std::size_t of) { return load<std::uint64_t>(bytes(front).subspan(of)); };
+  ring made{number, word(ring_head_at), word(ring_lost_at), {}};
+  const auto written = std::min<std::uint64_t>(made.head, cells);
+  constexpr std::uint64_t most_at_once = 2'048;
+  for (std::uint64_t done = 0; done < written;) {
+    const auto index = (made.head - written + done) & (cells - 1);
+    const auto some = std::min({written - done, cells - index, most_at_once});
+    const auto before = made.last.size();
+    made.last.resize(before + some);
+    const auto to = std::span(made.last).subspan(before);
+    if (from.read(at + page + index * sizeof(cell), std::as_writable_bytes(to)) !=
+        to.size_bytes()) {
+      return;  // the file was cut off
+    }
+    // No event takes so many, so nothing of it was written.
+    if (some > most_cells && std::ranges::all_of(to, is_empty)) {
+      made.last.clear();
+      break;
+    }
+    done += some;
+  }
+  rings_.push_back(std::move(made));
+}
+
+// ---- Files.
 
 reading::reading(bytes from, std::string_view caller) {
   const auto refuse = [caller](const std::string& why) {
@@ -61,6 +175,7 @@ const char* reading::read_next_chunk(bytes& from) {
   if (from.size() < sizeof(chunk_header)) return cut_off;
   const auto header = load<chunk_header>(from);
   const auto behind = from.subspan(sizeof header);
+  if (header.length > longest_chunk) return "makes no sense";
   if (header.length > behind.size()) return cut_off;
   const auto payload = behind.first(header.length);
   if (checksum(header.kind, payload) != header.checksum) return "is damaged";
@@ -86,21 +201,12 @@ file_contents reading::finish() {
 }
 
 // What was published and is in no chunk.
-void reading::read_rings(bytes all) {
-  if (all.size() < page) return;
-  const auto header = load<rings_header>(all);
-  const std::size_t cells = header.cells;
-  if (header.magic != rings_magic || header.version_of != version ||
-      header.recording != recording_ || cells < most_cells || cells > (1U << 24) ||
-      !std::has_single_bit(cells)) {
-    return;
-  }
+void reading::read_rings(const rings_copy& all) {
+  const auto& header = all.header();
+  if (header.magic != rings_magic || header.recording != recording_) return;
   const auto& moments = header.moments[header.moments_written & 1];
   const timeline times(moments[0], moments[1]);
-  for (std::uint32_t n = 0; ring_at(n + std::size_t{1}, cells) <= all.size(); ++n) {
-    const auto at = all.subspan(ring_at(n, cells), ring_bytes(cells));
-    read_ring(n, at, cells, times);
-  }
+  for (const auto& r : all.rings()) read_ring(r, times);
 }
 
 bool reading::read_chunk(chunk_kind kind, bytes payload) {
@@ -233,28 +339,22 @@ bool reading::take(std::uint8_t kind, const event& e, std::uint32_t text,
   return true;
 }
 
-void reading::read_ring(std::uint32_t number, bytes all, std::size_t cells, const timeline& times) {
-  const auto head = load<std::uint64_t>(all.subspan(ring_head_at));
-  auto& ring = rings_[number];
-  lost_ += load<std::uint64_t>(all.subspan(ring_lost_at));
+void reading::read_ring(const rings_copy::ring& from, const timeline& times) {
+  auto& ring = rings_[from.number];
+  lost_ += from.lost;
   contents_.dropped = std::max(contents_.dropped, lost_);
-  if (head - ring.read > cells) return;  // the file was cut off: what came between is gone
-  const auto* const first = all.data() + page;
-  while (ring.read != head) {
-    std::array<cell, most_cells> whole{};
-    const auto there = std::min<std::uint64_t>(head - ring.read, whole.size());
-    for (std::uint64_t i = 0; i < there; ++i) {
-      const auto at = static_cast<std::size_t>((ring.read + i) & (cells - 1));
-      std::memcpy(static_cast<void*>(&whole[i]), first + at * sizeof(cell), sizeof(cell));
-    }
+  if (from.head - ring.read > from.last.size()) return;  // what came between is gone
+  while (ring.read != from.head) {
+    const auto left = std::span(from.last).last(static_cast<std::size_t>(from.head - ring.read));
+    if (is_empty(left.front())) return;
     std::size_t used = 0;
-    const auto e = read_cells(std::span(whole).first(static_cast<std::size_t>(there)), used);
+    const auto e = read_cells(left.first(std::min(left.size(), most_cells)), used);
     if (!e) return;
     const auto text = e->text.empty() ? 0U : number_of(e->text);
-    const auto steady = static_cast<std::uint64_t>(times.steady(whole[0].stamp));
+    const auto steady = static_cast<std::uint64_t>(times.steady(left.front().stamp));
     const auto time =
         static_cast<std::int64_t>(steady - static_cast<std::uint64_t>(contents_.origin_steady));
-    take(whole[0].kind, e->what, text, e->span, std::max(time, ring.time), ring);
+    take(left.front().kind, e->what, text, e->span, std::max(time, ring.time), ring);
     ++contents_.from_rings;
     ring.read += used;
   }
@@ -270,6 +370,30 @@ std::uint32_t reading::number_of(std::string_view text) {
       numbers_.try_emplace(std::string(text), static_cast<std::uint32_t>(contents_.texts.size()));
   if (is_new) contents_.texts.emplace_back(text);
   return at->second;
+}
+
+// ---- Piece by piece.
+
+bool chunk_reader::read(int fd, reading& to, std::string_view caller, const std::string& name) {
+  for (;;) {
+    const auto before = kept_;
+    constexpr std::size_t least = std::size_t{1} << 18;
+    buffer_.resize(before + std::max(least, before));  // a long chunk is not looked at often
+    const auto more = read_at(fd, at_, std::span(buffer_).subspan(before), caller, name);
+    at_ += more;
+    kept_ += more;
+    const auto left = to.read_chunks(bytes(buffer_).first(kept_));
+    std::memmove(buffer_.data(), left.data(), left.size());
+    kept_ = left.size();
+    if (to.fault() != nullptr && !to.is_cut_off()) return false;
+    if (buffer_.size() != before + more) return true;
+  }
+}
+
+std::size_t chunk_reader::bytes_left(int fd) const noexcept {
+  struct stat found{};
+  const auto size = ::fstat(fd, &found) == 0 ? static_cast<std::size_t>(found.st_size) : 0;
+  return std::max(size, at_) - at_ + kept_;
 }
 
 }  // namespace fronta::trace::format

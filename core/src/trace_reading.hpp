@@ -36,6 +36,37 @@ void sort_by_time(std::vector<T>& all, std::size_t from = 0) {
   std::ranges::copy(sorted, tail.begin());
 }
 
+// Both throw std::system_error, whose text begins with `caller`.
+[[noreturn]] void cannot_read(std::string_view caller, const std::string& name);
+// How many there were.
+std::size_t read_at(int fd, std::size_t at, std::span<std::byte> to, std::string_view caller,
+                    const std::string& name);
+
+// What FILE.rings had at one moment: the cells that were written, of rings that there are. What a
+// file only claims to have, such as a hole, takes no memory.
+class rings_copy {
+ public:
+  rings_copy() = default;
+  explicit rings_copy(bytes all);
+  rings_copy(int fd, std::string_view caller, const std::string& name);
+
+  struct ring {
+    std::uint32_t number;
+    std::uint64_t head;
+    std::uint64_t lost;
+    std::vector<cell> last;  // up to the head
+  };
+  [[nodiscard]] const rings_header& header() const noexcept { return header_; }
+  [[nodiscard]] std::span<const ring> rings() const noexcept { return rings_; }
+
+ private:
+  struct source;
+  void copy(const source& from);
+  void copy_ring(const source& from, std::uint32_t number);
+  rings_header header_{.magic = {}};
+  std::vector<ring> rings_;
+};
+
 // What is read from one file, and how far each of its rings has come.
 class reading {
  public:
@@ -51,7 +82,7 @@ class reading {
   // What is left is not read.
   void stop_at(const char* why, std::size_t bytes_left);
   // What was published and is in no chunk.
-  void read_rings(bytes all);
+  void read_rings(const rings_copy& all);
   void know(std::int64_t until, std::uint64_t dropped) noexcept;
 
   [[nodiscard]] std::uint64_t recording() const noexcept { return recording_; }
@@ -78,7 +109,7 @@ class reading {
   bool take(std::uint8_t kind, const event& e, std::uint32_t text,
             const std::optional<device_span>& span, std::int64_t time, ring_state& ring);
   std::uint32_t number_of(std::string_view text);
-  void read_ring(std::uint32_t number, bytes all, std::size_t cells, const timeline& times);
+  void read_ring(const rings_copy::ring& from, const timeline& times);
 
   const char* fault_ = nullptr;
   std::uint64_t recording_ = 0;
@@ -86,6 +117,21 @@ class reading {
   file_contents contents_;
   std::unordered_map<std::uint32_t, ring_state> rings_;
   std::unordered_map<std::string, std::uint32_t> numbers_;  // of texts; made for those of rings
+};
+
+// Reads the chunks of a file piece by piece, however long it says that they are.
+class chunk_reader {
+ public:
+  // Up to the end of the file as it is now. False if it cannot be read on from somewhere: then the
+  // fault of `to` says why.
+  bool read(int fd, reading& to, std::string_view caller, const std::string& name);
+  // That are behind what was read, as the file is now.
+  [[nodiscard]] std::size_t bytes_left(int fd) const noexcept;
+
+ private:
+  std::size_t at_ = sizeof(file_header);  // how far the file is read
+  std::vector<std::byte> buffer_;
+  std::size_t kept_ = 0;  // of it: the beginning of a chunk
 };
 
 }  // namespace fronta::trace::format

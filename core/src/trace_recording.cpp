@@ -169,7 +169,10 @@ struct writer {
   std::uint64_t end = 0;      // how far there is room, as last seen
   std::uint64_t wake_at = 0;  // once so much is written, draining is worth it
   std::uint64_t lost = 0;     // since the last event that found room
-  ring* leased = nullptr;     // guarded by rings_mutex_
+  // Guarded by rings_mutex_.
+  ring* leased = nullptr;
+  std::uint32_t seen = 0;       // `state` as the last look found it
+  std::int64_t not_before = 0;  // by the file's time: what it is at since is stamped later
   enum class life : std::uint8_t { fresh, known, over } stage = life::fresh;
 };
 
@@ -190,6 +193,11 @@ class recorder final : public sink {
 
   void leave(writer& w) noexcept;  // a thread ends
 
+  // Around a fork.
+  void hold() noexcept;
+  void go_on() noexcept;
+  void be_child() noexcept;
+
  private:
   template <class Fill>
   void write(std::size_t cells, Fill fill) noexcept;
@@ -207,7 +215,18 @@ class recorder final : public sink {
 
   void drain_all(bool at_end) noexcept;
   void drain_rings(bool at_end);
-  [[nodiscard]] static bool comes_out(const writer& w) noexcept;
+  // Of a ring: how far it is published.
+  struct published {
+    ring* of;
+    std::uint64_t until;
+  };
+  struct seen_rings {
+    std::vector<published> all;
+    std::uint64_t lost = 0;
+    std::int64_t known;  // nothing earlier is published later
+  };
+  [[nodiscard]] seen_rings look_at_rings(std::int64_t now, bool at_end);
+  [[nodiscard]] bool note_writers(std::int64_t& known, bool first);
   void tell_pulse(std::uint64_t lost);
   [[nodiscard]] format::rings_header& shared_header() const noexcept {
     return *std::launder(reinterpret_cast<format::rings_header*>(shared_->data()));
@@ -249,6 +268,7 @@ class recorder final : public sink {
   std::unordered_map<std::string, std::uint64_t> texts_;
   format::byte_writer new_texts_;
   format::byte_writer records_;
+  std::int64_t looked_ = 0;  // when the rings were last looked at
   std::int64_t known_ = 0;   // nothing earlier comes any more
   std::int64_t marked_ = 0;  // what the file says of that
   std::uint64_t told_lost_ = 0;
@@ -260,9 +280,18 @@ class recorder final : public sink {
 };
 
 recorder& the_recorder() noexcept {
-  // Out of memory here, it terminates.
-  // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new)
-  static auto* const process_wide = new recorder;
+  static auto* const process_wide = [] {
+    // Out of memory here, it terminates.
+    // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new)
+    auto* const made = new recorder;
+    // For a thread that forks before this function is done.
+    static recorder* of_handlers = nullptr;
+    of_handlers = made;
+    // Without memory for that a forked child shares its parent's rings.
+    static_cast<void>(::pthread_atfork([] { of_handlers->hold(); }, [] { of_handlers->go_on(); },
+                                       [] { of_handlers->be_child(); }));
+    return made;
+  }();
   return *process_wide;
 }
 
@@ -347,7 +376,18 @@ void recorder::record(const event& e) noexcept {
 
 void recorder::record_cpu_time(const event& e) noexcept {
   using enum event_kind;
-  if (e.kind != start && e.kind != block && e.kind != unblock && e.kind != finish) return;
+  switch (e.kind) {
+    case start:
+    case block:
+    case unblock:
+    case finish:
+    case retry:
+    case issue:
+    case fall_back:
+      break;
+    default:
+      return;
+  }
   const auto used = static_cast<std::uint64_t>(nanoseconds_of(CLOCK_THREAD_CPUTIME_ID));
   write(1, [&](std::uint64_t stamp, auto at) {
     at(0) = {stamp, static_cast<std::uint8_t>(cpu_time), 0, e.executor, e.slot, e.task, used};
@@ -591,46 +631,62 @@ void recorder::drain(ring& r, std::uint64_t until, const format::timeline& times
   }
 }
 
-// Whether the writer has published what it was at: it is at nothing, or at something that it stamps
-// after this call began. A busy one is at an event most of the time, so it is worth a moment; one
-// whose core was taken away is not waited for.
-bool recorder::comes_out(const writer& w) noexcept {
-  // Acquire: what it published is behind the head that we read next.
-  const auto state = w.state.load(std::memory_order_acquire);
-  if ((state & 1) == 0) return true;
-  constexpr int patience = 200;
-  for (int i = 0; i < patience; ++i) {
-    if (w.state.load(std::memory_order_acquire) != state) return true;
-    if (i % 16 == 15) std::this_thread::yield();
+// Looks at what each writer is at. `known`: before it nothing is published any more. True when some
+// are still at what the first look found them at.
+// Requires rings_mutex_.
+bool recorder::note_writers(std::int64_t& known, bool first) {
+  bool busy = false;
+  for (auto* w : writers_) {
+    if (w->leased == nullptr) continue;
+    // Acquire: what it published is behind the head that is read next.
+    const auto state = w->state.load(std::memory_order_acquire);
+    if (first && state != w->seen) {
+      w->seen = state;
+      w->not_before = looked_;  // it was not at that then
+    }
+    // It is at nothing, or at something that it stamps after the first look began.
+    if ((state & 1) == 0 || state != w->seen) continue;
+    busy = true;
+    known = std::min(known, w->not_before);
   }
-  return false;
+  return busy;
 }
 
-// Requires drain_mutex_. Events that are stamped before `now` and not yet published belong to a
-// writer that is seen at it; its ring is not known beyond what it was.
+// Events that are stamped before `now` and not yet published belong to a writer that is seen at
+// one. A busy one is so most of the time, so all of them together are worth a moment; one whose
+// core was taken away, or that waits for its page, is not waited for. Nobody else is kept waiting
+// by that.
+recorder::seen_rings recorder::look_at_rings(std::int64_t now, bool at_end) {
+  constexpr std::int64_t patience = 300'000;
+  const auto until = steady_now() + patience;  // the host's time, whatever clock was given
+  for (bool first = true;; first = false) {
+    const bool late = steady_now() >= until;
+    {
+      const std::lock_guard lock(rings_mutex_);
+      seen_rings found{.all = {}, .known = now};
+      const bool busy = !at_end && note_writers(found.known, first);
+      if (!busy || late) {
+        found.lost = unplaced_.load(std::memory_order_relaxed);
+        found.all.reserve(rings_.size());
+        for (const auto& r : rings_) {
+          found.all.push_back({r.get(), r->head().load(std::memory_order_acquire)});
+          found.lost += r->lost().load(std::memory_order_relaxed);
+        }
+        return found;
+      }
+    }
+    std::this_thread::yield();
+  }
+}
+
+// Requires drain_mutex_.
 void recorder::drain_rings(bool at_end) {
   const auto now_is = now();
-  const bool seen = see_all_writers();
-  struct taken {
-    ring* of;
-    std::uint64_t until;
-  };
-  std::vector<taken> all;
-  std::uint64_t lost = unplaced_.load(std::memory_order_relaxed);
+  const bool barrier = see_all_writers();
   // Without the barrier a store may be on its way, for far less than this.
-  auto known = now_is.steady - origin_ - (seen ? 0 : 1'000'000);
-  {
-    const std::lock_guard lock(rings_mutex_);
-    for (auto* w : writers_) {
-      if (w->leased == nullptr || at_end) continue;
-      if (!comes_out(*w)) known = known_;
-    }
-    all.reserve(rings_.size());
-    for (const auto& r : rings_) {
-      all.push_back({r.get(), r->head().load(std::memory_order_acquire)});
-      lost += r->lost().load(std::memory_order_relaxed);
-    }
-  }
+  const auto looked = now_is.steady - origin_ - (barrier ? 0 : 1'000'000);
+  const auto seen = look_at_rings(looked, at_end);
+  looked_ = looked;
   if (now_is.ticks != last_.ticks) {
     auto& rings = shared_header();
     const std::atomic_ref<std::uint64_t> written(rings.moments_written);
@@ -640,12 +696,13 @@ void recorder::drain_rings(bool at_end) {
   }
   const format::timeline times(last_, now_is);
   bool any = false;
-  for (const auto& t : all) {
+  for (const auto& t : seen.all) {
     any = any || t.of->tail().load(std::memory_order_relaxed) != t.until;
     drain(*t.of, t.until, times);
   }
   last_ = now_is;
-  known_ = std::max(known, known_);
+  known_ = std::max(seen.known, known_);
+  const auto lost = seen.lost;
   constexpr std::int64_t a_second = 1'000'000'000;
   if (any || lost != told_lost_ || known_ - marked_ >= a_second || at_end) {
     format::byte_writer mark;
@@ -694,10 +751,55 @@ void recorder::drain_loop() {
 
 // ---- Beginning and end.
 
-int open_new(const std::string& file, int flags) {
-  const int fd = ::open(file.c_str(), O_CREAT | O_CLOEXEC | flags, 0644);
-  if (fd < 0) throw_errno("trace::recording: cannot write \"" + file + "\"; name another file");
-  return fd;
+struct opened {
+  int fd = -1;
+  ~opened() {
+    if (fd >= 0) ::close(fd);
+  }
+};
+
+[[noreturn]] void cannot_write(const std::string& file, const char* why = "cannot write") {
+  std::string what = "trace::recording: ";
+  what.append(why).append(" \"").append(file).append("\"; name another file");
+  throw_errno(what);
+}
+
+// What a program tells is its user's alone, unless the file is there already. It is written over,
+// so a link to it must not be one that somebody else put there. Nobody at the other end of a pipe
+// is waited for.
+int open_file(const std::string& file) {
+  constexpr int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK;
+  opened made;
+  made.fd = ::open(file.c_str(), flags | O_NOFOLLOW, 0600);
+  if (made.fd < 0 && errno == ELOOP) {
+    struct stat link{};
+    if (::lstat(file.c_str(), &link) != 0) cannot_write(file);
+    if (link.st_uid != ::geteuid() && link.st_uid != 0) {
+      errno = EACCES;
+      cannot_write(file, "does not follow another user's link");
+    }
+    made.fd = ::open(file.c_str(), flags, 0600);
+  }
+  if (made.fd < 0) cannot_write(file);
+  struct stat found{};
+  if (::fstat(made.fd, &found) != 0) cannot_write(file);
+  if (!S_ISREG(found.st_mode)) {
+    errno = ENOTSUP;
+    cannot_write(file, "can record in files only, not in");
+  }
+  return std::exchange(made.fd, -1);
+}
+
+// Whatever lies there is of a process that was killed. Somebody may still read it, so not the same
+// file anew, nor what a link there names. Who may read FILE may read it.
+int open_rings(const std::string& name, int file) {
+  struct stat beside{};
+  if (::fstat(file, &beside) != 0) cannot_write(name);
+  ::unlink(name.c_str());
+  opened made;
+  made.fd = ::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (made.fd < 0 || ::fchmod(made.fd, 0600 | (beside.st_mode & 0044)) != 0) cannot_write(name);
+  return std::exchange(made.fd, -1);
 }
 
 std::uint32_t recorder::start(const std::string& file, recording_options options) {
@@ -707,22 +809,16 @@ std::uint32_t recorder::start(const std::string& file, recording_options options
                               "\"; end that recording first");
   }
   const auto cells = std::bit_ceil(std::clamp<std::size_t>(options.ring_events, 64, 1U << 24));
-  struct opened {
-    int fd = -1;
-    ~opened() {
-      if (fd >= 0) ::close(fd);
-    }
-  } main, beside;
-  main.fd = open_new(file, O_WRONLY | O_APPEND);
+  opened main;
+  opened beside;
+  main.fd = open_file(file);
   if (::flock(main.fd, LOCK_EX | LOCK_NB) != 0) {
     throw_errno("trace::recording: \"" + file +
                 "\" is being written by another process; name another file, with %p in "
                 "FRONTA_TRACE for the process's number");
   }
   const auto rings_name = file + std::string(format::rings_suffix);
-  // Of a process that was killed: somebody may still read it, so not the same file anew.
-  ::unlink(rings_name.c_str());
-  beside.fd = open_new(rings_name, O_RDWR | O_TRUNC);
+  beside.fd = open_rings(rings_name, main.fd);
   std::unique_ptr<mapping> shared;
   try {
     shared = std::make_unique<mapping>(beside.fd, 0, format::page);
@@ -743,6 +839,7 @@ std::uint32_t recorder::start(const std::string& file, recording_options options
   failed_.clear();
   texts_.clear();
   new_texts_.clear();
+  looked_ = 0;
   known_ = 0;
   marked_ = 0;
   told_lost_ = 0;
@@ -770,7 +867,7 @@ std::uint32_t recorder::start(const std::string& file, recording_options options
   rings.pulses[1] = {0, steady_now(), 0};
   rings.pulses_written = 1;
   new (shared->data()) format::rings_header(rings);
-  hold(beside.fd);
+  trace::hold(beside.fd);
 
   file_ = std::exchange(main.fd, -1);
   put(std::as_bytes(std::span(&header, 1)));
@@ -846,9 +943,9 @@ std::uint64_t recorder::stop(std::uint32_t generation) {
   wanted_.fetch_or(end_now, std::memory_order_release);
   fronta::detail::futex_wake_one(wanted_);
   if (drainer_.joinable()) drainer_.join();
-  attach_point_.reset();
 
   const std::lock_guard lock(drain_mutex_);
+  attach_point_.reset();
   const bool seen = see_all_writers();
   {
     // Whoever was at an event ends it; whoever comes now sees that it is over.
@@ -878,6 +975,46 @@ std::uint64_t recorder::stop(std::uint32_t generation) {
                                          "\" failed; it ends there, make room for the next");
   }
   return lost;
+}
+
+// ---- A fork, after which the child has our memory, but not our threads.
+
+// So that nobody is in the middle of anything but telling.
+void recorder::hold() noexcept {
+  drain_mutex_.lock();
+  rings_mutex_.lock();
+  detail::lock_sinks();
+}
+
+void recorder::go_on() noexcept {
+  detail::unlock_sinks();
+  rings_mutex_.unlock();
+  drain_mutex_.unlock();
+}
+
+// The recording is the parent's: its rings, its files and the locks on them, which would outlive it
+// with the child's copies of their descriptors. The child tells nothing, and ends nothing.
+void recorder::be_child() noexcept {
+  detail::unlock_sinks();
+  detail::set_recorder(nullptr);
+  generation_.store(0, std::memory_order_relaxed);
+  // There is no such thread here to be waited for.
+  std::construct_at(&drainer_);
+  if (attach_point_) attach_point_->leave_to_parent();
+  attach_point_.reset();
+  auto& own = this_writer;
+  writers_.clear();
+  if (own.stage == writer::life::known) writers_.push_back(&own);  // as there was room for more
+  own.leased = nullptr;
+  own.generation = writer::none;
+  free_.clear();
+  rings_.clear();
+  shared_.reset();
+  for (auto* const fd : {&rings_file_, &file_}) {
+    if (*fd >= 0) ::close(std::exchange(*fd, -1));
+  }
+  rings_mutex_.unlock();
+  drain_mutex_.unlock();
 }
 
 }  // namespace

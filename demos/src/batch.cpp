@@ -243,8 +243,12 @@ json run_pipeline(const batch& settings, const session& s) {
 
 // ---- Both, side by side.
 
+std::string trace_of_unbounded(const batch& settings) {
+  return settings.trace.empty() ? std::string() : settings.trace + ".unbounded";
+}
+
 std::vector<std::string> child_arguments(const batch& settings, const char* part,
-                                         const session& s) {
+                                         const std::string& trace, const session& s) {
   std::vector<std::string> arguments{"run",       "batch",
                                      "--measure", part,
                                      "--files",   std::to_string(settings.files),
@@ -254,6 +258,7 @@ std::vector<std::string> child_arguments(const batch& settings, const char* part
   if (settings.workers)
     arguments.insert(arguments.end(), {"--workers", std::to_string(*settings.workers)});
   if (!settings.data.empty()) arguments.insert(arguments.end(), {"--data", settings.data.string()});
+  if (!trace.empty()) arguments.insert(arguments.end(), {"--trace", trace});
   if (s.json) arguments.emplace_back("--json");
   return arguments;
 }
@@ -302,6 +307,15 @@ void print_partial(const batch& settings, const child_report& bounded,
   row("unbounded", unbounded);
 }
 
+void print_traces(const batch& settings, const child_report& unbounded) {
+  fmt::print("\n");
+  print_row("trace", fmt::format("{} of the run with a window", settings.trace));
+  if (unbounded.printed.is_null()) return;
+  const auto other = trace_of_unbounded(settings);
+  print_row("", fmt::format("{} of the one without; fronta stage {} {} compares them", other,
+                            settings.trace, other));
+}
+
 void print_as_json(const batch& settings, const batch_files& files, const child_report& bounded,
                    const child_report& unbounded) {
   auto object = begin_json("demo", "batch");
@@ -316,6 +330,10 @@ void print_as_json(const batch& settings, const batch_files& files, const child_
        {std::pair("bounded", &bounded), std::pair("unbounded", &unbounded)}) {
     object[name] = report->printed;
     if (object[name].is_object()) object[name].erase("stations");
+  }
+  if (!settings.trace.empty()) {
+    object["traces"] = json::array({settings.trace});
+    if (unbounded.printed.is_object()) object["traces"].push_back(trace_of_unbounded(settings));
   }
   print_json(object);
 }
@@ -335,11 +353,12 @@ exit_code compare(const batch& settings, const session& s) {
     fmt::print("\n");
     flush_output();
   }
-  const auto bounded = run_self(child_arguments(settings, "bounded", s), s);
+  const auto bounded = run_self(child_arguments(settings, "bounded", settings.trace, s), s);
   if (bounded.code == exit_code::failed) return bounded.code;  // it has said why
   child_report unbounded{.code = bounded.code, .printed = {}};
   if (bounded.code == exit_code::success) {
-    unbounded = run_self(child_arguments(settings, "unbounded", s), s);
+    const auto trace = trace_of_unbounded(settings);
+    unbounded = run_self(child_arguments(settings, "unbounded", trace, s), s);
     if (unbounded.code == exit_code::failed) return unbounded.code;
   }
   const bool complete = unbounded.code == exit_code::success;
@@ -354,6 +373,7 @@ exit_code compare(const batch& settings, const session& s) {
   } else {
     print_partial(settings, bounded, unbounded);
   }
+  if (!s.json && !settings.trace.empty()) print_traces(settings, unbounded);
   flush_output();
   return unbounded.code;
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
 
 namespace fronta::demos {
 
@@ -24,6 +25,9 @@ struct batch {
   enum class part { compare, bounded, unbounded };
   /// `compare` runs the two others, each in a process of its own.
   part measure = part::compare;
+  /// Of `compare`: the file to record the bounded run in; the other one is recorded in
+  /// FILE.unbounded. Empty: neither.
+  std::string trace = {};
 };
 
 /// Runs the demo and prints what came out.

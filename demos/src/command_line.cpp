@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace fronta::demos {
@@ -173,7 +174,11 @@ class command_line {
     if (*export_) return {exported_, false};
     if (*render_) return {rendered_, false};
     if (*stage_) return {stage_command{stage_->remaining()}, false};
-    if (*batch_app_) return {batch_, json_, trace_};
+    if (*batch_app_) {
+      // Its work is done by processes that it starts.
+      if (batch_.measure == batch::part::compare) batch_.trace = std::exchange(trace_, {});
+      return {batch_, json_, trace_};
+    }
     if (*gridsearch_app_) return {gridsearch_, json_, trace_};
     if (*pipeline_app_) return {pipeline_, json_, trace_};
     if (*overlap_app_) return {overlap_, json_, trace_};
@@ -348,7 +353,11 @@ class command_line {
     render_->add_option("TRACE", r.trace, "what --trace or FRONTA_TRACE wrote")
         ->type_name("")
         ->required();
-    render_->add_option("OTHER", r.other, "a second one, for --preset compare")->type_name("");
+    render_
+        ->add_option("OTHER", r.others,
+                     "of other processes at the same time, in one picture; or a second run, for "
+                     "--preset compare")
+        ->type_name("");
     render_
         ->add_option("-o", r.output, "FILE.png, .svg, .pdf, .html, .mp4, .gif, or .txt: in words")
         ->type_name("FILE")

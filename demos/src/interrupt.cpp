@@ -8,9 +8,14 @@
 
 namespace fronta::demos {
 
-interrupt::interrupt() {
+interrupt::interrupt(signals which) {
   ::sigemptyset(&signals_);
   ::sigaddset(&signals_, SIGINT);
+  for (const int more : {SIGTERM, SIGHUP}) {
+    struct sigaction as{};
+    const bool ignored = ::sigaction(more, nullptr, &as) == 0 && as.sa_handler == SIG_IGN;
+    if (which == signals::all && !ignored) ::sigaddset(&signals_, more);
+  }
   ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
   // A thread and not a handler: requesting a stop runs callbacks, which no handler may do.
   watcher_ = std::thread([this] { watch(); });

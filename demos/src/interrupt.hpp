@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdint>
 #include <functional>
 #include <stop_token>
 #include <thread>
@@ -17,7 +18,10 @@ namespace fronta::demos {
 /// whoever sends it to this process means it.
 class interrupt {
  public:
-  interrupt();
+  /// `all`: SIGTERM and SIGHUP are taken as Ctrl-C is, for what has something to put away, unless
+  /// they are ignored (nohup).
+  enum class signals : std::uint8_t { keyboard, all };
+  explicit interrupt(signals which);
   ~interrupt();
   interrupt(const interrupt&) = delete;
   interrupt& operator=(const interrupt&) = delete;

@@ -14,6 +14,7 @@
 
 #include <fmt/format.h>
 
+#include <concepts>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -22,6 +23,7 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <variant>
 
 namespace fronta::demos {
 namespace {
@@ -131,7 +133,9 @@ std::optional<exit_code> run_on_stage(const command& given, const session& s) {
   if (!window.reason().empty()) {
     recorded.stop();
     if (given.trace.empty()) std::filesystem::remove(file);
-    fmt::print(stderr, "fronta: there is no window on this run: {}.\n", window.reason());
+    if (!s.interrupted.stop_requested()) {
+      fmt::print(stderr, "fronta: there is no window on this run: {}.\n", window.reason());
+    }
     return std::nullopt;
   }
   auto of_the_run = given;
@@ -157,10 +161,21 @@ exit_code run(const command& given, const session& s) {
   return given.pictures.empty() ? run_recorded(given, s) : run_with_pictures(given, s);
 }
 
+bool is_demo(const command& given) {
+  return std::visit(
+      []<class What>(const What&) {
+        return std::same_as<What, divisibility> || std::same_as<What, batch> ||
+               std::same_as<What, gridsearch> || std::same_as<What, pipeline> ||
+               std::same_as<What, overlap>;
+      },
+      given.what);
+}
+
 exit_code run_program(int argc, char** argv) {
   try {
     const auto given = read_command_line(argc, argv);
-    const interrupt ctrl_c;
+    // Of the commands only demos leave files, windows and processes behind.
+    const interrupt ctrl_c(is_demo(given) ? interrupt::signals::all : interrupt::signals::keyboard);
     const session s{.interrupted = ctrl_c.token(), .json = given.json};
     return run(given, s);
   } catch (const usage_error& error) {

@@ -6,6 +6,7 @@
 #include <fronta/trace_file.hpp>
 #include <fronta/viz/font.hpp>
 #include <fronta/viz/html.hpp>
+#include <fronta/viz/merge.hpp>
 #include <fronta/viz/pictures.hpp>
 #include <fronta/viz/video.hpp>
 #include <fronta/viz/words.hpp>
@@ -19,6 +20,8 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <utility>
+#include <vector>
 
 namespace fronta::demos {
 namespace {
@@ -37,15 +40,49 @@ std::int64_t since_begin(const viz::index& of, double milliseconds) {
   return of.begin() + static_cast<std::int64_t>(std::llround(milliseconds * 1e6));
 }
 
+std::string name_of_file(const std::string& file) {
+  return std::filesystem::path(file).filename().string();
+}
+
+// Of one process, or of several that ran at the same time.
+viz::merged_trace read_all(const render_command& what) {
+  std::vector<trace::file_contents> all{read(what.trace)};
+  if (what.preset == viz::preset::compare) {
+    if (what.others.size() != 1) {
+      throw demo_error(what.others.empty()
+                           ? "--preset compare needs a second trace; give it behind the first."
+                           : "--preset compare shows two traces; leave the others out.");
+    }
+  } else {
+    for (const auto& other : what.others) {
+      all.push_back(read(other));
+      if (const auto why = viz::why_apart(all); !why.empty()) {
+        throw demo_error(fmt::format(
+            "\"{}\" cannot be drawn in one picture with what is before it: {}; leave it "
+            "out, or use --preset compare.",
+            other, why));
+      }
+    }
+  }
+  if (all.size() == 1) return {.all = std::move(all.front()), .said = {}};
+  return viz::merge(std::move(all));
+}
+
 class pictures {
  public:
-  pictures(const render_command& what, const viz::index& of, const viz::index* other)
+  pictures(const render_command& what, const viz::index& of, const viz::index* other,
+           std::string note)
       : what_(what), of_(of), theme_(*viz::find_theme(what.theme)) {
     view_.what = what.preset;
-    view_.other = other;
-    view_.other_title = std::filesystem::path(what.other).filename().string();
-    if (other != nullptr) last_ = std::max(last_, of.begin() + (other->end() - other->begin()));
-    view_.title = std::filesystem::path(what.trace).filename().string();
+    view_.note = std::move(note);
+    view_.title = name_of_file(what.trace);
+    if (other != nullptr) {
+      view_.other = other;
+      view_.other_title = name_of_file(what.others.front());
+      last_ = std::max(last_, of.begin() + (other->end() - other->begin()));
+    } else {
+      for (const auto& more : what.others) view_.title.append(" + ").append(name_of_file(more));
+    }
     if (what.at) view_.at = since_begin(of, *what.at);
     if (what.task) {
       if (*what.task > of.tasks().size()) {
@@ -131,21 +168,13 @@ class pictures {
 }  // namespace
 
 exit_code execute(const render_command& what, const session& /*s*/) {
-  auto contents = read(what.trace);
-  const auto damage = contents.damage;
-  const viz::index of(std::move(contents));
-  if ((what.preset == viz::preset::compare) == what.other.empty()) {
-    throw demo_error(
-        what.other.empty()
-            ? "--preset compare needs a second trace; give it behind the first."
-            : fmt::format("\"{}\" is a second trace, which only --preset compare shows; "
-                          "leave it out or add that.",
-                          what.other));
-  }
+  auto read_of = read_all(what);
+  const auto damage = read_of.all.damage;
+  const viz::index of(std::move(read_of.all));
   std::optional<viz::index> other;
-  if (!what.other.empty()) other.emplace(read(what.other));
+  if (what.preset == viz::preset::compare) other.emplace(read(what.others.front()));
   try {
-    pictures(what, of, other ? &*other : nullptr).write();
+    pictures(what, of, other ? &*other : nullptr, read_of.said).write();
   } catch (const demo_error&) {
     throw;
   } catch (const std::exception& error) {

@@ -8,12 +8,14 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace fronta::demos {
 
 struct render_command {
   std::string trace;
-  std::string other;   ///< to compare with; empty for none
+  /// One to compare with; or those of other processes of the run, all in one picture.
+  std::vector<std::string> others;
   std::string output;  ///< its ending names the format: .png, .svg, .pdf, .html, .mp4, .gif, .txt
   viz::preset preset = viz::preset::timeline;
   std::string theme = "light";

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <system_error>
@@ -95,8 +96,12 @@ temporary_trace::temporary_trace() {
 }
 
 temporary_trace::~temporary_trace() {
-  std::error_code ignored;
-  std::filesystem::remove_all(folder_, ignored);
+  std::error_code error;
+  for (const auto* const ending : {"", ".rings"}) {
+    std::filesystem::remove(file() + ending, error);
+  }
+  if (std::filesystem::remove(folder_, error) || !std::filesystem::exists(folder_, error)) return;
+  std::fprintf(stderr, "fronta: what was saved beside the trace is in %s\n", folder_.c_str());
 }
 
 }  // namespace fronta::demos

@@ -12,7 +12,8 @@ namespace fronta::demos {
 std::string write_pictures(const std::string& trace, const std::filesystem::path& folder,
                            const std::string& name);
 
-/// A recording's file that goes with it, in a folder of its own among the temporary files.
+/// A recording's file that goes with it, in a folder of its own among the temporary files. What
+/// somebody else put there stays, and it says where: pictures that a window has saved.
 class temporary_trace {
  public:
   /// Throws `demo_error`.

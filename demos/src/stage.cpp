@@ -69,6 +69,10 @@ exit_code execute(const stage_command& what, const session& /*s*/) {
   auto given = what.arguments;
   for (auto& a : given) arguments.push_back(a.data());
   arguments.push_back(nullptr);
+  // This program takes Ctrl-C by a thread; the window as programs do.
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
   ::execv(program.c_str(), arguments.data());
   throw demo_error(fmt::format("the window's program {} could not be started ({}); {}.", program,
                                std::strerror(errno), remedy));
@@ -103,7 +107,6 @@ void stage_window::start(const std::string& trace, closes when) {
   ::posix_spawn_file_actions_adddup2(&files, told[1], 9);
   ::posix_spawn_file_actions_adddup2(&files, 9, 3);
   ::posix_spawn_file_actions_addclose(&files, 9);
-  // This program takes Ctrl-C by a thread; the window as programs do.
   posix_spawnattr_t attributes;
   ::posix_spawnattr_init(&attributes);
   sigset_t none;
@@ -121,7 +124,11 @@ void stage_window::start(const std::string& trace, closes when) {
         fmt::format("the program {} could not be started ({})", program, std::strerror(error));
   } else {
     int silent = 0;
-    reason_ = read_line(told[0], silent);
+    {
+      const std::stop_callback interrupted(session_.interrupted,
+                                           [process = process_] { ::kill(process, SIGTERM); });
+      reason_ = read_line(told[0], silent);
+    }
     if (silent == ETIMEDOUT) reason_ = "it did not come up in 20 s";
     if (silent == EPIPE) reason_ = "it ended before anything was to be seen";
     if (!reason_.empty()) end();
@@ -132,13 +139,20 @@ void stage_window::start(const std::string& trace, closes when) {
 void stage_window::end() noexcept {
   if (process_ == 0) return;
   ::kill(process_, SIGTERM);
-  ::waitpid(std::exchange(process_, 0), nullptr, 0);
+  wait_until_closed();
 }
 
-void stage_window::wait_until_closed() {
+void stage_window::wait_until_closed() noexcept {
   if (process_ == 0) return;
-  const std::stop_callback interrupted(session_.interrupted,
-                                       [process = process_] { ::kill(process, SIGTERM); });
+  {
+    const std::stop_callback interrupted(session_.interrupted,
+                                         [process = process_] { ::kill(process, SIGTERM); });
+    siginfo_t ended{};
+    // It keeps its number, so that no other process has it that would be ended.
+    while (::waitid(P_PID, static_cast<id_t>(process_), &ended, WEXITED | WNOWAIT) < 0 &&
+           errno == EINTR) {
+    }
+  }
   while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
   }
   process_ = 0;

@@ -32,7 +32,7 @@ class stage_window {
   /// Why there is none; empty where there is one.
   [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
   /// Blocks until it is closed, or Ctrl-C.
-  void wait_until_closed();
+  void wait_until_closed() noexcept;
 
  private:
   void start(const std::string& trace, closes when);

@@ -11,6 +11,7 @@
 #include <trace_format.hpp>
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <spawn.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -31,9 +32,11 @@
 #include <fstream>
 #include <latch>
 #include <random>
+#include <semaphore>
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <tuple>
@@ -237,6 +240,89 @@ TEST(TraceFollower, AWriterInTheMiddleOfAnEventHoldsTheMark) {
   EXPECT_EQ(all.events.back().time, 4'000);
 }
 
+// Its own thread is in the middle of an event at each look, but of another one each time.
+TEST(TraceFollower, AWriterThatIsAlwaysAtSomeEventHoldsTheMarkBackByOneLookOnly) {
+  const temporary_folder folder;
+  std::atomic<std::int64_t> now{1'000};
+  std::atomic<std::thread::id> held;
+  std::counting_semaphore<> arrived(0);
+  std::counting_semaphore<> go_on(0);
+  const auto clock = [&] {
+    if (std::this_thread::get_id() == held.load()) {
+      arrived.release();
+      go_on.acquire();
+    }
+    return now.load();
+  };
+  recording trace(folder.file("t"), {.flush_every = 0ms, .clock = clock});
+  follower f(folder.file("t"));
+  constexpr int looks = 5;
+  {
+    std::jthread busy([&] {
+      tell(0, 1);
+      held = std::this_thread::get_id();
+      tell(1, looks + 1);
+      held = std::thread::id();
+    });
+    for (int i = 1; i <= looks; ++i) {
+      arrived.acquire();
+      now = 1'000 * (i + 1);
+      trace.flush();
+      f.poll();
+      EXPECT_EQ(f.known_until(), std::max(0, 1'000 * (i - 1) - 1)) << "as the look before began";
+      go_on.release();
+    }
+  }
+  now = 1'000'000;
+  trace.flush();
+  f.poll();
+  EXPECT_EQ(f.known_until(), 1'000'000 - 1'000 - 1);
+  EXPECT_EQ(steps(f.contents()), looks + 1U);
+}
+
+TEST(TraceFollower, ADeviceThatTellsOfItsWorkLateHoldsNothing) {
+  const temporary_folder folder;
+  held_clock time;
+  recording trace(folder.file("t"), {.flush_every = 0ms, .clock = time.clock()});
+  fronta::trace::detail::emit(event_kind::issue, 7, std::uint64_t{1} << 32);
+  follower f(folder.file("t"));
+  time.set(3'000'000'000);
+  trace.flush();
+  f.poll();
+  EXPECT_EQ(f.known_until(), 3'000'000'000 - 1'000 - 1);
+  // Of the time that was known already.
+  fronta::trace::detail::emit(fronta::trace::device_span{
+      7, 1, 0, fronta::trace::device_work::task, fronta::trace::time_grade::stamped, true, 2'000,
+      2'000, 900'000'000, 900'000'000, 0});
+  time.set(4'000'000'000);
+  trace.flush();
+  f.poll();
+  EXPECT_EQ(f.known_until(), 4'000'000'000 - 1'000 - 1);
+  EXPECT_EQ(f.contents().spans.size(), 1U);
+}
+
+TEST(TraceFollower, SaysWhenTheMarkIsByTheHostsClock) {
+  const temporary_folder folder;
+  {
+    recording trace(folder.file("t"), {.flush_every = 0ms});
+    tell(0, 1);
+    follower f(folder.file("t"));
+    EXPECT_EQ(f.known_at(), 0) << "nothing was read yet";
+    trace.flush();
+    f.poll();
+    EXPECT_GT(f.known_at(), 0);
+    EXPECT_LE(f.known_at(), f.heard_at());
+    EXPECT_LT(f.heard_at() - f.known_at(), 1'000'000'000);
+  }
+  held_clock time;
+  recording trace(folder.file("t"), {.flush_every = 0ms, .clock = time.clock()});
+  trace.flush();
+  follower f(folder.file("t"));
+  f.poll();
+  EXPECT_GT(f.heard_at(), 0);
+  EXPECT_EQ(f.known_at(), 0) << "its time is not the host's";
+}
+
 // In the preset `tsan` writers give their cores up at each step of an event.
 TEST(TraceFollower, WhatIsKnownStaysWhileThreadsTell) {
   const temporary_folder folder;
@@ -420,11 +506,71 @@ TEST(TraceFollower, ChangedBytesAnywhereNeverCrashIt) {
   }
 }
 
+// Far more than this machine has of memory.
+constexpr std::uintmax_t huge = std::uintmax_t{1} << 40;
+
+TEST(TraceFollower, HolesInTheRingsTakeNoMemory) {
+  const sample whole;
+  const temporary_folder folder;
+  write(folder.file("t"), whole.file);
+  auto rings = whole.rings;
+  const auto expected = read_file(whole.file, whole.rings);
+  const auto check = [&](std::size_t from_rings) {
+    EXPECT_EQ(read_file(folder.file("t")).from_rings, from_rings);
+    follower f(folder.file("t"));
+    f.poll();
+    EXPECT_EQ(f.state(), phase::broken_off);
+    EXPECT_EQ(f.contents().from_rings, from_rings);
+  };
+  write(folder.file("t.rings"), rings);
+  check(expected.from_rings);
+  ASSERT_GT(expected.from_rings, 0U);
+  std::filesystem::resize_file(folder.file("t.rings"), huge);
+  check(expected.from_rings);
+  // A ring as long as any may be, of which everything was written, it says.
+  auto header = format::rings_header{};
+  std::memcpy(static_cast<void*>(&header), rings.data(), sizeof header);
+  header.cells = 1U << 24;
+  const std::uint64_t head = header.cells;
+  std::filesystem::resize_file(folder.file("t.rings"), format::page);
+  std::filesystem::resize_file(folder.file("t.rings"), huge);
+  write(folder.file("t.rings"), std::as_bytes(std::span(&header, 1)));
+  {
+    std::ofstream out(folder.file("t.rings"), std::ios::binary | std::ios::in | std::ios::out);
+    out.seekp(format::page + format::ring_head_at);
+    out.write(reinterpret_cast<const char*>(&head), sizeof head);
+  }
+  check(0);
+}
+
+TEST(TraceFollower, ChunksThatClaimMoreThanOneMayHaveTakeNoMemory) {
+  const sample whole;
+  const temporary_folder folder;
+  constexpr auto front = sizeof(format::file_header);
+  for (const std::uint32_t length : {format::longest_chunk + 1, 0xFFFF'FFFFU}) {
+    buffer file(whole.file.begin(), whole.file.begin() + front);
+    const format::chunk_header header{format::chunk_kind::events, length, 0};
+    const auto more = std::as_bytes(std::span(&header, 1));
+    file.insert(file.end(), more.begin(), more.end());
+    std::filesystem::remove(folder.file("t"));
+    std::ofstream(folder.file("t")).close();
+    write(folder.file("t"), file);
+    std::filesystem::resize_file(folder.file("t"), huge);
+    const auto left = std::to_string(huge - front) + " bytes";
+    EXPECT_THAT(read_file(folder.file("t")).damage,
+                testing::AllOf(HasSubstr("makes no sense"), HasSubstr(left)));
+    follower f(folder.file("t"));
+    f.poll();
+    EXPECT_EQ(f.state(), phase::broken_off);
+    EXPECT_THAT(f.contents().damage, HasSubstr("makes no sense"));
+  }
+}
+
 // ---- Other processes.
 
 class watched_program {
  public:
-  explicit watched_program(const std::string& file) {
+  explicit watched_program(const std::string& file, const std::string& runtime = {}) {
     std::array<int, 2> in{};
     std::array<int, 2> out{};
     if (::pipe2(in.data(), O_CLOEXEC) != 0 || ::pipe2(out.data(), O_CLOEXEC) != 0) {
@@ -442,8 +588,17 @@ class watched_program {
     std::string what = "watched";
     std::string name = file;
     std::array<char*, 4> arguments{program.data(), what.data(), name.data(), nullptr};
-    if (::posix_spawn(&number_, program.c_str(), &actions, nullptr, arguments.data(), environ) !=
-        0) {
+    std::vector<std::string> variables;
+    for (auto** e = environ; *e != nullptr; ++e) {
+      constexpr std::string_view changed = "XDG_RUNTIME_DIR=";
+      if (runtime.empty() || !std::string_view(*e).starts_with(changed)) variables.emplace_back(*e);
+    }
+    if (!runtime.empty()) variables.push_back(std::string("XDG_RUNTIME_DIR=").append(runtime));
+    std::vector<char*> environment;
+    for (auto& v : variables) environment.push_back(v.data());
+    environment.push_back(nullptr);
+    if (::posix_spawn(&number_, program.c_str(), &actions, nullptr, arguments.data(),
+                      environment.data()) != 0) {
       throw std::runtime_error("it does not start");
     }
     ::posix_spawn_file_actions_destroy(&actions);
@@ -565,6 +720,40 @@ TEST(TraceFollower, AttachesToAProcessByItsNumberAloneFromAnyFolder) {
   EXPECT_EQ(steps(f.contents()), 200U);
 }
 
+TEST(TraceFollower, FindsAProcessWhoseEnvironmentIsAnother) {
+  const temporary_folder folder;
+  const runtime_folder sockets;
+  std::filesystem::create_directory(folder.file("theirs"));
+  watched_program program(folder.file("t"), folder.file("theirs"));
+  ASSERT_FALSE(std::filesystem::exists(sockets.sockets()));
+  auto f = follower::of_process(program.number());
+  f.poll();
+  EXPECT_EQ(f.contents().process, program.number());
+}
+
+TEST(TraceFollower, AttachesThoughSignalsComeAllTheTime) {
+  const temporary_folder folder;
+  const runtime_folder sockets;
+  const recording trace(folder.file("t"), {.flush_every = 50ms});
+  struct sigaction taken{};
+  struct sigaction before{};
+  taken.sa_handler = [](int) {};  // not SA_RESTART
+  ::sigaction(SIGUSR1, &taken, &before);
+  {
+    const auto reader = ::pthread_self();
+    const std::jthread disturber([&](const std::stop_token& stop) {
+      while (!stop.stop_requested()) {
+        ::pthread_kill(reader, SIGUSR1);
+        std::this_thread::yield();
+      }
+    });
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_EQ(follower::of_process(own_number()).state(), phase::goes_on);
+    }
+  }
+  ::sigaction(SIGUSR1, &before, nullptr);
+}
+
 TEST(TraceFollower, AttachesWithinAProcess) {
   const temporary_folder folder;
   const runtime_folder sockets;
@@ -614,15 +803,21 @@ TEST(TraceFollower, AnOldSocketOfAKilledProcessOfTheSameNumberIsReplaced) {
   EXPECT_EQ(follower::of_process(own_number()).state(), phase::goes_on);
 }
 
-TEST(TraceFollower, AFolderThatOthersMayEnterIsNotUsed) {
+TEST(TraceFollower, AFolderThatOthersMayEnterIsNotUsedButTheNextIs) {
   const temporary_folder folder;
   const runtime_folder sockets;
   std::filesystem::create_directory(sockets.sockets());
   ::chmod(sockets.sockets().c_str(), 0755);
-  const recording trace(folder.file("t"));
+  const recording trace(folder.file("t"), {.flush_every = 1ms});
   EXPECT_TRUE(std::filesystem::is_empty(sockets.sockets()));
+  EXPECT_EQ(follower::of_process(own_number()).state(), phase::goes_on);
+  // What lies there could be anybody's.
+  const auto at =
+      "/tmp/fronta-" + std::to_string(::geteuid()) + "/" + std::to_string(own_number()) + ".sock";
+  ASSERT_TRUE(std::filesystem::exists(at));
+  std::filesystem::rename(at, sockets.socket_of(own_number()));
   EXPECT_THAT(told_by([] { return follower::of_process(own_number()); }),
-              HasSubstr("not this user's alone"));
+              HasSubstr("is not being recorded"));
 }
 
 TEST(TraceFollower, DescriptorsThatAreHandedOverCannotBeWrittenThrough) {

@@ -8,10 +8,13 @@
 #include <fronta/this_task.hpp>
 #include <fronta/trace.hpp>
 #include <fronta/trace_file.hpp>
+#include <fronta/trace_follower.hpp>
 
 #include <gmock/gmock.h>
 
+#include <fcntl.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,12 +23,14 @@
 #include <support/trace_recorder.hpp>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <bit>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <mutex>
 #include <stdexcept>
@@ -441,6 +446,31 @@ TEST(TraceRecording, CpuTimeIsToldWhereATaskStartsBlocksGoesOnAndEnds) {
   EXPECT_GT(used.back() - used.front(), 0U);
 }
 
+TEST(TraceRecording, CpuTimeIsToldOfAttemptsThatEndInARetryToo) {
+  const temporary_folder folder;
+  recording trace(folder.file("t"), {.cpu_time = true});
+  {
+    executor ex{threads{.workers = 1}};
+    ex.submit({.retries = 1}, [] {
+        if (fronta::this_task::attempt() == 0) throw std::runtime_error("once");
+      }).wait();
+  }
+  for (const auto kind : {event_kind::issue, event_kind::fall_back}) {
+    fronta::trace::detail::emit(kind, 7);
+  }
+  trace.stop();
+  std::vector<event_kind> before;
+  auto last = event_kind::submit;
+  for (const auto& e : read_file(folder.file("t")).events) {
+    if (e.what.task == 0) continue;
+    if (e.what.kind == event_kind::cpu_time) before.push_back(last);
+    last = e.what.kind;
+  }
+  EXPECT_THAT(before,
+              testing::ElementsAre(event_kind::start, event_kind::retry, event_kind::start,
+                                   event_kind::finish, event_kind::issue, event_kind::fall_back));
+}
+
 TEST(TraceRecording, ThereIsOneAtATime) {
   const temporary_folder folder;
   const recording first(folder.file("a"));
@@ -462,10 +492,111 @@ TEST(TraceRecording, AFileThatCannotBeMadeIsNamed) {
   }
 }
 
-TEST(TraceRecording, ADiskWithoutRoomIsSaidAtTheStart) {
-  // /dev/full is no file to truncate, so the error comes at once; nothing is left behind.
-  EXPECT_THROW(const recording trace("/dev/full"), std::system_error);
-  EXPECT_FALSE(fronta::trace::on());
+// Nobody waits for the other end of the pipe.
+TEST(TraceRecording, WhatIsNoFileIsRefusedAtOnce) {
+  const temporary_folder folder;
+  ASSERT_EQ(::mkfifo(folder.file("pipe").c_str(), 0600), 0);
+  for (const auto& name : {std::string("/dev/null"), folder.file("pipe"), folder.file("")}) {
+    EXPECT_THROW(const recording trace(name), std::system_error) << name;
+    EXPECT_FALSE(fronta::trace::on());
+  }
+}
+
+unsigned mode_of(const std::string& file) {
+  struct stat found{};
+  return ::lstat(file.c_str(), &found) == 0 ? found.st_mode & 07777 : 0;
+}
+
+TEST(TraceRecording, BothFilesAreTheirUsersAloneUnlessTheFileWasThere) {
+  const temporary_folder folder;
+  {
+    const recording trace(folder.file("t"));
+    EXPECT_EQ(mode_of(folder.file("t")), 0600U);
+    EXPECT_EQ(mode_of(folder.file("t.rings")), 0600U);
+  }
+  ::chmod(folder.file("t").c_str(), 0664);
+  const recording trace(folder.file("t"));
+  EXPECT_EQ(mode_of(folder.file("t")), 0664U);
+  EXPECT_EQ(mode_of(folder.file("t.rings")), 0644U) << "who may read the one may read the other";
+}
+
+TEST(TraceRecording, ALinkInPlaceOfTheRingsIsReplacedAndWhatItNamesIsLeftAlone) {
+  const temporary_folder folder;
+  std::ofstream(folder.file("important")) << "thesis";
+  std::filesystem::create_symlink(folder.file("important"), folder.file("t.rings"));
+  const recording trace(folder.file("t"));
+  EXPECT_EQ(std::filesystem::file_size(folder.file("important")), 6U);
+  EXPECT_TRUE(
+      std::filesystem::is_regular_file(std::filesystem::symlink_status(folder.file("t.rings"))));
+}
+
+TEST(TraceRecording, OnesOwnLinkIsFollowedAndNoOther) {
+  const temporary_folder folder;
+  std::filesystem::create_symlink(folder.file("target"), folder.file("t"));
+  {
+    recording trace(folder.file("t"));
+    tell(0, 3);
+  }
+  EXPECT_EQ(values(read_file(folder.file("target"))), numbers(3));
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can make another user's link";
+  ASSERT_EQ(::lchown(folder.file("t").c_str(), 65'534, 65'534), 0);
+  try {
+    const recording trace(folder.file("t"));
+    FAIL() << "it was followed";
+  } catch (const std::system_error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("another user's link"));
+  }
+  EXPECT_EQ(values(read_file(folder.file("target"))), numbers(3));
+}
+
+// ---- Forks.
+
+TEST(TraceRecording, AForkedChildLeavesTheRecordingToItsParentAndMayHaveItsOwn) {
+  const temporary_folder folder;
+  ASSERT_EQ(run_program({"parent", folder.file("t")}), 0);
+  const auto read = read_file(folder.file("t"));
+  EXPECT_TRUE(read.ended);
+  EXPECT_EQ(read.damage, "");
+  EXPECT_EQ(values(read), numbers(200));
+  EXPECT_FALSE(std::filesystem::exists(folder.file("t.rings")));
+  const auto of_child = read_file(folder.file("t.child"));
+  EXPECT_TRUE(of_child.ended);
+  EXPECT_NE(of_child.process, read.process);
+  const auto its_own = values(of_child);
+  ASSERT_EQ(its_own.size(), 100U);
+  EXPECT_EQ(its_own.front(), 2'000);
+}
+
+TEST(TraceRecording, AForkedChildThatOutlivesItsParentHoldsNoneOfItsLocks) {
+  const temporary_folder folder;
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_adddup2(&actions, ends[0], 0);
+  std::string program = FRONTA_TRACED_PROGRAM;
+  std::string what = "outlived";
+  auto file = folder.file("t");
+  std::array<char*, 4> arguments{program.data(), what.data(), file.data(), nullptr};
+  pid_t parent = 0;
+  ASSERT_EQ(::posix_spawn(&parent, program.c_str(), &actions, nullptr, arguments.data(), environ),
+            0);
+  ::posix_spawn_file_actions_destroy(&actions);
+  ::close(ends[0]);
+  int status = 0;
+  ::waitpid(parent, &status, 0);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  fronta::trace::follower f(file);
+  // The child may only just have begun.
+  const auto until = std::chrono::steady_clock::now() + 10s;
+  while (f.state() == fronta::trace::follower::phase::goes_on &&
+         std::chrono::steady_clock::now() < until) {
+    f.poll();
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(f.state(), fronta::trace::follower::phase::broken_off);
+  EXPECT_NO_THROW(const recording again(file)) << "nobody writes there any more";
+  ::close(ends[1]);
 }
 
 TEST(TraceRecording, AfterAStopNothingIsRecordedUntilTheNext) {

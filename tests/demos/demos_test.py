@@ -619,8 +619,23 @@ class Trace(Case):
         self.succeed("run", "overlap", "--chunks", 2, "--rounds", 1, "--streams", 1, "--trace", trace)
         self.assertTrue(any(e.get("event") == "device_span" for e in self.lines(trace)))
 
+    def test_both_runs_of_batch_are_recorded(self):
+        trace, other = self.folder / "t", self.folder / "t.unbounded"
+        options = ["--files", 5, "--rows", 10, "--data", self.folder / "data", "--trace", trace]
+        text = self.succeed("run", "batch", *options).stdout
+        self.assertIn(f"fronta stage {trace} {other} compares them", text)
+        found = self.json_of("run", "batch", *options)
+        self.assertEqual(found["traces"], [str(trace), str(other)])
+        for file in (trace, other):
+            head, *events = self.lines(file)
+            self.assertTrue(head["ended"])
+            self.assertEqual(len([e for e in events if e["event"] == "submit"]), 10)
+        self.succeed("render", trace, other, "--preset", "compare", "-o", self.folder / "t.svg")
+
     def test_what_cannot_be_done_is_said(self):
         missing = self.folder / "no" / "t"
+        self.refuses("run", "batch", "--files", 3, "--rows", 10, "--data", self.folder / "data", "--json",
+                     "--trace", missing, says=[str(missing)], code=1)
         self.refuses("run", "gridsearch", "--trace", missing, says=[str(missing), "No such file"], code=1)
         self.refuses("export", missing, "-o", self.folder / "t.jsonl", says=[str(missing)], code=1)
         trace = self.folder / "t"
@@ -709,11 +724,29 @@ class Pictures(Case):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stdout, r"^compare of \d+ tasks and \d+ in t.svg\n$")
         for arguments, says in [(["a", "--preset", "compare"], "needs a second trace"),
-                                (["a", "b"], 'only --preset compare shows')]:
+                                (["a", "b", "b", "--preset", "compare"], "shows two traces"),
+                                (["a", "b"], "they were not recorded at the same time; leave it out, or use --preset")]:
             done = fronta("render", *arguments, "-o", "t.png", cwd=self.folder)
             self.assertEqual(done.returncode, 1)
             self.assertIn(says, done.stderr)
         self.assertEqual(self.names("."), ["a", "b", "t.svg"])
+
+    def test_processes_of_one_time_become_one_picture(self):
+        runs = [subprocess.Popen([PROGRAM, "run", "divisibility", "--speed", "0.1", "--json", "--trace", name],
+                                 cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                for name in ("a", "b")]
+        self.assertEqual([run.wait(timeout=LIMIT) for run in runs], [0, 0])
+        counts = []
+        for traces in (["a"], ["b"], ["a", "b"]):
+            done = fronta("render", *traces, "-o", "t.svg", cwd=self.folder)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            counts.append(int(re.search(r"^timeline of ([\d ]+) tasks", done.stdout)[1].replace(" ", "")))
+        self.assertEqual(counts[2], counts[0] + counts[1])
+        done = fronta("render", "a", "b", "-o", "t.html", "--from", 1, "--to", 100, cwd=self.folder)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        picture = (self.folder / "t.html").read_text()
+        for words in ("a + b", "2 processes on one clock", f"{runs[0].pid} cpu 0", f"{runs[1].pid} cpu 0"):
+            self.assertIn(words, picture)
 
     def test_a_trace_becomes_a_graph(self):
         self.assertEqual(self.run_demo("--json", "--trace", "t").returncode, 0)
@@ -841,6 +874,20 @@ class Interrupt(Case):
         self.assertEqual(process.returncode, 130, err)
         self.assertLess(took, 10)
         self.assertFalse(json.loads(out)["complete"])
+
+    def test_a_request_to_end_puts_away_what_was_begun(self):
+        for sent in (signal.SIGTERM, signal.SIGHUP):
+            with tempfile.TemporaryDirectory() as temporary, tempfile.TemporaryDirectory() as folder:
+                process = self.start("run", "divisibility", "--speed", 100, cwd=folder,
+                                     env={**os.environ, "TMPDIR": temporary})
+                while not list(pathlib.Path(temporary).glob("*/run.rings")):
+                    self.assertIsNone(process.poll())
+                    time.sleep(0.01)
+                process.send_signal(sent)
+                out, err = process.communicate(timeout=LIMIT)
+                self.assertEqual(process.returncode, 130, err)
+                self.assertIn("Interrupted.", out)
+                self.assertEqual(os.listdir(temporary), [])
 
     def test_a_second_one_ends_the_program_at_once(self):
         # Nobody reads its output, so it waits in a write that no stop request ends.

@@ -696,6 +696,21 @@ TEST(Index, CpuTimeIsThatOfTheBarsThread) {
   EXPECT_EQ(cpu("cpu 1", 0), 4);
 }
 
+TEST(Index, AttemptsThatDoNotEndTheirTaskHaveCpuTimeToo) {
+  story s;
+  s.main().at(10).submit(1).submit(2).submit(3);
+  s.worker(0).at(20).start(1).cpu_time(1, 100).at(30).retry(1, 1).cpu_time(1, 107);
+  s.worker(0).at(40).start(2).cpu_time(2, 110).at(50).issue(2, 1, 0).cpu_time(2, 114);
+  s.worker(0).at(60).start(3).cpu_time(3, 120).at(70).fall_back(3, 1).cpu_time(3, 129);
+  const index index(s.told());
+  std::vector<std::optional<std::int64_t>> cpu;
+  for (std::size_t nth = 0; nth < 3; ++nth) {
+    const auto bar = index.bar_at(lane_named(index, "cpu 0"), nth);
+    cpu.push_back(fronta::viz::index::cpu_time_of(bar));
+  }
+  EXPECT_THAT(cpu, ElementsAre(7, 4, 9));
+}
+
 TEST(Index, AWaitThatEndsInAnotherSlotTakesNoCpuTime) {
   story s;
   s.main().at(10).submit(1);

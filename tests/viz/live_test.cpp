@@ -4,12 +4,19 @@
 #include <fronta/fronta.hpp>
 #include <fronta/trace_file.hpp>
 #include <fronta/trace_recording.hpp>
+#include <fronta/viz/theme.hpp>
+#include <fronta/viz/view.hpp>
+#include <fronta/viz/words.hpp>
 
 #include <gmock/gmock.h>
 
+#include <src/summaries.hpp>
 #include <support/temporary_folder.hpp>
 
+#include "plain_metrics.hpp"
+
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -270,6 +277,38 @@ TEST_F(LiveReader, ShowsTheEndAtOnceAndThenWhetherTheFileIsUsedAgain) {
   ASSERT_TRUE(anew);
   EXPECT_EQ(anew->state, phase::anew);
   EXPECT_TRUE(r.is_over());
+}
+
+// What the drawing thread then takes is there: the widest picture of each preset makes nothing.
+TEST_F(LiveReader, MakesWhatThePresetNeedsOfTheWholeAndNoMore) {
+  const test::plain_metrics font;
+  constexpr std::array all{preset::stage,     preset::timeline, preset::completion,
+                           preset::graph,     preset::compare,  preset::statistics,
+                           preset::inspector, preset::plots,    preset::progress};
+  const auto check = [&](preset p, const live_news& news, source shown) {
+    const auto made = news.of->whole().built();
+    if (p == preset::stage || p == preset::completion) {
+      EXPECT_EQ(made, 0) << name_of(p);
+    }
+    view v{.what = p, .at = news.of->end(), .selected = 0, .shown = shown, .title = {}};
+    const index other{file_contents{}};
+    if (p == preset::compare) v.other = &other;
+    static_cast<void>(draw(*news.of, v, 1920, 1080, font, light_theme()));
+    EXPECT_EQ(news.of->whole().built(), made) << name_of(p);
+  };
+  for (const auto p : all) {
+    auto r = reader();
+    const auto news = r.step(p);
+    ASSERT_TRUE(news);
+    check(p, *news, source::live);
+  }
+  trace_.stop();
+  for (const auto p : all) {
+    auto r = reader();
+    const auto news = r.step(p);
+    ASSERT_TRUE(news);
+    check(p, *news, source::recorded);
+  }
 }
 
 // ---- With its thread.

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fronta/viz/live.hpp>
 
+#include "compare.hpp"
+#include "graph_layout.hpp"
+#include "summaries.hpp"
+
 #include <fronta/trace_file.hpp>
+#include <fronta/viz/critical_path.hpp>
 
 #include <exception>
 #include <utility>
@@ -22,12 +27,44 @@ constexpr int rest_when_idle = 20;
 
 }  // namespace
 
+void prepare(const index& of, preset shown, phase state) {
+  auto& whole = of.whole();
+  switch (shown) {
+    case preset::timeline:
+      // While it goes on nobody knows it.
+      if (state != phase::goes_on) static_cast<void>(critical_path_of(of));
+      break;
+    case preset::graph:
+      static_cast<void>(graph_layouts_of(of));
+      break;
+    case preset::compare:
+      static_cast<void>(name_totals_of(of));
+      break;
+    case preset::statistics:
+      static_cast<void>(whole.statistics_of(of));
+      static_cast<void>(whole.series_of(of));
+      break;
+    case preset::inspector:
+      static_cast<void>(whole.relations_of(of));
+      break;
+    case preset::plots:
+      static_cast<void>(whole.series_of(of));
+      break;
+    case preset::progress:
+      static_cast<void>(whole.progress_of(of));
+      break;
+    case preset::stage:
+    case preset::completion:
+      break;
+  }
+}
+
 live_reader::live_reader(trace::follower f, std::function<time()> clock)
     : follows_(std::move(f)), clock_(std::move(clock)), next_(clock_()) {}
 
 bool live_reader::is_over() const noexcept { return follows_.state() == phase::anew; }
 
-std::optional<live_news> live_reader::step() {
+std::optional<live_news> live_reader::step(preset shown) {
   const auto before = follows_.state();
   grown_ = follows_.poll() || grown_;
   const auto state = follows_.state();
@@ -45,6 +82,7 @@ std::optional<live_news> live_reader::step() {
   live_news news{.of = {}, .state = state, .damage = contents.damage};
   shown_events_ = contents.events.size();
   news.of = std::make_shared<const index>(std::move(contents));
+  prepare(*news.of, shown, state);
   built_ = true;
   grown_ = false;
   built_at_ = clock_();
@@ -52,10 +90,12 @@ std::optional<live_news> live_reader::step() {
   return news;
 }
 
-live::live(trace::follower f, std::function<void()> tell) : tell_(std::move(tell)) {
+live::live(trace::follower f, std::function<void()> tell, preset shown)
+    : tell_(std::move(tell)), shown_(shown) {
   live_reader reader(std::move(f),
                      [] { return std::chrono::steady_clock::now().time_since_epoch(); });
   heard_at_ = reader.heard_at();
+  known_at_ = reader.known_at();
   thread_ = std::thread([this, r = std::move(reader)]() mutable { read(std::move(r)); });
 }
 
@@ -78,12 +118,13 @@ void live::read(live_reader reader) {
     std::optional<live_news> news;
     bool failed = false;
     try {
-      news = reader.step();
+      news = reader.step(shown_.load(std::memory_order_relaxed));
     } catch (const std::exception& error) {
       news = live_news{.of = {}, .state = phase::broken_off, .damage = error.what()};
       failed = true;
     }
     heard_at_.store(reader.heard_at(), std::memory_order_relaxed);
+    known_at_.store(reader.known_at(), std::memory_order_relaxed);
     const bool tells = news.has_value();
     std::shared_ptr<const index> older;  // is destroyed without the lock
     {

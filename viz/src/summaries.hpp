@@ -7,6 +7,7 @@
 #include "task_groups.hpp"
 #include "task_relations.hpp"
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 
@@ -42,6 +43,9 @@ class summaries {
   [[nodiscard]] const graph_layouts& layouts_of(const index& of);
   [[nodiscard]] const name_totals& totals_of(const index& of);
 
+  /// How many there are by now.
+  [[nodiscard]] int built() const noexcept { return built_.load(std::memory_order_relaxed); }
+
  private:
   template <class T>
   struct once {
@@ -49,11 +53,15 @@ class summaries {
     std::shared_ptr<const T> made;  // also of what is only declared here
   };
   template <class T, class Make>
-  static const T& make(once<T>& of, Make build) {
-    std::call_once(of.flag, [&] { of.made = build(); });
+  const T& make(once<T>& of, Make build) {
+    std::call_once(of.flag, [&] {
+      of.made = build();
+      built_.fetch_add(1, std::memory_order_relaxed);
+    });
     return *of.made;
   }
 
+  std::atomic<int> built_{0};
   once<task_groups> groups_;
   once<statistics> statistics_;
   once<progress> progress_;

@@ -219,6 +219,9 @@ inline std::atomic<sink*> active{nullptr};
 [[nodiscard]] std::uint16_t next_executor() noexcept;
 // Beside the sink, and the one that `set_sink` does not touch.
 void set_recorder(sink* recorder) noexcept;
+// Around a fork, so that a child finds nobody in the middle of setting one.
+void lock_sinks() noexcept;
+void unlock_sinks() noexcept;
 
 // Out of line: what is only done when somebody listens.
 void tell(event_kind kind, std::uint64_t task, std::uint64_t argument) noexcept;

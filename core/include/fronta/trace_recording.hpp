@@ -15,9 +15,9 @@ struct recording_options {
   std::size_t ring_events = 32'768;
   /// How long events stay in the rings at most; zero: until `flush` or `stop`.
   std::chrono::milliseconds flush_every{20};
-  /// Records the thread's CPU time too where a task starts, blocks, goes on and ends, which takes
-  /// about a quarter of a microsecond each. The environment variable FRONTA_TRACE_CPU=1 does as
-  /// well.
+  /// Records the thread's CPU time too where a task starts, blocks, goes on and ends, also for a
+  /// retry, which takes about a quarter of a microsecond each. The environment variable
+  /// FRONTA_TRACE_CPU=1 does as well.
   bool cpu_time = false;
   /// The clock in place of the host's, in nanoseconds, which must not go back: such as
   /// `virtual_devices::now`, so that tasks and devices are in one time. Called for each event and
@@ -42,13 +42,17 @@ struct recording_options {
 /// It may end while they go on. Recording an event never blocks, but for a thread's first, which
 /// gets its ring. `flush` is thread-safe, the rest is not.
 ///
+/// A forked child is not recorded: its copy of this object does nothing, and the recording goes on
+/// as its parent's. The child may begin one of its own in another file.
+///
 /// The environment variable FRONTA_TRACE=FILE does the same for a program that has none of its own,
 /// from its first executor to the end of the process; "%p" in FILE becomes the process's number.
 class recording {
  public:
-  /// Writes over FILE. Throws `std::system_error` when it cannot be made, is not on a disk that
-  /// can be shared with memory, or another process records there, and `invalid_state_error` when
-  /// this one is recorded already.
+  /// Writes over FILE, whose mode stays; a new one is its user's alone (0600). Throws
+  /// `std::system_error` when it cannot be made, is no file, a link to it is another user's, it is
+  /// not on a disk that can be shared with memory, or another process records there, and
+  /// `invalid_state_error` when this one is recorded already.
   explicit recording(const std::string& file, recording_options options = {});
   recording(recording&& other) noexcept;
   recording& operator=(recording&& other) noexcept;

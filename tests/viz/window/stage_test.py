@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`fronta stage` from outside, on the display that the environment names."""
 import os
+import signal
 import subprocess
 import tempfile
+import time
 import unittest
 
 FRONTA = os.environ["FRONTA"]
@@ -95,6 +97,57 @@ class Stage(unittest.TestCase):
         self.assertRegex(done.stdout, r"\ntrace +out/divisibility.trace \(fronta stage plays it\)\n$")
         self.assertNotIn("no window", done.stderr)
         self.assertEqual(stage(os.path.join(self.folder.name, "out/divisibility.trace"), "--exit-after", "0").returncode, 0)
+
+    def windows(self):
+        """Numbers of the window's processes that were started on a run in our folder."""
+        found = []
+        for process in os.listdir("/proc"):
+            try:
+                with open(f"/proc/{process}/cmdline", "rb") as file:
+                    words = file.read().split(b"\0")
+                if words[0].endswith(b"fronta-stage") and os.readlink(f"/proc/{process}/cwd") == self.folder.name:
+                    found.append(int(process))
+            except OSError:
+                pass
+        return found
+
+    def test_a_demo_that_is_killed_while_its_window_starts_leaves_none_behind(self):
+        for sent in (signal.SIGTERM, signal.SIGKILL):
+            demo = subprocess.Popen([FRONTA, "run", "divisibility", "--speed", "100", "--stage", "--pictures", "none"],
+                                    cwd=self.folder.name, env={**os.environ, "TMPDIR": self.folder.name},
+                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while not (windows := self.windows()):
+                self.assertIsNone(demo.poll())
+            os.kill(windows[0], signal.SIGSTOP)  # however quick it is
+            demo.send_signal(sent)
+            if sent == signal.SIGKILL:
+                demo.wait(timeout=60)
+                os.kill(windows[0], signal.SIGCONT)
+            else:
+                # It gets a signal that ends it, which it takes as soon as it goes on.
+                os.kill(windows[0], signal.SIGCONT)
+                self.assertEqual(demo.wait(timeout=60), 130)
+            ends = time.monotonic() + 30
+            while self.windows() and time.monotonic() < ends:
+                time.sleep(0.05)
+            self.assertEqual(self.windows(), [])
+
+    def test_what_a_window_saved_outlives_a_trace_that_nobody_asked_for(self):
+        temporary = os.path.join(self.folder.name, "tmp")
+        os.mkdir(temporary)
+        demo = subprocess.Popen([FRONTA, "run", "divisibility", "--speed", "0", "--stage", "--pictures", "none"],
+                                cwd=self.folder.name, env={**os.environ, "TMPDIR": temporary},
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        while "window" not in (line := demo.stdout.readline()):
+            self.assertNotEqual(line, "")
+        (trace,) = os.listdir(temporary)
+        with open(os.path.join(temporary, trace, "run-1.png"), "w"):
+            pass
+        os.kill(self.windows()[0], signal.SIGTERM)
+        _, err = demo.communicate(timeout=60)
+        self.assertEqual(demo.returncode, 0, err)
+        self.assertIn(f"what was saved beside the trace is in {temporary}/{trace}", err)
+        self.assertEqual(os.listdir(os.path.join(temporary, trace)), ["run-1.png"])
 
     def test_a_demo_without_a_display_says_so_and_leaves_pictures(self):
         for arguments, environment, reason in (

@@ -518,6 +518,22 @@ TEST_F(LiveWindow, SaysThatTheRecordingIsNotHeardOf) {
   EXPECT_THAT(to_text(s().picture()), testing::Not(HasSubstr("no news")));
 }
 
+TEST_F(LiveWindow, SaysThatAThreadHoldsTheNewsBack) {
+  open();
+  s().miss(std::chrono::milliseconds(40), std::chrono::milliseconds(120));
+  EXPECT_FALSE(s().draw());
+  s().miss(std::chrono::milliseconds(40), std::chrono::milliseconds(1'230));
+  EXPECT_TRUE(s().draw());
+  EXPECT_THAT(to_text(s().picture()),
+              HasSubstr("no news for 1.2 s: a thread is in the middle of telling something"));
+  s().miss(std::chrono::milliseconds(1'300), std::chrono::milliseconds(1'400));
+  EXPECT_TRUE(s().draw());
+  EXPECT_THAT(to_text(s().picture()), testing::Not(HasSubstr("a thread")));
+  s().miss(std::chrono::milliseconds(20), std::chrono::milliseconds(40));
+  EXPECT_TRUE(s().draw());
+  EXPECT_THAT(to_text(s().picture()), testing::Not(HasSubstr("no news")));
+}
+
 TEST_F(LiveWindow, DrawsALivePictureAsCairoDrawsIt) {
   open();
   for (const auto what : {preset::stage, preset::timeline, preset::completion}) {

@@ -25,11 +25,12 @@ class starter {
  public:
   void is_at(int descriptor) { to_ = descriptor; }
   [[nodiscard]] bool waits() const { return to_ >= 0; }
-  void tell(const std::string& line) {
+  // False if nobody listens any more: it has ended meanwhile.
+  bool tell(const std::string& line) {
     const auto whole = line + '\n';
-    // Nobody may listen any more.
-    [[maybe_unused]] const auto sent = ::write(to_, whole.data(), whole.size());
+    const auto sent = ::write(to_, whole.data(), whole.size());
     ::close(std::exchange(to_, -1));
+    return sent > 0;
   }
 
  private:
@@ -55,7 +56,11 @@ int main(int argc, char** argv) {
     if (!o->trace.empty()) s.open(o->trace);
     if (!o->attach.empty()) s.attach(o->attach);
     stage::until until{.seconds = o->exit_after, .recording_ends = o->exit_after_run, .shown = {}};
-    if (by.waits()) until.shown = [&by] { by.tell(""); };
+    if (by.waits()) {
+      until.shown = [&] {
+        if (!by.tell("")) s.on().close();
+      };
+    }
     s.run(until);
     if (!s.failure().empty()) return tell(failed, s.failure() + ".");
     return success;

@@ -59,11 +59,11 @@ constexpr int rest = 3;
 // Less than 0 stands for ever.
 double shorter(double a, double b) { return a < 0 ? b : std::min(a, b); }
 
-std::optional<milliseconds> silence(const live& of, std::chrono::steady_clock::time_point now) {
-  const auto heard = of.heard_at();
-  if (heard == 0) return std::nullopt;
-  const std::chrono::steady_clock::time_point at{std::chrono::nanoseconds(heard)};
-  return std::chrono::duration_cast<milliseconds>(now - at);
+// `at`: by the host's steady clock; 0 for never.
+std::optional<milliseconds> since(std::int64_t at, std::chrono::steady_clock::time_point now) {
+  if (at == 0) return std::nullopt;
+  const std::chrono::steady_clock::time_point then{std::chrono::nanoseconds(at)};
+  return std::chrono::duration_cast<milliseconds>(now - then);
 }
 
 }  // namespace
@@ -77,7 +77,7 @@ stage::stage(const window::options& o, const appearance& first)
 
 stage::~stage() = default;
 
-stage::read_trace stage::read(trace::follower f) {
+stage::read_trace stage::read(trace::follower f, preset shown) {
   f.poll();
   read_trace r;
   r.file = f.file();
@@ -90,25 +90,27 @@ stage::read_trace stage::read(trace::follower f) {
   }
   r.damage = contents.damage;
   r.of = std::make_shared<const index>(std::move(contents));
+  prepare(*r.of, shown, r.goes_on ? phase::goes_on : phase::ended);
   return r;
 }
 
 void stage::read_beside(std::string shown_as, std::function<trace::follower()> open_it) {
   if (reading_.valid()) finish_opening();
   say("Reading " + shown_as + " …");
-  reading_ = std::async(std::launch::async,
-                        [name = std::move(shown_as), make = std::move(open_it)]() -> read_trace {
-                          read_trace r;
-                          try {
-                            r = read(make());
-                          } catch (const std::exception& error) {
-                            r.failure = name + " cannot be shown: " + error.what();
-                          }
-                          // It may be seen too early: before this thread has handed over what it
-                          // returns. So `run` also looks by itself.
-                          window::wake();
-                          return r;
-                        });
+  reading_ = std::async(
+      std::launch::async,
+      [name = std::move(shown_as), make = std::move(open_it), shown = state_.what]() -> read_trace {
+        read_trace r;
+        try {
+          r = read(make(), shown);
+        } catch (const std::exception& error) {
+          r.failure = name + " cannot be shown: " + error.what();
+        }
+        // It may be seen too early: before this thread has handed over what it
+        // returns. So `run` also looks by itself.
+        window::wake();
+        return r;
+      });
 }
 
 void stage::open(std::string trace) {
@@ -160,7 +162,7 @@ void stage::show(std::shared_ptr<const index> of, std::string trace) {
 void stage::show_live(std::shared_ptr<const index> of, std::string trace, trace::follower f) {
   const auto seen = opened_live(*of);
   replace(std::move(of), std::move(trace), seen);
-  live_.emplace(std::move(f), [] { window::wake(); });
+  live_.emplace(std::move(f), [] { window::wake(); }, state_.what);
 }
 
 void stage::take_news() {
@@ -196,12 +198,16 @@ void stage::bring_in(live_news n) {
   show_soon();
 }
 
-void stage::miss(std::optional<milliseconds> silence) {
+void stage::miss(std::optional<milliseconds> silence, std::optional<milliseconds> behind) {
   constexpr milliseconds worth_telling{500};
   std::string note;
+  const auto no_news_for = [](milliseconds m) {
+    return std::string("no news for ").append(duration(m.count() / 100 * 100'000'000));
+  };
   if (state_.live && silence && *silence >= worth_telling) {
-    const auto tenths = silence->count() / 100 * 100'000'000;
-    note = "no news for " + duration(tenths);
+    note = no_news_for(*silence);
+  } else if (state_.live && behind && *behind >= worth_telling) {
+    note = no_news_for(*behind).append(": a thread is in the middle of telling something");
   }
   if (note == note_) return;
   note_ = std::move(note);
@@ -264,6 +270,7 @@ scene stage::picture() const {
 
 bool stage::draw() {
   take_what_was_read();
+  if (live_) live_->show(state_.what);
   if (news_may_come_) take_news();
   if (frames_due_ == 0 || window_.is_hidden()) return false;
   shown_ = picture();
@@ -287,7 +294,7 @@ void stage::run(const until& u) {
     pass(std::min(in_seconds(now - before).count(), longest));
     before = now;
     news_may_come_ = now >= news_from;
-    if (live_ && state_.live) miss(silence(*live_, now));
+    if (live_ && state_.live) miss(since(live_->heard_at(), now), since(live_->known_at(), now));
     const bool drew = draw();
     if (of_ == nullptr && !failure_.empty()) return;
     if (drew && shown) std::exchange(shown, nullptr)();

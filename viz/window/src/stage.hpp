@@ -54,8 +54,10 @@ class stage final : public window_listener {
   void show(std::shared_ptr<const index> of, std::string trace);
   /// Takes what the recording that is followed has told meanwhile.
   void take_news();
-  /// That recording has not been heard of for so long; nothing where it is.
-  void miss(std::optional<std::chrono::milliseconds> silence);
+  /// That recording has not been heard of for so long; nothing where it is. `behind`: so old is
+  /// what is known of it, though it is heard of.
+  void miss(std::optional<std::chrono::milliseconds> silence,
+            std::optional<std::chrono::milliseconds> behind = std::nullopt);
   /// Why no trace is open; empty where one is, or was not yet asked for.
   [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
 
@@ -97,7 +99,7 @@ class stage final : public window_listener {
     std::string damage;
     std::optional<trace::follower> goes_on = {};
   };
-  static read_trace read(trace::follower f);
+  static read_trace read(trace::follower f, preset shown);
   void read_beside(std::string shown_as, std::function<trace::follower()> open_it);
   void show_live(std::shared_ptr<const index> of, std::string trace, trace::follower f);
   void bring_in(live_news n);

@@ -3,6 +3,7 @@
 
 #include <fronta/trace_follower.hpp>
 #include <fronta/viz/index.hpp>
+#include <fronta/viz/view.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -35,12 +36,14 @@ class live_reader {
   live_reader(trace::follower f, std::function<time()> clock);
 
   /// Reads what has come; gives a model if there is something new to see and it is due. After the
-  /// end, and once the file is another recording's, only that is told.
-  [[nodiscard]] std::optional<live_news> step();
+  /// end, and once the file is another recording's, only that is told. What pictures of `shown`
+  /// need of the whole trace is made with the model, and not when they are drawn.
+  [[nodiscard]] std::optional<live_news> step(preset shown = preset::stage);
   /// When the next step is of use.
   [[nodiscard]] time next() const noexcept { return next_; }
   [[nodiscard]] bool is_over() const noexcept;
   [[nodiscard]] std::int64_t heard_at() const noexcept { return follows_.heard_at(); }
+  [[nodiscard]] std::int64_t known_at() const noexcept { return follows_.known_at(); }
 
  private:
   trace::follower follows_;
@@ -53,11 +56,15 @@ class live_reader {
   bool grown_ = false;  // since the last model
 };
 
+/// What pictures of a preset need of the whole trace, so that drawing them does not wait for it.
+/// Thread-safe.
+void prepare(const index& of, preset shown, trace::follower::phase state);
+
 /// Makes them beside the drawing, on a thread of its own.
 class live {
  public:
   /// `tell` is called on that thread when there is news to take.
-  live(trace::follower f, std::function<void()> tell);
+  live(trace::follower f, std::function<void()> tell, preset shown = preset::stage);
   ~live();
   live(const live&) = delete;
   live& operator=(const live&) = delete;
@@ -68,12 +75,20 @@ class live {
   [[nodiscard]] std::int64_t heard_at() const noexcept {
     return heard_at_.load(std::memory_order_relaxed);
   }
+  /// Up to when everything is known, by that clock; 0 where that cannot be said.
+  [[nodiscard]] std::int64_t known_at() const noexcept {
+    return known_at_.load(std::memory_order_relaxed);
+  }
+  /// What is looked at from now on.
+  void show(preset what) noexcept { shown_.store(what, std::memory_order_relaxed); }
 
  private:
   void read(live_reader reader);
 
   std::function<void()> tell_;
   std::atomic<std::int64_t> heard_at_{0};
+  std::atomic<std::int64_t> known_at_{0};
+  std::atomic<preset> shown_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool over_ = false;                // guarded by mutex_
