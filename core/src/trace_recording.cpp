@@ -347,7 +347,10 @@ void recorder::record(const event& e) noexcept {
 
 void recorder::record_cpu_time(const event& e) noexcept {
   using enum event_kind;
-  if (e.kind != start && e.kind != block && e.kind != unblock && e.kind != finish) return;
+  const bool goes_on = e.kind == start || e.kind == unblock;
+  const bool stops = e.kind == block || e.kind == finish || e.kind == retry ||
+                     e.kind == fall_back || e.kind == issue;
+  if (!goes_on && !stops) return;
   const auto used = static_cast<std::uint64_t>(nanoseconds_of(CLOCK_THREAD_CPUTIME_ID));
   write(1, [&](std::uint64_t stamp, auto at) {
     at(0) = {stamp, static_cast<std::uint8_t>(cpu_time), 0, e.executor, e.slot, e.task, used};

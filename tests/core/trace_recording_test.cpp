@@ -441,6 +441,27 @@ TEST(TraceRecording, CpuTimeIsToldWhereATaskStartsBlocksGoesOnAndEnds) {
   EXPECT_GT(used.back() - used.front(), 0U);
 }
 
+TEST(TraceRecording, CpuTimeIsToldWhereAnAttemptFails) {
+  const temporary_folder folder;
+  recording trace(folder.file("t"), {.cpu_time = true});
+  {
+    executor ex{threads{.workers = 1}};
+    ex.submit({.retries = 1}, [] {
+        if (fronta::this_task::attempt() == 0) throw std::runtime_error("once");
+      }).get();
+  }
+  trace.stop();
+  std::vector<event_kind> timed;  // what CPU time was told behind
+  auto before = event_kind::lost;
+  for (const auto& e : read_file(folder.file("t")).events) {
+    if (e.what.task == 0) continue;
+    if (e.what.kind == event_kind::cpu_time) timed.push_back(before);
+    before = e.what.kind;
+  }
+  EXPECT_THAT(timed, testing::ElementsAre(event_kind::start, event_kind::retry, event_kind::start,
+                                          event_kind::finish));
+}
+
 TEST(TraceRecording, ThereIsOneAtATime) {
   const temporary_folder folder;
   const recording first(folder.file("a"));
