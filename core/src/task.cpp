@@ -15,6 +15,7 @@ namespace {
 
 using trace::event_kind;
 using trace::detail::emit;
+using trace::detail::emit_block;
 
 constexpr std::uint32_t after_fallback = 0x8000'0000;
 
@@ -655,7 +656,7 @@ blocking_section::blocking_section(trace::wait_reason why, const node* awaited)
     : worker_(this_worker) {
   if (worker_ == nullptr) return;
   refuse_in_host_part();
-  lend_share(awaited != nullptr ? awaited->path : 0, why);
+  lend_share(awaited, why);
 }
 
 blocking_section::blocking_section(std::span<node* const> awaited, wait_mode mode,
@@ -665,7 +666,7 @@ blocking_section::blocking_section(std::span<node* const> awaited, wait_mode mod
   refuse_in_host_part();
   entry_ = enter_wait(awaited, mode);
   try {
-    lend_share(awaited.size() == 1 ? awaited.front()->path : 0, why);
+    lend_share(awaited.size() == 1 ? awaited.front() : nullptr, why);
   } catch (...) {
     leave_wait(static_cast<wait_entry*>(entry_));
     throw;
@@ -681,10 +682,10 @@ void blocking_section::refuse_in_host_part() {
 }
 
 // Told before the share goes: a task that starts in the slot comes later.
-void blocking_section::lend_share(std::uint64_t awaited, trace::wait_reason why) {
+void blocking_section::lend_share(const node* awaited, trace::wait_reason why) {
   const bool in_task = this_context != nullptr && this_context->task != nullptr;
   if (in_task && trace::on()) [[unlikely]] {
-    emit(event_kind::block, *this_context->task, awaited);
+    emit_block(*this_context->task, awaited);
     emit(event_kind::wait, *this_context->task, static_cast<std::uint64_t>(why));
   }
   try {

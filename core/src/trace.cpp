@@ -168,6 +168,12 @@ void tell(event_kind kind, const fronta::detail::node& n, std::uint64_t argument
   tell({kind, n.traced_as, this_slot(), n.path, argument}, text);
 }
 
+void tell_block(const fronta::detail::node& n, const fronta::detail::node* awaited) noexcept {
+  const auto other = awaited != nullptr ? awaited->path : 0;  // 0 of a promise, too
+  pass_on({event_kind::block, n.traced_as, this_slot(), n.path, other});
+  if (other != 0) tell_elsewhere(n, *awaited);
+}
+
 void tell_consume(const fronta::detail::node& n) noexcept {
   if (n.path == 0) return;  // of a promise
   const auto* const c = fronta::detail::this_context;

@@ -11,6 +11,8 @@
 
 #include <support/temporary_folder.hpp>
 
+#include "sample_trace.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -30,6 +32,8 @@
 namespace {
 
 using namespace std::chrono_literals;
+using fronta::test::content;
+using fronta::test::sample_trace;
 using fronta::test::temporary_folder;
 using fronta::trace::event_kind;
 using fronta::trace::read_file;
@@ -39,13 +43,6 @@ using testing::IsEmpty;
 namespace format = fronta::trace::format;
 
 using buffer = std::vector<std::byte>;
-
-buffer content(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  buffer all(std::filesystem::file_size(file));
-  in.read(reinterpret_cast<char*>(all.data()), static_cast<std::streamsize>(all.size()));
-  return all;
-}
 
 void append(buffer& to, format::bytes b) { to.insert(to.end(), b.begin(), b.end()); }
 
@@ -68,38 +65,8 @@ buffer empty_file() {
   return all;
 }
 
-// A real one: several chunks of several threads, and the rings with what is not in it.
-struct sample {
-  buffer file;
-  buffer rings;
-  std::size_t events = 0;
-  sample() {
-    const temporary_folder folder;
-    recording trace(folder.file("t"), {.ring_events = 64, .flush_every = 0ms});
-    for (int round = 0; round < 4; ++round) {
-      const auto tell = [] {
-        fronta::trace::detail::emit(event_kind::submit, 0x1234'5678'9ABC'DEF0, 7);
-        fronta::trace::detail::emit(event_kind::start, 0x1234'5678'9ABC'DEF0, 1);
-        const fronta::trace::zone z("a zone");
-        fronta::trace::message("more than thirty-two bytes of text, so three cells");
-        fronta::trace::detail::emit(fronta::trace::device_span{
-            5, 1, 2, fronta::trace::device_work::kernel, fronta::trace::time_grade::profiled, true,
-            10, 11, 12, 13, 14});
-      };
-      tell();
-      std::jthread(tell).join();
-      if (round != 3) trace.flush();
-    }
-    file = content(folder.file("t"));
-    rings = content(folder.file("t.rings"));
-    events = read_file(file, rings).events.size();
-    trace.stop();
-    EXPECT_EQ(read_file(content(folder.file("t")), {}).events.size(), events);
-  }
-};
-
 TEST(TraceFile, OneThatIsCutOffAnywhereIsReadUpToThere) {
-  const sample whole;
+  const sample_trace whole;
   const auto all = read_file(whole.file, {});
   std::size_t before = 0;
   for (std::size_t size = sizeof(format::file_header); size <= whole.file.size(); ++size) {
@@ -119,7 +86,7 @@ TEST(TraceFile, OneThatIsCutOffAnywhereIsReadUpToThere) {
 }
 
 TEST(TraceFile, WhatIsOnlyInTheRingsIsReadToo) {
-  const sample whole;
+  const sample_trace whole;
   EXPECT_LT(read_file(whole.file, {}).events.size(), whole.events);
   const auto read = read_file(whole.file, whole.rings);
   EXPECT_EQ(read.events.size(), whole.events);
@@ -127,13 +94,13 @@ TEST(TraceFile, WhatIsOnlyInTheRingsIsReadToo) {
 }
 
 TEST(TraceFile, RingsOfAnotherRecordingAreNotRead) {
-  const sample one;
-  const sample other;
+  const sample_trace one;
+  const sample_trace other;
   EXPECT_EQ(read_file(one.file, other.rings).from_rings, 0U);
 }
 
 TEST(TraceFile, ADamagedOneIsReadUpToTheDamage) {
-  sample whole;
+  sample_trace whole;
   whole.file[whole.file.size() - 20] ^= std::byte{0x10};  // among the last events and the mark
   const auto read = read_file(whole.file, {});
   EXPECT_THAT(read.damage, HasSubstr("is damaged"));
@@ -173,7 +140,7 @@ void mend_checksums(buffer& file) {
 }
 
 TEST(TraceFile, ChangedBytesAnywhereNeverCrashTheReader) {
-  const sample whole;
+  const sample_trace whole;
   std::mt19937_64 random(2'026);
   const auto below = [&](std::size_t limit) { return static_cast<std::size_t>(random() % limit); };
   for (int round = 0; round < 4'000; ++round) {

@@ -19,6 +19,8 @@
 
 #include <support/temporary_folder.hpp>
 
+#include "sample_trace.hpp"
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -46,6 +48,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using fronta::invalid_state_error;
+using fronta::test::content;
+using fronta::test::sample_trace;
 using fronta::test::temporary_folder;
 using fronta::trace::event_kind;
 using fronta::trace::file_contents;
@@ -58,13 +62,6 @@ using phase = follower::phase;
 namespace format = fronta::trace::format;
 
 using buffer = std::vector<std::byte>;
-
-buffer content(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  buffer all(std::filesystem::file_size(file));
-  in.read(reinterpret_cast<char*>(all.data()), static_cast<std::streamsize>(all.size()));
-  return all;
-}
 
 void write(const std::string& file, format::bytes b, std::ios::openmode how = {}) {
   std::ofstream out(file, std::ios::binary | std::ios::out | how);
@@ -399,32 +396,8 @@ TEST(TraceFollower, AFileWithoutItsRingsHasBrokenOff) {
 
 // ---- Files that nobody would write.
 
-struct sample {
-  buffer file;
-  buffer rings;
-  sample() {
-    const temporary_folder folder;
-    recording trace(folder.file("t"), {.ring_events = 64, .flush_every = 0ms});
-    for (int round = 0; round < 4; ++round) {
-      const auto some = [] {
-        fronta::trace::detail::emit(event_kind::submit, 0x1234'5678'9ABC'DEF0, 7);
-        const fronta::trace::zone z("a zone");
-        fronta::trace::message("more than thirty-two bytes of text, so three cells");
-        fronta::trace::detail::emit(fronta::trace::device_span{
-            5, 1, 2, fronta::trace::device_work::kernel, fronta::trace::time_grade::profiled, true,
-            10, 11, 12, 13, 14});
-      };
-      some();
-      std::jthread(some).join();
-      if (round != 3) trace.flush();
-    }
-    file = content(folder.file("t"));
-    rings = content(folder.file("t.rings"));
-  }
-};
-
 TEST(TraceFollower, AFileThatComesByteByByteIsReadAsItComes) {
-  const sample whole;
+  const sample_trace whole;
   const temporary_folder folder;
   write(folder.file("t"), format::bytes(whole.file).first(sizeof(format::file_header)));
   write(folder.file("t.rings"), whole.rings);
@@ -449,7 +422,7 @@ TEST(TraceFollower, AFileThatComesByteByByteIsReadAsItComes) {
 }
 
 TEST(TraceFollower, OneThatIsCutOffAnywhereIsReadAsReadFileDoes) {
-  const sample whole;
+  const sample_trace whole;
   const temporary_folder folder;
   write(folder.file("t.rings"), whole.rings);
   for (std::size_t size = 0; size <= whole.file.size(); ++size) {
@@ -471,7 +444,7 @@ TEST(TraceFollower, OneThatIsCutOffAnywhereIsReadAsReadFileDoes) {
 }
 
 TEST(TraceFollower, ChangedBytesAnywhereNeverCrashIt) {
-  const sample whole;
+  const sample_trace whole;
   const temporary_folder folder;
   std::mt19937_64 random(2'026);
   const auto below = [&](std::size_t limit) { return static_cast<std::size_t>(random() % limit); };

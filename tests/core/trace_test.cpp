@@ -458,6 +458,25 @@ TEST(Trace, AWaitForATaskNamesItAlsoWithALimit) {
   });
   const auto blocks = trace.told(waiter.get(), event_kind::block);
   EXPECT_THAT(blocks, ElementsAre(Pair(awaited.get(), ""), Pair(awaited.get(), "")));
+  const auto whose = trace.of(awaited.get()).front().executor;
+  EXPECT_THAT(trace.told(waiter.get(), event_kind::elsewhere),
+              ElementsAre(Pair(whose, ""), Pair(whose, "")))
+      << "ids are unique within an executor only";
+}
+
+TEST(Trace, AWaitForATaskOfTheSameExecutorNamesNoExecutor) {
+  recorder trace;
+  executor ex{threads{.workers = 2}};
+  gate go;
+  const auto awaited = ex.submit([&] { go.wait(); });
+  const auto waiter = ex.submit([&] {
+    awaited.wait();
+    return id();
+  });
+  trace.wait_for(event_kind::block, 1);
+  go.open();
+  EXPECT_THAT(trace.told(waiter.get(), event_kind::block), testing::SizeIs(1));
+  EXPECT_THAT(trace.of(event_kind::elsewhere), testing::IsEmpty());
 }
 
 TEST(Trace, WhoTakesAValueIsTold) {
@@ -516,7 +535,9 @@ TEST(Trace, ParentsAndInputsOfOtherExecutorsAreToldApart) {
   executor b{{.seed = 7}, threads{.workers = 1}};
   const auto first = a.submit(id);
   b.submit([](std::uint64_t) {}, first).wait();
-  a.submit([&] { b.submit(id).wait(); }).wait();
+  fronta::future<std::uint64_t> child;
+  a.submit([&] { child = b.submit(id); }).wait();
+  child.wait();
   a.submit([](std::uint64_t) {}, first).wait();
   const auto elsewhere = trace.of(event_kind::elsewhere);
   ASSERT_THAT(elsewhere, testing::SizeIs(2));

@@ -96,6 +96,22 @@ TEST(Biography, KnowsOnlyWhatIsKnownAtTheMoment) {
   EXPECT_EQ(late.consumers[0].time, 50);
 }
 
+TEST(Biography, NamesWhatItWaitsForInAnotherExecutor) {
+  story s;
+  s.main().at(0).submit(1).submit(2);
+  s.main_to(2).at(0).submit(1);
+  s.worker(0).at(10).start(2).at(20).block(2, 1).elsewhere(2, 2).at(30).unblock(2).at(40).finish(2);
+  s.main_to(2).at(50).tell(event_kind::consume, 1, 2).elsewhere(1, 1);
+  const index of(s.told());
+  const auto there = *of.find(2, 1);
+  EXPECT_THAT(
+      phases(of, told_of(of, 2)),
+      ::testing::Contains("20 suspended 10 for the end of task " + std::to_string(there + 1)));
+  const auto taken = biography_of(of, task_relations(of), there, of.end()).consumers;
+  ASSERT_EQ(taken.size(), 1U);
+  EXPECT_EQ(taken[0].by, number_of(of, 2));
+}
+
 TEST(Biography, TellsWhoTookItOutsideTasks) {
   story s;
   s.main().at(0).submit(1);
@@ -169,6 +185,25 @@ TEST(Biography, SumsTheTimeOnACoreWhereItWasRecorded) {
   EXPECT_EQ(told_of(of, 2).on_core, std::nullopt);
 }
 
+TEST(Biography, SumsTheTimeOnACoreOfAttemptsThatFailed) {
+  story s;
+  s.main().at(0).submit(1);
+  s.worker(0).at(10).start(1).cpu_time(1, 1'000).at(20).retry(1, 1).cpu_time(1, 1'008);
+  s.worker(1).at(30).start(1, 1);
+  s.main().tell(event_kind::message, 0);
+  s.worker(0).tell(event_kind::acquire, 1);  // another thread, in between
+  s.worker(1).cpu_time(1, 50).at(40).finish(1).cpu_time(1, 55);
+  EXPECT_EQ(told_of(index(s.told()), 1).on_core, 8 + 5);
+}
+
+TEST(Biography, TakesNoTimeOnACoreOfTheThreadThatTellsOfADevicesEnd) {
+  story s;
+  s.main().at(0).submit(1);
+  s.worker(0).at(10).start(1).cpu_time(1, 1'000).at(20).issue(1, 1, 0).cpu_time(1, 1'008);
+  s.worker(1).at(90).finish(1).cpu_time(1, 9'000);
+  EXPECT_EQ(told_of(index(s.told()), 1).on_core, 8);
+}
+
 TEST(Biography, TellsWhereATaskWasSubmitted) {
   story s;
   s.main().at(0).submit(1).tell(event_kind::location, 1, 12, "main.cpp:12");
@@ -200,34 +235,6 @@ TEST(Biography, OfAnyTaskIsWithoutGaps) {
         for (const auto d : b.dependents) ASSERT_GT(d, t);
       }
     }
-  }
-}
-
-TEST(TaskRelations, HaveEveryEventAndEveryEdgeOnce) {
-  for (std::uint64_t seed = 0; seed < 20; ++seed) {
-    const index of(soup(seed).of(500));
-    const task_relations relations(of);
-    std::size_t events = 0;
-    std::vector<std::pair<task_number, task_number>> edges;
-    for (task_number t = 0; t < of.tasks().size(); ++t) {
-      std::uint32_t before = 0;
-      for (const auto e : relations.events_of(t)) {
-        ASSERT_EQ(of.events()[e].task, t);
-        ASSERT_TRUE(events == 0 || e >= before);
-        before = e;
-        ++events;
-      }
-      for (const auto e : relations.uses_of(t)) edges.emplace_back(t, of.events()[e].task);
-      ASSERT_EQ(relations.find(of, of.tasks()[t].executor, of.tasks()[t].id), t);
-    }
-    ASSERT_EQ(events, static_cast<std::size_t>(std::ranges::count_if(
-                          of.events(), [](const event& e) { return e.task != no_task; })));
-    std::vector<std::pair<task_number, task_number>> expected;
-    for (const auto& e : of.edges()) expected.emplace_back(e.from, e.to);
-    std::ranges::sort(edges);
-    std::ranges::sort(expected);
-    ASSERT_EQ(edges, expected);
-    EXPECT_EQ(relations.find(of, 999, 999'999), std::nullopt);
   }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <src/compare.hpp>
 
-#include "plain_metrics.hpp"
+#include "scene_words.hpp"
 #include "story.hpp"
 
 #include <fronta/viz/view.hpp>
@@ -17,9 +17,8 @@
 
 namespace {
 
-using fronta::test::plain_metrics;
 using fronta::test::story;
-using fronta::test::texts;
+using fronta::test::texts_in;
 using fronta::trace::queue;
 using fronta::viz::box;
 using fronta::viz::compared;
@@ -32,8 +31,6 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-const plain_metrics font;
 
 // `masks` of them, each of `each` ns, one after the other on a worker.
 story run_of(std::uint64_t masks, std::int64_t each, std::string_view also) {
@@ -60,7 +57,7 @@ scene drawn(const index& a, const index* b, std::int64_t at = fronta::viz::forev
   v.at = at;
   v.other = b;
   v.other_title = "b.trace";
-  return draw(a, v, 1280, 720, font, fronta::viz::light_theme());
+  return fronta::test::drawn(a, v);
 }
 
 TEST(Compare, AddsUpRunsByName) {
@@ -116,7 +113,7 @@ TEST(Compare, SaysTheRatioInWords) {
 TEST(Compare, TellsBothRunsAndWhatDiffers) {
   const index a(run_of(3, 2'000, "write").told());
   const index b(run_of(2, 2'500, "send").told());
-  const auto said = texts(drawn(a, &b));
+  const auto said = texts_in(drawn(a, &b));
   EXPECT_THAT(said, Contains("Whole runs: B takes 0.87 × as long as A: 1.00 µs less."));
   EXPECT_THAT(said, Contains("A a.trace: 4 tasks in 7.50 µs"));
   EXPECT_THAT(said, Contains("B b.trace: 3 tasks in 6.50 µs"));
@@ -133,9 +130,9 @@ TEST(Compare, TellsInTheBadgeOfBothRecordings) {
   b.origin_unix = 20'001 * day;
   const index first(a);
   const index second(b);
-  EXPECT_THAT(texts(drawn(first, &second), "header"),
+  EXPECT_THAT(texts_in(drawn(first, &second), "header"),
               Contains("RECORDED 2024-10-04 on there (A) · RECORDED 2024-10-05 on there (B)"));
-  EXPECT_THAT(texts(drawn(first, &first), "header"),
+  EXPECT_THAT(texts_in(drawn(first, &first), "header"),
               Contains("RECORDED 2024-10-04 on there (A and B)"));
 }
 
@@ -176,14 +173,14 @@ TEST(Compare, ShowsTheLongerRunToItsEnd) {
 
 TEST(Compare, SaysWhatIsMissing) {
   const index a(run_of(1, 2'000, "write").told());
-  EXPECT_THAT(texts(drawn(a, nullptr)), Contains(HasSubstr("There is nothing to compare with")));
+  EXPECT_THAT(texts_in(drawn(a, nullptr)), Contains(HasSubstr("There is nothing to compare with")));
   auto cut = run_of(1, 2'000, "write").told();
   cut.ended = false;
   cut.dropped = 12;
   const index b(cut);
-  EXPECT_THAT(texts(drawn(a, &b)),
+  EXPECT_THAT(texts_in(drawn(a, &b)),
               Contains(HasSubstr("12 events MISSING, the recording was cut off")));
-  EXPECT_THAT(texts(drawn(a, &b)), Not(Contains(HasSubstr("There is nothing"))));
+  EXPECT_THAT(texts_in(drawn(a, &b)), Not(Contains(HasSubstr("There is nothing"))));
 }
 
 }  // namespace

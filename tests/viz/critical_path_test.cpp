@@ -157,6 +157,21 @@ TEST(CriticalPath, GoesToTheTaskThatWasWaitedFor) {
                                    "70-74 1 handing over, awaited", "74-90 1 running on cpu 0"));
 }
 
+// Both executors number their tasks alike.
+TEST(CriticalPath, GoesToTheTaskOfAnotherExecutorThatWasWaitedFor) {
+  story s;
+  s.main().at(0).submit(1).enqueue(1, queue::inbox).submit(2).enqueue(2, queue::inbox);
+  s.worker(1).at(12).start(2).at(20).finish(2);
+  s.main_to(2).at(25).submit(2).enqueue(2, queue::inbox);
+  s.worker(0).at(10).start(1).at(30).block(1, 2).elsewhere(1, 2);
+  s.worker(0, 2).at(35).start(2).at(70).finish(2);
+  s.worker(0).at(74).unblock(1).at(90).finish(1);
+  const auto steps = told(s);
+  ASSERT_GE(steps.size(), 3U);
+  EXPECT_THAT(steps[steps.size() - 3], ::testing::StartsWith("35-70 2 running"));
+  EXPECT_EQ(steps[steps.size() - 2], "70-74 1 handing over, awaited");
+}
+
 // The waiting one's own worker, freed by the wait, runs what it waits for.
 TEST(CriticalPath, GoesToTheWaitThatFreedTheWorker) {
   story s;

@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 
+#include "random_graph.hpp"
 #include "soup.hpp"
 #include "story.hpp"
 
@@ -18,6 +19,8 @@
 
 namespace {
 
+using fronta::test::edges_of;
+using fronta::test::random_graph;
 using fronta::test::soup;
 using fronta::test::story;
 using fronta::viz::graph_layout;
@@ -25,20 +28,6 @@ using fronta::viz::graph_layouts;
 using fronta::viz::index;
 using fronta::viz::none;
 using fronta::viz::task_number;
-
-// Each task depends on up to three of the eight before it.
-fronta::trace::file_contents random_graph(std::uint64_t seed, std::uint64_t tasks) {
-  story s;
-  std::mt19937_64 random(seed);
-  for (std::uint64_t t = 1; t <= tasks; ++t) {
-    s.main().at(static_cast<std::int64_t>(t) * 10).submit(t, t % 3 == 0 ? "join" : "part");
-    for (auto n = random() % 4; n > 0 && t > 1; --n)
-      s.main().dependency(t, t - 1 - random() % std::min<std::uint64_t>(8, t - 1));
-    s.worker(0).at(static_cast<std::int64_t>(t) * 10 + 3).start(t);
-    s.worker(0).at(static_cast<std::int64_t>(t) * 10 + 8).finish(t);
-  }
-  return s.told();
-}
 
 const graph_layout& finest(const graph_layouts& all) { return all.at(0); }
 const graph_layout::node& node_of(const graph_layouts& all, task_number t) {
@@ -103,7 +92,7 @@ TEST(GraphLayout, PutsNothingLeftOfWhatItDependsOn) {
 TEST(GraphLayout, ShowsEveryInputOfATask) {
   for_each_graph([](const index& of, const graph_layouts& all) {
     if (all.count() == 0 || finest(all).grouped) return;
-    for (const auto& e : of.edges()) {
+    for (const auto& e : edges_of(of)) {
       const auto from = all.node_of(0, e.from);
       const auto to = all.node_of(0, e.to);
       if (from == none || to == none) continue;
@@ -177,35 +166,6 @@ TEST(GraphLayout, CountsWhatTasksDoAtAnyMoment) {
       }
     }
   });
-}
-
-TEST(GraphLayout, KnowsAllThatComesBeforeAndAfterATask) {
-  const index of(random_graph(5, 120));
-  const graph_layouts all(of);
-  const auto tasks = static_cast<task_number>(of.tasks().size());
-  std::vector<std::vector<bool>> leads(tasks, std::vector<bool>(tasks));
-  for (task_number to = 0; to < tasks; ++to) {
-    for (const auto& e : of.edges()) {
-      if (e.to != to) continue;
-      leads[e.from][to] = true;
-      for (task_number k = 0; k < tasks; ++k) leads[k][to] = leads[k][to] || leads[k][e.from];
-    }
-  }
-  for (const task_number t : {0U, 40U, 119U}) {
-    auto before = all.before(t, 1'000);
-    auto after = all.after(t, 1'000);
-    std::ranges::sort(before);
-    std::ranges::sort(after);
-    std::vector<task_number> expected_before;
-    std::vector<task_number> expected_after;
-    for (task_number k = 0; k < tasks; ++k) {
-      if (leads[k][t]) expected_before.push_back(k);
-      if (leads[t][k]) expected_after.push_back(k);
-    }
-    EXPECT_EQ(before, expected_before);
-    EXPECT_EQ(after, expected_after);
-  }
-  EXPECT_EQ(all.after(0, 7).size(), 7U);
 }
 
 TEST(GraphLayout, UntanglesWhatNeedNotCross) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "plain_metrics.hpp"
+#include "scene_words.hpp"
 #include "story.hpp"
 
 #include <fronta/viz/view.hpp>
@@ -17,9 +17,8 @@
 
 namespace {
 
-using fronta::test::plain_metrics;
 using fronta::test::story;
-using fronta::test::texts;
+using fronta::test::texts_in;
 using fronta::trace::queue;
 using fronta::viz::box;
 using fronta::viz::dash;
@@ -33,15 +32,13 @@ using fronta::viz::view;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 
-const plain_metrics font;
-
 scene graph_of(const index& of, std::int64_t at = fronta::viz::forever,
                fronta::viz::task_number selected = fronta::viz::no_task) {
   view v;
   v.what = preset::graph;
   v.at = at;
   v.selected = selected;
-  return draw(of, v, 1280, 720, font, fronta::viz::light_theme());
+  return fronta::test::drawn(of, v);
 }
 
 // 1 → 2 and 3 → 4, and 5 alone; 3 takes longer than 2.
@@ -103,7 +100,7 @@ TEST(Graph, DrawsEachTaskOnceThatHasBeenSubmitted) {
   EXPECT_EQ(boxes(graph_of(of, 0)).size(), 1U);
   EXPECT_EQ(boxes(graph_of(of, 6)).size(), 3U);
   EXPECT_EQ(boxes(graph_of(of)).size(), 5U);
-  EXPECT_THAT(texts(graph_of(of, 6)), Contains(HasSubstr("2 tasks are to come.")));
+  EXPECT_THAT(texts_in(graph_of(of, 6)), Contains(HasSubstr("2 tasks are to come.")));
 }
 
 TEST(Graph, MovesNothingWhileTimeGoesOn) {
@@ -157,13 +154,13 @@ TEST(Graph, LightsTheCriticalPath) {
   const auto b = boxes(s);
   const auto all = lines(s);
   EXPECT_GT(between(all, b.at(2), b.at(3))->width, between(all, b.at(1), b.at(3))->width);
-  EXPECT_THAT(texts(s, "graph"), Contains(HasSubstr("critical path: 3 tasks")));
+  EXPECT_THAT(texts_in(s, "graph"), Contains(HasSubstr("critical path: 3 tasks")));
 }
 
 TEST(Graph, LightsWhatASelectedTaskNeedsAndWhatNeedsIt) {
   const index of(diamond().told());
   EXPECT_THAT(outlined(graph_of(of, 300, 1)), ::testing::UnorderedElementsAre(0, 1, 3));
-  EXPECT_THAT(texts(graph_of(of, 300, 1)),
+  EXPECT_THAT(texts_in(graph_of(of, 300, 1)),
               Contains("task 2: 1 task had to come before it, 1 task comes after it"));
   EXPECT_THAT(outlined(graph_of(of, 300, 4)), ::testing::ElementsAre(4));
 }
@@ -220,9 +217,9 @@ TEST(Graph, GroupsAHundredThousandTasksAndCountsThemAll) {
   const index of(std::move(file));
   const auto s = graph_of(of, of.begin() + (of.end() - of.begin()) / 2);
   EXPECT_LT(s.primitives.size(), 200U);
-  EXPECT_THAT(texts(s), Contains("read ×50 000"));
-  EXPECT_THAT(texts(s), Contains("parse ×50 000"));
-  EXPECT_THAT(texts(s),
+  EXPECT_THAT(texts_in(s), Contains("read ×50 000"));
+  EXPECT_THAT(texts_in(s), Contains("parse ×50 000"));
+  EXPECT_THAT(texts_in(s),
               Contains("100 000 tasks in 2 groups by name and step; 50 000 are to come."));
   EXPECT_THAT(s.hits, Contains(::testing::Field(
                           &fronta::viz::hit::tip,
@@ -230,14 +227,14 @@ TEST(Graph, GroupsAHundredThousandTasksAndCountsThemAll) {
 }
 
 TEST(Graph, SaysWhyThereIsNothing) {
-  EXPECT_THAT(texts(graph_of(index(fronta::trace::file_contents())), "graph"),
+  EXPECT_THAT(texts_in(graph_of(index(fronta::trace::file_contents())), "graph"),
               ::testing::ElementsAre("The trace is empty: there are no tasks."));
   story s;
   s.main().at(5).message("hello");
-  EXPECT_THAT(texts(graph_of(index(s.told())), "graph"),
+  EXPECT_THAT(texts_in(graph_of(index(s.told())), "graph"),
               ::testing::ElementsAre("No task was submitted while this was recorded."));
   s.main().at(50).submit(1);
-  EXPECT_THAT(texts(graph_of(index(s.told()), 10), "graph"),
+  EXPECT_THAT(texts_in(graph_of(index(s.told()), 10), "graph"),
               ::testing::ElementsAre("No task has been submitted yet."));
 }
 

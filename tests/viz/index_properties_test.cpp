@@ -11,6 +11,7 @@
 #include <support/temporary_folder.hpp>
 
 #include "soup.hpp"
+#include "story.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -33,6 +34,7 @@ namespace {
 using namespace std::chrono_literals;
 using fronta::executor;
 using fronta::cpu::threads;
+using fronta::test::edges_of;
 using fronta::test::soup;
 using fronta::test::temporary_folder;
 using fronta::trace::event_kind;
@@ -80,6 +82,7 @@ void check_changes(const index& of) {
     for (auto c = of.tasks()[t].last_change; c != none; c = changes[c].previous) {
       ++listed;
       const auto& change = changes[c];
+      ASSERT_EQ(of.task_of(c), t);
       if (change.previous != none) {
         ASSERT_LT(change.previous, c);
         ASSERT_FALSE(is_final(changes[change.previous].state)) << "an end is the end";
@@ -102,7 +105,14 @@ void check_order(const index& of) {
   for (task_number t = 0; t < of.tasks().size(); ++t) {
     ASSERT_TRUE(of.tasks()[t].parent == no_task || of.tasks()[t].parent < t);
   }
-  for (const auto& e : of.edges()) ASSERT_LT(e.from, e.to);
+  for (const auto& e : events) {
+    if (e.other() == no_task) continue;
+    ASSERT_LT(e.other(), of.tasks().size());
+    ASSERT_NE(e.other(), e.task);
+    if (e.what() == event_kind::dependency || e.what() == event_kind::submit) {
+      ASSERT_LT(e.other(), e.task);
+    }
+  }
   for (const auto& n : of.notes()) {
     ASSERT_LE(n.begin, n.end);
     ASSERT_LT(n.lane, of.lanes().size());
@@ -370,7 +380,7 @@ void check_whole(const file_contents& told, const index& of) {
     }
   }
   EXPECT_EQ(begun, events[event_kind::start]);
-  EXPECT_EQ(of.edges().size(), std::ranges::count_if(told.events, [](const auto& e) {
+  EXPECT_EQ(edges_of(of).size(), std::ranges::count_if(told.events, [](const auto& e) {
               return e.what.kind == event_kind::dependency && e.what.argument != 0;
             }));
   // A bar of the task is where it runs.

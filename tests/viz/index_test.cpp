@@ -19,12 +19,14 @@
 namespace {
 
 using fronta::test::bars_on;
+using fronta::test::edges_of;
 using fronta::test::lane_named;
 using fronta::test::life_of;
 using fronta::test::number_of;
 using fronta::test::queue_named;
 using fronta::test::story;
 using fronta::trace::device_work;
+using fronta::trace::event_kind;
 using fronta::trace::time_grade;
 using fronta::viz::forever;
 using fronta::viz::index;
@@ -98,9 +100,9 @@ TEST(Index, ADependentWaitsForItsInput) {
   EXPECT_THAT(life_of(index, 2),
               ElementsAre("10 waiting for inputs", "30 queued in next", "30 queued in cpu 0",
                           "35 running on cpu 0", "40 done"));
-  ASSERT_EQ(index.edges().size(), 1U);
-  EXPECT_EQ(index.edges()[0].from, number_of(index, 1));
-  EXPECT_EQ(index.edges()[0].to, number_of(index, 2));
+  ASSERT_EQ(edges_of(index).size(), 1U);
+  EXPECT_EQ(edges_of(index)[0].from, number_of(index, 1));
+  EXPECT_EQ(edges_of(index)[0].to, number_of(index, 2));
   EXPECT_THAT(bars_on(index, "cpu 0"), ElementsAre("1 run 20-30", "2 run 35-40"));
 }
 
@@ -829,9 +831,49 @@ TEST(Index, TasksOfOtherExecutorsAreParentsAndInputsToo) {
   EXPECT_EQ(index.tasks()[*index.find(2, 9)].parent, here);
   EXPECT_EQ(index.tasks()[*index.find(2, 10)].parent, here);
   EXPECT_EQ(index.tasks()[*index.find(2, 11)].parent, there);
-  ASSERT_EQ(index.edges().size(), 2U);
-  EXPECT_EQ(index.edges()[0].from, here);
-  EXPECT_EQ(index.edges()[1].from, there);
+  ASSERT_EQ(edges_of(index).size(), 2U);
+  EXPECT_EQ(edges_of(index)[0].from, here);
+  EXPECT_EQ(edges_of(index)[1].from, there);
+}
+
+// What an event of a kind names, by the task's id and executor.
+std::vector<std::string> others_of(const index& of, fronta::trace::event_kind kind) {
+  std::vector<std::string> found;
+  for (const auto& e : of.events()) {
+    if (e.what() != kind) continue;
+    if (e.names_none()) {
+      found.emplace_back("nobody");
+    } else if (e.other() == no_task) {
+      found.emplace_back("unknown");
+    } else {
+      const auto& t = of.tasks()[e.other()];
+      found.push_back(std::to_string(t.id) + " of " + std::to_string(t.executor));
+    }
+  }
+  return found;
+}
+
+TEST(Index, SaysOfEachEventWhichTaskItNamesInWhicheverExecutor) {
+  story s;
+  s.main().at(10).submit(7).submit(8);
+  s.main_to(2).at(10).submit(7);
+  s.worker(0).at(20).start(8).at(30).block(8, 7).at(40).unblock(8);
+  // CPU time comes between.
+  s.worker(0).at(50).block(8, 7).cpu_time(8, 5).elsewhere(8, 2).at(60).unblock(8);
+  s.worker(0).at(70).block(8, 99).at(71).unblock(8).block(8).at(72).unblock(8).block(8, 8);
+  s.main().at(80).tell(event_kind::consume, 7, 8).tell(event_kind::consume, 7, 0);
+  s.main_to(2).at(81).tell(event_kind::consume, 7, 8).elsewhere(7, 1);
+  const index index(s.told());
+  EXPECT_THAT(others_of(index, event_kind::block),
+              ElementsAre("7 of 1", "7 of 2", "unknown", "nobody", "unknown"))
+      << "nobody waits for itself";
+  EXPECT_THAT(others_of(index, event_kind::consume), ElementsAre("8 of 1", "nobody", "8 of 1"));
+  EXPECT_THAT(others_of(index, event_kind::submit), ElementsAre("nobody", "nobody", "nobody"));
+  for (const auto& e : index.events()) {
+    if (e.what() == event_kind::start || e.what() == event_kind::unblock) {
+      EXPECT_EQ(e.other(), no_task);
+    }
+  }
 }
 
 TEST(Index, InOlderTracesTheParentIsWhoRunsWhereItIsSubmitted) {
@@ -1020,7 +1062,7 @@ TEST(Index, UnknownAndImpossibleParentsAndInputsAreNone) {
   EXPECT_EQ(index.tasks()[number_of(index, 2)].parent, no_task);
   EXPECT_EQ(index.tasks()[number_of(index, 3)].parent, no_task) << "not in a circle";
   EXPECT_EQ(index.tasks()[number_of(index, 4)].parent, number_of(index, 3));
-  EXPECT_EQ(index.edges().size(), 1U);
+  EXPECT_EQ(edges_of(index).size(), 1U);
 }
 
 TEST(Index, ThreadsAndTextsThatTheFileDoesNotHaveDoNoHarm) {

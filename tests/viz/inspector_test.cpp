@@ -3,7 +3,7 @@
 
 #include <gmock/gmock.h>
 
-#include "plain_metrics.hpp"
+#include "scene_words.hpp"
 #include "story.hpp"
 
 #include <algorithm>
@@ -21,9 +21,7 @@ using ::testing::Not;
 using trace::event_kind;
 
 scene drawn(const index& of, task_number selected, std::int64_t at = forever) {
-  const test::plain_metrics font;
-  return draw(of, {.what = preset::inspector, .at = at, .selected = selected, .title = "x"}, 1280,
-              720, font, light_theme());
+  return test::drawn(of, {.what = preset::inspector, .at = at, .selected = selected, .title = "x"});
 }
 
 // Task 2 takes what task 1 makes, and task 3 and 4 take what it makes.

@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <string_view>
-#include <variant>
-#include <vector>
 
 namespace fronta::test {
 
@@ -25,15 +23,5 @@ class plain_metrics final : public viz::font_metrics {
     return size * 0.2F;
   }
 };
-
-/// The texts of a scene, of one pane or of all.
-inline std::vector<std::string> texts(const viz::scene& s, std::string_view pane = {}) {
-  std::vector<std::string> found;
-  for (const auto& p : s.primitives) {
-    const auto* l = std::get_if<viz::label>(&p.what);
-    if (l != nullptr && (pane.empty() || s.panes[p.pane].name == pane)) found.push_back(l->text);
-  }
-  return found;
-}
 
 }  // namespace fronta::test

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 
 #include <src/time_axis.hpp>
-#include "plain_metrics.hpp"
+#include "scene_words.hpp"
 #include "soup.hpp"
 #include "steady_run.hpp"
 #include "story.hpp"
@@ -23,9 +23,7 @@ using ::testing::Not;
 
 scene drawn(const index& of, std::int64_t at = forever, std::int64_t from = 0,
             std::int64_t to = 0) {
-  const test::plain_metrics font;
-  return draw(of, {.what = preset::plots, .at = at, .from = from, .to = to, .title = "x"}, 1280,
-              720, font, light_theme());
+  return test::drawn(of, {.what = preset::plots, .at = at, .from = from, .to = to, .title = "x"});
 }
 
 float playhead_of(const scene& s) {

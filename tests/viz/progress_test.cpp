@@ -5,7 +5,7 @@
 
 #include <gmock/gmock.h>
 
-#include "plain_metrics.hpp"
+#include "scene_words.hpp"
 #include "soup.hpp"
 #include "steady_run.hpp"
 #include "story.hpp"
@@ -100,9 +100,7 @@ TEST(Progress, OfAllNamesIsThatOfAllTasks) {
 }
 
 scene drawn(const index& of, std::int64_t at) {
-  const test::plain_metrics font;
-  return draw(of, {.what = preset::progress, .at = at, .title = "x"}, 1280, 720, font,
-              light_theme());
+  return test::drawn(of, {.what = preset::progress, .at = at, .title = "x"});
 }
 
 TEST(ProgressPicture, LabelsAnEstimateAsOne) {

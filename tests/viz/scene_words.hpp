@@ -27,10 +27,11 @@ std::vector<Shape> shapes_of(const viz::scene& s, viz::item_id::kind what,
   return found;
 }
 
-inline std::vector<std::string> texts_in(const viz::scene& s, std::string_view pane) {
+/// Of one pane or of all.
+inline std::vector<std::string> texts_in(const viz::scene& s, std::string_view pane = {}) {
   std::vector<std::string> found;
   for (const auto& p : s.primitives) {
-    if (s.panes[p.pane].name != pane) continue;
+    if (!pane.empty() && s.panes[p.pane].name != pane) continue;
     if (const auto* l = std::get_if<viz::label>(&p.what)) found.push_back(l->text);
   }
   return found;

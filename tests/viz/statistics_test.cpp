@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <src/statistics.hpp>
 
+#include <src/work_time.hpp>
+
 #include <fronta/viz/view.hpp>
 
 #include <gmock/gmock.h>
 
-#include "plain_metrics.hpp"
+#include "scene_words.hpp"
 #include "soup.hpp"
 #include "steady_run.hpp"
 #include "story.hpp"
@@ -151,6 +153,7 @@ TEST(Statistics, OfAnyTraceAgreeWithCountingByHand) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     const made m(soup(seed).of(600));
     const auto& of = m.of;
+    const task_relations relations(of);
     const auto span = of.end() - of.begin();
     for (const auto& [from, until] : {std::pair(of.begin(), of.end()),
                                       {of.begin() + span / 3, of.begin() + span / 2},
@@ -158,23 +161,13 @@ TEST(Statistics, OfAnyTraceAgreeWithCountingByHand) {
       std::map<std::uint32_t, std::vector<std::int64_t>> runs;
       std::map<std::uint32_t, std::uint32_t> ended;
       for (task_number t = 0; t < of.tasks().size(); ++t) {
-        std::int64_t run = 0;
-        bool ran = false;
         const auto last = of.tasks()[t].last_change;
         if (last == none || !is_final(of.changes()[last].state)) continue;
         const auto end = of.time_of(of.changes()[last]);
         if (end < from || end > until) continue;
-        auto next = end;
-        for (auto c = last; c != none; c = of.changes()[c].previous) {
-          const auto& change = of.changes()[c];
-          if (change.state == task_state::running || change.state == task_state::copying) {
-            run += next - of.time_of(change);
-            ran = true;
-          }
-          next = of.time_of(change);
-        }
+        const auto lived = work_of(of, relations, t, end);
         ++ended[m.groups.of(t)];
-        if (ran) runs[m.groups.of(t)].push_back(run);
+        if (lived.ran()) runs[m.groups.of(t)].push_back(lived.run());
       }
       const auto rows = m.told.by_name(from, until);
       ASSERT_EQ(rows.size(), ended.size());
@@ -233,9 +226,7 @@ TEST(LogEdges, AreFewAndHoldAllValues) {
 }
 
 std::string drawn(const index& of, std::int64_t at = forever) {
-  const test::plain_metrics font;
-  return to_text(draw(of, {.what = preset::statistics, .at = at, .title = "x"}, 1280, 720, font,
-                      light_theme()));
+  return to_text(test::drawn(of, {.what = preset::statistics, .at = at, .title = "x"}));
 }
 
 TEST(StatisticsPicture, SaysOfWhatItIs) {
@@ -261,9 +252,7 @@ TEST(StatisticsPicture, SaysHowManyNamesThereIsNoRoomFor) {
     const auto at = static_cast<std::int64_t>(t * 100);
     s.worker(0).at(at).start(t).at(at + 10).finish(t);
   }
-  const test::plain_metrics font;
-  const auto scene = draw(index(s.told()), {.what = preset::statistics, .title = "x"}, 1280, 720,
-                          font, light_theme());
+  const auto scene = test::drawn(index(s.told()), {.what = preset::statistics, .title = "x"});
   std::size_t names = 0;
   std::size_t more = 0;
   for (const auto& p : scene.primitives) {

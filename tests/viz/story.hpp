@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -201,6 +202,21 @@ class story {
 
 inline viz::task_number number_of(const viz::index& index, std::uint64_t task) {
   return index.find(1, task).value_or(viz::no_task);
+}
+
+struct edge {
+  viz::task_number from;
+  viz::task_number to;
+  auto operator<=>(const edge&) const = default;
+};
+/// Which tasks are inputs of which, as they were told.
+inline std::vector<edge> edges_of(const viz::index& index) {
+  std::vector<edge> found;
+  for (const auto& e : index.events()) {
+    if (e.what() == trace::event_kind::dependency && e.other() != viz::no_task)
+      found.push_back({e.other(), e.task});
+  }
+  return found;
 }
 
 /// `none` if there is no such lane.

@@ -2,6 +2,7 @@
 #include "biography.hpp"
 
 #include "waits.hpp"
+#include "work_time.hpp"
 
 #include <fronta/viz/words.hpp>
 
@@ -20,12 +21,15 @@ class biographer {
       : of_(of), relations_(relations), task_(t), at_(at) {}
 
   biography tell() {
+    for (const auto e : told_until(of_, relations_.inputs_of(task_), at_))
+      told_.inputs.push_back(of_.events()[e].other());
     read_events();
     read_phases();
-    for (const auto e : relations_.uses_of(task_)) {
-      const auto& use = of_.events()[e];
-      if (use.time <= at_) told_.dependents.push_back(use.task);
-    }
+    const auto time = work_of(of_, relations_, task_, at_);
+    told_.run = time.run();
+    told_.wait = time.wait();
+    for (const auto e : told_until(of_, relations_.uses_of(task_), at_))
+      told_.dependents.push_back(of_.events()[e].task);
     for (const auto t : relations_.submitted_by(task_)) {
       if (of_.state_of(t, at_) != nullptr) told_.submitted.push_back(t);
     }
@@ -41,15 +45,11 @@ class biographer {
     }
     return name;
   }
-  [[nodiscard]] task_number other(std::uint64_t id) const {
-    return id == 0 ? no_task
-                   : relations_.find(of_, of_.tasks()[task_].executor, id).value_or(no_task);
-  }
-
   void read_events() {
-    event_kind before = event_kind::submit;
+    auto before = event_kind::submit;  // of what CPU time is told of
+    auto its_thread = none;
     std::uint64_t core_since = 0;
-    bool runs = false;
+    auto at_work = none;  // the thread that has its run
     for (const auto number : relations_.events_of(task_)) {
       const auto& e = of_.events()[number];
       if (e.time > at_) break;
@@ -58,10 +58,6 @@ class biographer {
         continue;
       }
       switch (e.what()) {
-        case event_kind::dependency:
-          if (const auto input = other(e.argument); input != no_task && input < task_)
-            told_.inputs.push_back(input);
-          break;
         case event_kind::location:
           told_.location = of_.text(e.text);
           break;
@@ -92,7 +88,7 @@ class biographer {
                                           std::min<std::uint64_t>(e.argument, wait_cause::untold)));
           break;
         case event_kind::consume:
-          told_.consumers.push_back({other(e.argument), e.time});
+          told_.consumers.push_back({e.other(), e.time});
           break;
         case event_kind::placed:
         case event_kind::moved:
@@ -100,21 +96,32 @@ class biographer {
           read_array(e);
           break;
         case event_kind::cpu_time:
-          if (before == event_kind::start || before == event_kind::unblock) {
+          if (e.thread != its_thread) break;
+          if (starts(before)) {
             core_since = e.argument;
-            runs = true;
-          } else if ((before == event_kind::block || before == event_kind::finish) && runs &&
-                     e.argument >= core_since) {
+            at_work = e.thread;
+          } else if (e.thread == at_work && e.argument >= core_since) {
             told_.on_core =
                 told_.on_core.value_or(0) + static_cast<std::int64_t>(e.argument - core_since);
-            runs = false;
+            at_work = none;
           }
+          its_thread = none;
           break;
         default:
           break;
       }
-      if (e.what() != event_kind::wait && e.what() != event_kind::cpu_time) before = e.what();
+      if (starts(e.what()) || stops(e.what())) {
+        before = e.what();
+        its_thread = e.thread;
+      }
     }
+  }
+  static bool starts(event_kind what) noexcept {
+    return what == event_kind::start || what == event_kind::unblock;
+  }
+  static bool stops(event_kind what) noexcept {
+    using enum event_kind;
+    return what == block || what == finish || what == retry || what == fall_back || what == issue;
   }
 
   void read_release(const event& e) {
@@ -185,12 +192,6 @@ class biographer {
       if (waits && !p.goes_on && p.begin == p.end) continue;
       p.failed = fails(c, next);
       p.why = reason(c, next, p);
-      const auto lasted = p.end - p.begin;
-      if (c.state == task_state::running || c.state == task_state::copying) {
-        told_.run += lasted;
-      } else if (c.state != task_state::waiting_inputs && c.state != task_state::unknown) {
-        told_.wait += lasted;
-      }
       told_.phases.push_back(std::move(p));
     }
   }
@@ -249,10 +250,9 @@ class biographer {
       case task_state::suspended: {
         const auto& e = of_.events()[c.event];
         const auto why = told_wait(c, next);
-        const auto awaited = e.what() == event_kind::block ? other(e.argument) : no_task;
-        if (awaited != no_task) {
+        if (e.what() == event_kind::block && e.other() != no_task) {
           words = "for the end of ";
-          words += called(awaited);
+          words += called(e.other());
         } else {
           words = wait_in_words(why);
         }

@@ -55,7 +55,7 @@ struct biography {
   };
 
   std::vector<phase> phases;  ///< none before it is submitted; no wait that took no time
-  std::int64_t run = 0;       ///< as `statistics` has them
+  std::int64_t run = 0;       ///< see work_time.hpp
   std::int64_t wait = 0;
   std::optional<std::int64_t> on_core;  ///< of its runs, where that was recorded
   std::string location;                 ///< file:line; empty if it is not told

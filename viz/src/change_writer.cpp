@@ -48,6 +48,7 @@ void change_writer::set(task_number t, std::uint32_t event, task_state state, st
     if (index::is_in_queue(before)) leave_queue(t, before, number);
   }
   changes.push_back({event, previous, where, state, attempt});
+  if (to_.events_[event].task != t) to_.by_others_.emplace_back(number, t);
   ++count(static_cast<std::size_t>(state));
   if (several) ++count_of_executor(t, state);
   if (index::is_in_queue(changes.back())) enter_queue(t, where, number);

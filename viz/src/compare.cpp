@@ -4,6 +4,7 @@
 #include "panels.hpp"
 #include "summaries.hpp"
 #include "task_groups.hpp"
+#include "work_time.hpp"
 
 #include <fronta/viz/theme.hpp>
 #include <fronta/viz/words.hpp>
@@ -13,9 +14,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <map>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 
 namespace fronta::viz {
@@ -139,47 +138,18 @@ float widest_name(const painter& p, const index& of, float size) {
 }  // namespace
 
 name_totals::name_totals(const index& of) {
-  std::map<std::string, std::size_t> numbers;  // by kind
-  std::unordered_map<std::string_view, std::size_t> by_name;
-  std::vector<std::pair<std::size_t, std::int64_t>> ran;
-  // The host hears late of a device's end, so that the state says too much.
-  std::vector<std::int64_t> on_devices(of.tasks().size());
-  for (std::uint32_t l = 0; l < of.lanes().size(); ++l) {
-    if (of.lanes()[l].what != lane::kind::stream) continue;
-    for (std::size_t nth = 0; nth < of.bars_of(l); ++nth) {
-      const auto b = of.bar_at(l, nth);
-      if (b.task != no_task) on_devices[b.task] += std::min(b.end, of.end()) - b.begin;
-    }
-  }
-  for (task_number t = 0; t < of.tasks().size(); ++t) {
+  const auto& groups = of.whole().groups_of(of);
+  for (std::uint32_t g = 0; g < groups.size(); ++g)
+    entries_.push_back({without_numbers(groups.name(g)), groups.name(g), 0, 0, 0});
+  std::vector<std::pair<std::uint32_t, std::int64_t>> ran;
+  auto all = work_of_all(of, [](task_number, const work_time&) {});
+  for (task_number t = 0; t < all.size(); ++t) {
     if (of.tasks()[t].last_change == none) continue;
-    const auto name = of.name_of(t);
-    const auto [at, fresh] = by_name.try_emplace(name, entries_.size());
-    if (fresh) {
-      const auto kind_of_it = without_numbers(name);
-      const auto [known, first] = numbers.try_emplace(kind_of_it, entries_.size());
-      at->second = known->second;
-      if (first) {
-        entries_.push_back({kind_of_it, std::string(name), 0, 0, 0});
-      } else {
-        entries_[known->second].name = kind_of_it;
-      }
-    }
-    auto& e = entries_[at->second];
+    all[t].advance(of.end());
+    auto& e = entries_[groups.of(t)];
     ++e.tasks;
-    auto time = on_devices[t];
-    bool started = time > 0;
-    auto until = of.end();
-    for (auto c = of.tasks()[t].last_change; c != none; c = of.changes()[c].previous) {
-      const auto& one = of.changes()[c];
-      if (one.state == task_state::running) {
-        started = true;
-        if (look_of(of, one) != look::on_device) time += until - of.time_of(one);
-      }
-      until = of.time_of(one);
-    }
-    e.ran += time;
-    if (started) ran.emplace_back(at->second, time);
+    e.ran += all[t].run();
+    if (all[t].ran()) ran.emplace_back(groups.of(t), all[t].run());
   }
   std::ranges::sort(ran);
   for (std::size_t i = 0; i < ran.size();) {
@@ -188,6 +158,7 @@ name_totals::name_totals(const index& of) {
     entries_[ran[i].first].median = ran[i + (last - i - 1) / 2].second;
     i = last;
   }
+  std::erase_if(entries_, [](const entry& e) { return e.tasks == 0; });
   std::ranges::sort(entries_, {}, &entry::kind);
 }
 

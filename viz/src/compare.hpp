@@ -17,7 +17,7 @@ class name_totals {
     std::string kind;         ///< see task_groups.hpp
     std::string name;         ///< the kind where there are several names of it
     std::size_t tasks = 0;    ///< that were submitted
-    std::int64_t ran = 0;     ///< in all, on workers and streams, without waits
+    std::int64_t ran = 0;     ///< in all, see work_time.hpp
     std::int64_t median = 0;  ///< of the tasks that ran
   };
 

@@ -2,7 +2,7 @@
 #include <fronta/viz/critical_path.hpp>
 
 #include "summaries.hpp"
-#include "task_table.hpp"
+#include "task_relations.hpp"
 
 #include <fronta/viz/words.hpp>
 
@@ -11,6 +11,7 @@
 #include <numeric>
 #include <optional>
 #include <ranges>
+#include <span>
 #include <tuple>
 #include <utility>
 
@@ -24,21 +25,16 @@ constexpr std::array<std::string_view, path_times> time_names{
     "waiting for tags", "queued",        "waiting to retry", "being submitted",
     "handing over",     "outside tasks", "not known"};
 
-// Events that are looked up by task and not by time.
-struct note_of_task {
-  task_number task;
-  std::uint32_t event;
-  auto operator<=>(const note_of_task&) const = default;
-};
-
 // Goes back in the order of events: each step leads to an earlier one, or, at a submission, to a
 // smaller task at the same one. So it ends, whatever the trace holds.
 class walk {
  public:
-  walk(const index& of, std::int64_t until) : of_(of), seen_(of.tasks().size(), unread) {
+  walk(const index& of, std::int64_t until)
+      : of_(of), related_(task_relations_of(of)), seen_(of.tasks().size(), unread) {
     found_.begin = found_.end = of.begin();
     choose_last(until);
     if (found_.last == no_task) return;
+    last_ = at_.before;
     collect();
     follow();
     finish();
@@ -64,71 +60,47 @@ class walk {
     });
     if (ends.empty()) return;
     const auto c = last != std::ranges::end(ends | std::views::reverse) ? *last : ends.back();
-    at_ = {of_.events()[of_.changes()[c].event].task, of_.changes()[c].event};
+    at_ = {of_.task_of(c), of_.changes()[c].event};
     found_.last = at_.task;
     found_.end = time(at_.before);
   }
 
+  // What each thread had taken when it submitted a task.
   void collect() {
-    task_table numbers;
-    for (task_number t = 0; t < of_.tasks().size(); ++t)
-      numbers.number_of(of_.tasks()[t].executor, of_.tasks()[t].id) = t;
-    const auto number = [&](std::uint16_t executor, std::uint64_t id) {
-      return numbers.number_if_known(executor, id);
-    };
     const auto events = of_.events();
     std::vector<std::optional<place>> taken;  // by thread: what it took that ended last
-    for (std::uint32_t e = 0; e < at_.before; ++e) {
+    for (std::uint32_t e = 0; e < last_; ++e) {
       const auto& one = events[e];
-      if (one.task == no_task || one.kind >= device_began) continue;
-      switch (one.what()) {
-        case event_kind::wait:
-          waits_.push_back({one.task, e});
-          break;
-        case event_kind::acquire:
-          acquired_.push_back({one.task, e});
-          break;
-        case event_kind::issue:
-          issued_.push_back({one.task, e});
-          break;
-        case event_kind::block:
-          if (const auto w = number(of_.tasks()[one.task].executor, one.argument);
-              one.argument != 0 && w != no_task) {
-            awaited_.emplace_back(e, w);
-          }
-          break;
-        case event_kind::consume: {
-          if (one.argument != 0) {
-            const auto executor = of_.tasks()[one.task].executor;
-            if (const auto by = number(executor, one.argument); by != no_task)
-              consumed_.push_back({by, e});
-            break;
-          }
-          if (taken.size() <= one.thread) taken.resize(one.thread + std::size_t{1});
-          const auto end = end_of(one.task);
-          auto& best = taken[one.thread];
-          if (end < e && (!best || end > best->before)) best = {one.task, end};
-          break;
-        }
-        case event_kind::submit:
-          if (one.argument == 0 && one.thread < taken.size() && taken[one.thread])
-            taken_before_.emplace_back(one.task, *taken[one.thread]);
-          break;
-        default:
-          break;
+      if (one.task == no_task || !one.names_none()) continue;
+      if (one.what() == event_kind::consume) {
+        if (taken.size() <= one.thread) taken.resize(one.thread + std::size_t{1});
+        const auto end = end_of(one.task);
+        auto& best = taken[one.thread];
+        if (end < e && (!best || end > best->before)) best = {one.task, end};
+      } else if (one.what() == event_kind::submit && one.thread < taken.size() &&
+                 taken[one.thread]) {
+        taken_before_.emplace_back(one.task, *taken[one.thread]);
       }
     }
-    for (auto* list : {&waits_, &acquired_, &issued_, &consumed_}) std::ranges::sort(*list);
     std::ranges::sort(taken_before_, {}, [](const std::pair<task_number, place>& one) {
       return std::pair(one.first, one.second.before);
     });
-    edges_.assign(of_.edges().begin(), of_.edges().end());
-    if (!std::ranges::is_sorted(edges_, {}, &edge::to)) std::ranges::sort(edges_, {}, &edge::to);
   }
 
-  static auto of_task(const std::vector<note_of_task>& list, task_number t) {
-    return std::ranges::subrange(std::ranges::lower_bound(list, note_of_task{t, 0}),
-                                 std::ranges::upper_bound(list, note_of_task{t, none}));
+  // A task's events behind one of them, up to where the path began.
+  [[nodiscard]] std::span<const std::uint32_t> events_after(std::uint32_t event) const {
+    return between(related_.events_of(at_.task), event, last_);
+  }
+  static std::span<const std::uint32_t> between(std::span<const std::uint32_t> events,
+                                                std::uint32_t after, std::uint32_t before) {
+    return {std::ranges::upper_bound(events, after), std::ranges::lower_bound(events, before)};
+  }
+  // The first of a kind; `none` if there is none.
+  [[nodiscard]] std::uint32_t first_of(event_kind kind,
+                                       std::span<const std::uint32_t> events) const {
+    const auto found = std::ranges::find_if(
+        events, [&](std::uint32_t e) { return of_.events()[e].what() == kind; });
+    return found == events.end() ? none : *found;
   }
 
   [[nodiscard]] std::int64_t time(std::uint32_t event) const { return of_.events()[event].time; }
@@ -265,22 +237,19 @@ class walk {
 
   bool waited(std::uint32_t c, std::uint32_t later) {
     const auto block = at(c).event;
-    const auto named = std::ranges::lower_bound(awaited_, block, {},
-                                                &std::pair<std::uint32_t, task_number>::first);
-    if (named != awaited_.end() && named->first == block)
-      return came_from(named->second, block, path_link::awaited);
+    if (const auto& e = of_.events()[block];
+        e.what() == event_kind::block && e.other() != no_task) {
+      return came_from(e.other(), block, path_link::awaited);
+    }
     if (later == none || of_.events()[at(later).event].what() != event_kind::unblock) return false;
     const auto reason = wait_reason_at(block);
     if (!reason) return false;
     // Of several: what it took until its next wait.
-    const auto blocks = of_task(waits_, at_.task);
-    const auto next = std::ranges::upper_bound(blocks, note_of_task{at_.task, at(later).event});
-    const auto until = next != blocks.end() ? next->event : none;
+    const auto goes_on = at(later).event;
+    const auto until = std::min(last_, first_of(event_kind::wait, events_after(goes_on)));
     std::optional<place> cause;
-    for (const auto& one : of_task(consumed_, at_.task)) {
-      if (one.event <= at(later).event) continue;
-      if (one.event >= until) break;
-      const auto w = of_.events()[one.event].task;
+    for (const auto e : between(related_.taken_by(at_.task), goes_on, until)) {
+      const auto w = of_.events()[e].task;
       const auto end = end_of(w);
       if (end <= block || end >= at_.before) continue;
       if (!cause || end > cause->before) cause = place{w, end};
@@ -291,10 +260,9 @@ class walk {
 
   // `all`, `any` or `completion`, as told beside the event.
   [[nodiscard]] std::optional<trace::wait_reason> wait_reason_at(std::uint32_t block) const {
-    const auto told = of_task(waits_, at_.task);
-    const auto first = std::ranges::upper_bound(told, note_of_task{at_.task, block});
-    if (first == told.end() || first->event > at_.before) return std::nullopt;
-    const auto why = static_cast<trace::wait_reason>(of_.events()[first->event].argument);
+    const auto told = first_of(event_kind::wait, events_after(block));
+    if (told == none || told > at_.before) return std::nullopt;
+    const auto why = static_cast<trace::wait_reason>(of_.events()[told].argument);
     using enum trace::wait_reason;
     if (why == all || why == any || why == completion) return why;
     return std::nullopt;
@@ -404,10 +372,11 @@ class walk {
     const auto missing = of_.text(tag_missing(c));
     // What it got then.
     std::vector<std::uint32_t> wanted;
-    for (const auto& one : of_task(acquired_, at_.task)) {
-      if (one.event > began &&
-          (missing.empty() || of_.text(of_.events()[one.event].text) == missing))
-        wanted.push_back(one.event);
+    for (const auto e : events_after(began)) {
+      const auto& one = of_.events()[e];
+      if (one.what() == event_kind::start) break;
+      if (one.what() == event_kind::acquire && (missing.empty() || of_.text(one.text) == missing))
+        wanted.push_back(e);
     }
     for (auto e = at_.before; e-- > began + 1;) {
       const auto& one = of_.events()[e];
@@ -432,10 +401,9 @@ class walk {
   }
 
   bool waited_for_stream(std::uint32_t began) {
-    const auto issued = of_task(issued_, at_.task);
-    const auto mine = std::ranges::upper_bound(issued, note_of_task{at_.task, began});
-    if (mine == issued.end()) return false;
-    const auto& e = of_.events()[mine->event];
+    const auto mine = first_of(event_kind::issue, events_after(began));
+    if (mine == none) return false;
+    const auto& e = of_.events()[mine];
     const auto place_number = static_cast<std::int32_t>(e.argument >> 32U);
     const auto stream = static_cast<std::int32_t>(e.argument & 0xFFFF'FFFF);
     const auto lane = std::ranges::find_if(of_.lanes(), [&](const viz::lane& l) {
@@ -460,9 +428,10 @@ class walk {
 
   bool waited_for_inputs(std::uint32_t c) {
     std::optional<place> last;
-    for (const auto& one : std::ranges::equal_range(edges_, at_.task, {}, &edge::to)) {
-      const auto end = end_of(one.from);
-      if (end < at_.before && (!last || end > last->before)) last = place{one.from, end};
+    for (const auto e : related_.inputs_of(at_.task)) {
+      const auto input = of_.events()[e].other();
+      const auto end = end_of(input);
+      if (end < at_.before && (!last || end > last->before)) last = place{input, end};
     }
     return last && came_from(last->task, at(c).event, path_link::input);
   }
@@ -484,7 +453,7 @@ class walk {
       found_.steps.push_back({from, now_, no_task, what, path_link::first, none, 0});
       now_ = from;
     };
-    if (told && e.argument == 0) {
+    if (told && e.names_none()) {
       const auto taken =
           std::ranges::lower_bound(taken_before_, t, {}, &std::pair<task_number, place>::first);
       if (taken != taken_before_.end() && taken->first == t && taken->second.before < at_.before) {
@@ -494,7 +463,7 @@ class walk {
         return true;
       }
     }
-    rest(told && e.argument == 0 ? path_time::outside : path_time::unknown, found_.begin);
+    rest(told && e.names_none() ? path_time::outside : path_time::unknown, found_.begin);
     return false;
   }
 
@@ -525,17 +494,13 @@ class walk {
   };
 
   const index& of_;
+  const task_relations& related_;
   critical_path found_;
   place at_;
+  std::uint32_t last_ = 0;  // the event at which the path ends
   std::int64_t now_ = 0;
   std::vector<std::uint32_t> seen_;  // of each task the change last asked for
-  std::vector<note_of_task> waits_;
-  std::vector<note_of_task> acquired_;
-  std::vector<note_of_task> issued_;
-  std::vector<note_of_task> consumed_;                          // by the task that took
-  std::vector<std::pair<std::uint32_t, task_number>> awaited_;  // by event
   std::vector<std::pair<task_number, place>> taken_before_;
-  std::vector<edge> edges_;  // by the task that they lead to
   std::vector<counted_queue> queues_;
 };
 

@@ -154,7 +154,9 @@ void event_columns::find_elsewhere() {
   std::vector<std::uint32_t> before(threads_, none);
   for (std::uint32_t e = 0; e < to_.events_.size(); ++e) {
     const auto& one = to_.events_[e];
-    if (one.kind == device_began || one.kind == device_ended) continue;
+    // CPU time comes in between.
+    if (one.kind == device_began || one.kind == device_ended || one.what() == event_kind::cpu_time)
+      continue;
     if (one.what() == event_kind::elsewhere) {
       if (before[one.thread] != none && to_.events_[before[one.thread]].task == one.task)
         elsewhere_.emplace(before[one.thread], static_cast<std::uint16_t>(one.argument));
@@ -164,13 +166,12 @@ void event_columns::find_elsewhere() {
   }
 }
 
-task_number event_columns::earlier(std::uint32_t event) noexcept {
+task_number event_columns::other_of(std::uint32_t event) noexcept {
   const auto& e = to_.events_[event];
-  if (e.argument == 0) return no_task;
-  const auto other = elsewhere_.find(event);
-  const auto t =
-      table_.number_if_known(other == elsewhere_.end() ? e.executor : other->second, e.argument);
-  return t < e.task ? t : no_task;
+  const auto elsewhere = elsewhere_.find(event);
+  const auto executor =
+      elsewhere == elsewhere_.end() ? to_.tasks_[e.task].executor : elsewhere->second;
+  return table_.number_if_known(executor, e.argument);
 }
 
 }  // namespace fronta::viz

@@ -30,9 +30,8 @@ class event_columns {
 
   /// Whether the task ever issues work to a device.
   [[nodiscard]] bool issues(task_number t) const noexcept { return issues_[t]; }
-  /// The task that is the event's argument, if it was mentioned before the event's own, as it is in
-  /// any real trace. So nobody can go round in circles.
-  [[nodiscard]] task_number earlier(std::uint32_t event) noexcept;
+  /// The task whose id is the argument of an event of another task; `no_task` if it is not known.
+  [[nodiscard]] task_number other_of(std::uint32_t event) noexcept;
 
  private:
   task_number task_of(const trace::event& e);

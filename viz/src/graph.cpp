@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "graph_layout.hpp"
 #include "panels.hpp"
+#include "task_relations.hpp"
 
 #include <fronta/viz/critical_path.hpp>
 #include <fronta/viz/words.hpp>
@@ -268,15 +269,16 @@ class graph_picture {
       return;
     }
     constexpr std::size_t most = 20'000;
-    const auto before = all_.before(t, most);
-    const auto after = all_.after(t, most);
+    const auto& related = task_relations_of(m_.of);
+    const auto before = related.before(m_.of, t, most);
+    const auto after = related.after(m_.of, t, most);
     const auto node = [&](task_number one) { return all_.node_of(level_, one); };
     const auto edges_into = [&](task_number one, const auto& from) {
-      for (const auto other : all_.into(one)) {
-        if (!from(other)) continue;
+      related.each_before(m_.of, one, [&](task_number other) {
+        if (!from(other)) return;
         if (const auto* e = g.find(node(other), node(one)))
           lit_edges_[static_cast<std::size_t>(e - g.edges.data())] = true;
-      }
+      });
     };
     const auto any = [](task_number) { return true; };
     const std::unordered_set<task_number> behind(after.begin(), after.end());

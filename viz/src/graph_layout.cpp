@@ -3,6 +3,7 @@
 
 #include "summaries.hpp"
 #include "task_groups.hpp"
+#include "task_relations.hpp"
 
 #include <fronta/viz/critical_path.hpp>
 #include <fronta/viz/theme.hpp>
@@ -13,14 +14,13 @@
 #include <numeric>
 #include <optional>
 #include <tuple>
-#include <unordered_map>
-#include <unordered_set>
 
 namespace fronta::viz {
 namespace {
 
 constexpr float bend_height = 0.3F;  // rows that a line passing by takes
 constexpr std::size_t most_bends = 3'000;
+constexpr auto several_names = "several names";
 
 // Positions as near as can be to those that are wanted, in order and far enough apart: the sum of
 // squares of the differences is least (pooling of adjacent violators).
@@ -345,32 +345,13 @@ class numbering {
   std::map<Key, std::uint32_t> numbers_;
 };
 
-// The kind of each task by its name.
-std::vector<std::uint32_t> kinds_of(const index& of, std::size_t& count) {
-  std::unordered_map<std::uint32_t, std::uint32_t> by_text;
-  std::unordered_map<std::string, std::uint32_t> by_name;
-  std::vector<std::uint32_t> kinds;
-  kinds.reserve(of.tasks().size());
-  for (task_number t = 0; t < of.tasks().size(); ++t) {
-    const auto [at, fresh] = by_text.try_emplace(of.tasks()[t].text, 0);
-    if (fresh) {
-      at->second = by_name
-                       .try_emplace(without_numbers(of.name_of(t)),
-                                    static_cast<std::uint32_t>(by_name.size()))
-                       .first->second;
-    }
-    kinds.push_back(at->second);
-  }
-  count = by_name.size();
-  return kinds;
-}
-
 // The most frequent kinds keep their names, the others share one.
-std::vector<std::uint32_t> most_frequent(const std::vector<std::uint32_t>& kinds, std::size_t count,
-                                         std::size_t most) {
-  if (count <= most) return kinds;
+std::vector<std::uint32_t> most_frequent(const task_groups& kinds, std::size_t most) {
+  const auto of_tasks = kinds.of_tasks();
+  const auto count = kinds.size();
+  if (count <= most) return {of_tasks.begin(), of_tasks.end()};
   std::vector<std::size_t> sizes(count);
-  for (const auto k : kinds) ++sizes[k];
+  for (const auto k : of_tasks) ++sizes[k];
   std::vector<std::uint32_t> order(count);
   std::iota(order.begin(), order.end(), 0U);
   std::ranges::sort(order, [&](std::uint32_t a, std::uint32_t b) {
@@ -379,8 +360,8 @@ std::vector<std::uint32_t> most_frequent(const std::vector<std::uint32_t>& kinds
   std::vector<std::uint32_t> shared(count, static_cast<std::uint32_t>(most - 1));
   for (std::uint32_t i = 0; i + 1 < most; ++i) shared[order[i]] = i;
   std::vector<std::uint32_t> result;
-  result.reserve(kinds.size());
-  for (const auto k : kinds) result.push_back(shared[k]);
+  result.reserve(of_tasks.size());
+  for (const auto k : of_tasks) result.push_back(shared[k]);
   return result;
 }
 
@@ -400,22 +381,14 @@ graph_layouts::graph_layouts(const index& of) {
   const auto there = [&](task_number t) { return of.tasks()[t].last_change != none; };
   std::size_t submitted = 0;
   for (task_number t = 0; t < tasks; ++t) submitted += there(t) ? 1U : 0U;
-  connect(of);
   if (submitted == 0) return;
-  for (task_number t = 0; t < tasks; ++t) {
-    for (auto c = of.tasks()[t].last_change; c != none; c = of.changes()[c].previous) {
-      if (of.changes()[c].state == task_state::unknown &&
-          of.events()[of.changes()[c].event].task != t)
-        by_others_.emplace_back(c, t);
-    }
-  }
-  std::ranges::sort(by_others_);
+  const auto& related = task_relations_of(of);
   std::uint32_t steps = 0;
   for (task_number t = 0; t < tasks; ++t) {
     std::uint32_t rank = 0;
-    for (const auto from : into_.of(t)) {
+    related.each_before(of, t, [&](task_number from) {
       if (there(from)) rank = std::max(rank, ranks_[from] + 1);
-    }
+    });
     ranks_.push_back(rank);
     if (there(t)) steps = std::max(steps, rank + 1);
   }
@@ -431,8 +404,7 @@ graph_layouts::graph_layouts(const index& of) {
     add_level(of, groups, columns.size(), columns, false, false);
   }
 
-  std::size_t kinds_count = 0;
-  const auto kinds = kinds_of(of, kinds_count);
+  const auto& kinds = of.whole().groups_of(of);
   // Numbers each task's key; gives up where there are too many.
   const auto group_by = [&](auto key_of, auto column_of, bool last) {
     numbering<decltype(key_of(task_number{}))> numbers;
@@ -450,44 +422,19 @@ graph_layouts::graph_layouts(const index& of) {
   group_by(
       [&](task_number t) {
         const auto parent = of.tasks()[t].parent;
-        return std::tuple(kinds[t], ranks_[t], parent == no_task ? none : groups[parent]);
+        return std::tuple(kinds.of(t), ranks_[t], parent == no_task ? none : groups[parent]);
       },
       rank_of, false);
-  group_by([&](task_number t) { return std::tuple(kinds[t], ranks_[t]); }, rank_of, false);
+  group_by([&](task_number t) { return std::tuple(kinds.of(t), ranks_[t]); }, rank_of, false);
   // Several steps in a column.
   for (const auto& [most_columns, most_kinds] :
        {std::pair<std::uint32_t, std::size_t>{32, 12}, {16, 10}, {8, 8}, {4, 5}}) {
     const bool last = most_columns == 4;
     const auto each = (steps + most_columns - 1) / most_columns;
-    const auto few = most_frequent(kinds, kinds_count, most_kinds);
+    const auto few = most_frequent(kinds, most_kinds);
     group_by([&](task_number t) { return std::tuple(few[t], ranks_[t] / each); },
              [&](task_number t) { return ranks_[t] / each; }, last);
   }
-}
-
-void graph_layouts::connect(const index& of) {
-  const auto tasks = of.tasks().size();
-  const auto count = [&](neighbours& by, auto end_of, auto other_of) {
-    by.begin.assign(tasks + 1, 0);
-    const auto each = [&](auto visit) {
-      for (const auto& e : of.edges()) visit(end_of(e), other_of(e));
-      for (task_number t = 0; t < tasks; ++t) {
-        if (const auto parent = of.tasks()[t].parent; parent != no_task) {
-          const edge e{parent, t};
-          visit(end_of(e), other_of(e));
-        }
-      }
-    };
-    each([&](task_number end, task_number) { ++by.begin[end + std::size_t{1}]; });
-    std::partial_sum(by.begin.begin(), by.begin.end(), by.begin.begin());
-    by.tasks.resize(by.begin.back());
-    auto next = by.begin;
-    each([&](task_number end, task_number other) { by.tasks[next[end]++] = other; });
-  };
-  const auto from = [](const edge& e) { return e.from; };
-  const auto to = [](const edge& e) { return e.to; };
-  count(into_, to, from);
-  count(from_, from, to);
 }
 
 void graph_layouts::add_level(const index& of, std::vector<std::uint32_t> groups,
@@ -500,6 +447,7 @@ void graph_layouts::add_level(const index& of, std::vector<std::uint32_t> groups
   g.grouped = grouped;
   g.nodes.resize(number);
   std::vector<std::uint32_t> texts(number);
+  const auto& kinds = of.whole().groups_of(of);
   for (std::size_t n = 0; n < number; ++n) g.nodes[n].column = columns[n];
   for (task_number t = 0; t < groups.size(); ++t) {
     if (groups[t] == none) continue;
@@ -509,20 +457,20 @@ void graph_layouts::add_level(const index& of, std::vector<std::uint32_t> groups
       n.name = of.name_of(t);
       texts[groups[t]] = of.tasks()[t].text;
     } else if (of.tasks()[t].text != texts[groups[t]] && n.name != of.name_of(t)) {
-      const auto kind = without_numbers(of.name_of(t));
       texts[groups[t]] = of.tasks()[t].text;
-      n.name = without_numbers(n.name) == kind ? kind : "several names";
+      const bool one_kind = n.name != several_names && kinds.of(n.first) == kinds.of(t);
+      n.name = one_kind ? kinds.name(kinds.of(t)) : several_names;
     }
   }
+  const auto& related = task_relations_of(of);
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::pair<std::uint32_t, std::uint32_t>> edges;
   for (task_number t = 0; t < groups.size(); ++t) {
     const auto to = groups[t];
     if (to == none) continue;
     const auto parent = of.tasks()[t].parent;
-    auto inputs = into_.of(t);
-    if (parent != no_task) inputs = inputs.first(inputs.size() - 1);
     bool led_to = false;  // its parent is seen to lead to it through an input, or as one
-    for (const auto from : inputs) {
+    for (const auto e : related.inputs_of(t)) {
+      const auto from = of.events()[e].other();
       led_to = led_to || from == parent || of.tasks()[from].parent == parent;
       // Steps of one column are not told apart.
       if (groups[from] != none && g.nodes[groups[from]].column < g.nodes[to].column)
@@ -560,16 +508,7 @@ void graph_layouts::mark_path(const index& of, level& l) {
   }
 }
 
-task_number graph_layouts::task_of(const index& of, std::uint32_t c) const {
-  if (of.changes()[c].state == task_state::unknown) {
-    const auto at =
-        std::ranges::lower_bound(by_others_, c, {}, &std::pair<std::uint32_t, task_number>::first);
-    if (at != by_others_.end() && at->first == c) return at->second;
-  }
-  return of.events()[of.changes()[c].event].task;
-}
-
-void graph_layouts::count(const index& of, level& l) const {
+void graph_layouts::count(const index& of, level& l) {
   constexpr std::size_t most = 512;
   constexpr std::size_t least = 4'096;
   l.apart = std::max(least, of.changes().size() / most + 1);
@@ -577,7 +516,7 @@ void graph_layouts::count(const index& of, level& l) const {
   for (std::uint32_t c = 0; c < of.changes().size(); ++c) {
     if (c % l.apart == 0) l.counts.insert(l.counts.end(), counts.begin(), counts.end());
     const auto& one = of.changes()[c];
-    const auto node = l.nodes[task_of(of, c)] * looks;
+    const auto node = l.nodes[of.task_of(c)] * looks;
     ++counts[node + static_cast<std::size_t>(look_of(of, one))];
     if (one.previous != none)
       --counts[node + static_cast<std::size_t>(look_of(of, of.changes()[one.previous]))];
@@ -606,33 +545,12 @@ std::vector<std::uint32_t> graph_layouts::counts_at(const index& of, std::size_t
               counts.begin());
   for (auto c = first * l.apart; c < until; ++c) {
     const auto& one = of.changes()[c];
-    const auto node = l.nodes[task_of(of, static_cast<std::uint32_t>(c))] * looks;
+    const auto node = l.nodes[of.task_of(static_cast<std::uint32_t>(c))] * looks;
     ++counts[node + static_cast<std::size_t>(look_of(of, one))];
     if (one.previous != none)
       --counts[node + static_cast<std::size_t>(look_of(of, of.changes()[one.previous]))];
   }
   return counts;
-}
-
-std::vector<task_number> graph_layouts::reach(const neighbours& by, task_number t,
-                                              std::size_t most) {
-  std::vector<task_number> found{t};
-  std::unordered_set<task_number> seen{t};
-  for (std::size_t i = 0; i < found.size() && found.size() <= most; ++i) {
-    for (const auto next : by.of(found[i])) {
-      if (seen.insert(next).second) found.push_back(next);
-      if (found.size() > most) break;
-    }
-  }
-  found.erase(found.begin());
-  return found;
-}
-
-std::vector<task_number> graph_layouts::before(task_number t, std::size_t most) const {
-  return reach(into_, t, most);
-}
-std::vector<task_number> graph_layouts::after(task_number t, std::size_t most) const {
-  return reach(from_, t, most);
 }
 
 const graph_layouts& summaries::layouts_of(const index& of) {

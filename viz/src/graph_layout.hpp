@@ -84,15 +84,6 @@ class graph_layouts {
   [[nodiscard]] std::vector<std::uint32_t> counts_at(const index& of, std::size_t number,
                                                      std::int64_t t) const;
 
-  /// Tasks that must have come before one, by inputs and submission, and those that come after it;
-  /// at most so many, without itself.
-  [[nodiscard]] std::vector<task_number> before(task_number t, std::size_t most) const;
-  [[nodiscard]] std::vector<task_number> after(task_number t, std::size_t most) const;
-  /// What leads to a task directly: its inputs and its parent.
-  [[nodiscard]] std::span<const task_number> into(task_number t) const noexcept {
-    return into_.of(t);
-  }
-
   /// More than that are never drawn one by one.
   static constexpr std::size_t most_nodes = 400;
   static constexpr std::size_t most_edges = 1'000;
@@ -100,13 +91,6 @@ class graph_layouts {
   static constexpr std::size_t most_in_column = 16;
 
  private:
-  struct neighbours {
-    std::vector<std::uint32_t> begin;
-    std::vector<task_number> tasks;
-    [[nodiscard]] std::span<const task_number> of(task_number t) const noexcept {
-      return std::span(tasks).subspan(begin[t], begin[t + std::size_t{1}] - begin[t]);
-    }
-  };
   struct level {
     graph_layout graph;
     std::vector<std::uint32_t> nodes;   // of each task
@@ -114,20 +98,11 @@ class graph_layouts {
     std::vector<std::uint32_t> counts;  // of all nodes and looks, one after the other
   };
 
-  void connect(const index& of);
   void add_level(const index& of, std::vector<std::uint32_t> groups, std::size_t number,
                  const std::vector<std::uint32_t>& columns, bool grouped, bool last);
-  [[nodiscard]] task_number task_of(const index& of, std::uint32_t change) const;
-  void count(const index& of, level& l) const;
+  static void count(const index& of, level& l);
   static void mark_path(const index& of, level& l);
-  [[nodiscard]] static std::vector<task_number> reach(const neighbours& by, task_number t,
-                                                      std::size_t most);
-
-  neighbours into_;  // inputs, and the parent behind them
-  neighbours from_;
   std::vector<std::uint32_t> ranks_;
-  // Changes that another's event made, and whose they are, by change.
-  std::vector<std::pair<std::uint32_t, task_number>> by_others_;
   std::vector<level> levels_;
 };
 

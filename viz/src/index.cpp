@@ -83,6 +83,14 @@ std::vector<std::uint32_t> index::counts_at(std::int64_t t) const {
   return counts;
 }
 
+task_number index::task_of(std::uint32_t change) const noexcept {
+  const auto own = events_[changes_[change].event].task;
+  if (by_others_.empty() || changes_[change].state != task_state::unknown) return own;
+  const auto at = std::ranges::lower_bound(by_others_, change, {},
+                                           &std::pair<std::uint32_t, task_number>::first);
+  return at != by_others_.end() && at->first == change ? at->second : own;
+}
+
 // What a task lost is told by an event of another's; the change before is its own.
 std::uint16_t index::executor_of(const change& c) const noexcept {
   const bool others = c.state == task_state::unknown && c.previous != none;
@@ -152,26 +160,15 @@ std::vector<task_number> index::queued_at(std::uint32_t queue, std::int64_t t, s
 
 std::int64_t index::next_untold(std::uint32_t number, std::int64_t t) const noexcept {
   const auto& l = lanes_[number];
-  for (const auto& w : untold_) {  // by `from`
-    if (w.from > t && w.executor == l.executor && w.place == l.place && w.stream == l.number)
-      return w.from;
-  }
-  return forever;
+  return untold_.next({l.executor, l.place, l.number}, t);
 }
 
 std::optional<index::untold> index::untold_at(std::uint32_t number, std::int64_t t) const {
   const auto& l = lanes_[number];
   if (l.what != lane::kind::stream) return std::nullopt;
-  untold found;
-  for (const auto& w : untold_) {
-    if (w.from > t || w.executor != l.executor || w.place != l.place || w.stream != l.number)
-      continue;
-    if (found.tasks++ == 0) {
-      found.first = w.task;
-      found.since = w.from;
-    }
-  }
-  if (found.tasks == 0) return std::nullopt;
+  const auto given = untold_.until({l.executor, l.place, l.number}, t);
+  if (given.tasks == 0) return std::nullopt;
+  untold found{given.first, given.tasks, given.since};
   // A stream does one after the other, so it was not at these before what it did tell of.
   const auto next = first_bar_from(number, t);
   if (next != bars_of(number)) return std::nullopt;

@@ -83,6 +83,7 @@ class index_builder {
       return;
     }
     stacks_.see(number);
+    if (names_another(e.what())) name_other(number);
     switch (e.what()) {
       case event_kind::place:
         lanes_.name_place(e.executor, static_cast<std::int32_t>(e.argument), e.text);
@@ -135,13 +136,9 @@ class index_builder {
     switch (e.what()) {
       case event_kind::submit:
         to_.tasks_[t].text = e.text;
-        to_.tasks_[t].parent = submitter(number);
+        to_.tasks_[t].parent = e.other();
         if (changes_.last_of(t) == nullptr)
           changes_.set(t, number, task_state::waiting_inputs, nowhere, 0);
-        return;
-      case event_kind::dependency:
-        if (const auto from = columns_.earlier(number); from != no_task)
-          to_.edges_.push_back({from, t});
         return;
       case event_kind::ready:
         if (const auto* c = changes_.last_of(t);
@@ -208,14 +205,22 @@ class index_builder {
     }
   }
 
-  // In older traces, which do not tell of other executors: who runs there is it.
-  [[nodiscard]] task_number submitter(std::uint32_t number) noexcept {
-    const auto& e = to_.events_[number];
-    if (const auto running = stacks_.running_at(e);
-        running < e.task && to_.tasks_[running].id == e.argument) {
-      return running;
+  // From here on the argument is what the model calls the task.
+  void name_other(std::uint32_t number) {
+    auto& e = to_.events_[number];
+    if (e.argument == 0 || e.task == no_task) {
+      e.argument = event::nobody;
+      return;
     }
-    return columns_.earlier(number);
+    auto other = columns_.other_of(number);
+    const bool submits = e.what() == event_kind::submit;
+    // In older traces, which do not tell of other executors: who runs there is it.
+    if (const auto running = submits ? stacks_.running_at(e) : no_task;
+        running < e.task && to_.tasks_[running].id == e.argument) {
+      other = running;
+    }
+    const bool comes_before = submits || e.what() == event_kind::dependency;
+    e.argument = other == e.task || (comes_before && other > e.task) ? no_task : other;
   }
 
   void wait_for_router(std::uint32_t number) {
@@ -385,11 +390,11 @@ class index_builder {
       if (n.issued == none || changes_.ended(t)) continue;
       const auto& issue = to_.events_[n.issued];
       const auto last = n.told == none ? n.issued : std::max(n.issued, n.told);
-      to_.untold_.push_back(
-          {to_.events_[last].time, static_cast<std::int32_t>(issue.argument >> 32U),
-           static_cast<std::int32_t>(issue.argument & 0xFFFF'FFFF), t, issue.executor});
+      to_.untold_.add({issue.executor, static_cast<std::int32_t>(issue.argument >> 32U),
+                       static_cast<std::int32_t>(issue.argument & 0xFFFF'FFFF)},
+                      to_.events_[last].time, t);
     }
-    std::ranges::sort(to_.untold_, {}, &index::untold_work::from);
+    to_.untold_.sort();
   }
 
   void finish() {
@@ -401,7 +406,6 @@ class index_builder {
     for (auto& row : to_.queue_rows_) row.entries.shrink_to_fit();
     to_.changes_.shrink_to_fit();
     to_.tasks_.shrink_to_fit();
-    to_.edges_.shrink_to_fit();
     to_.notes_.shrink_to_fit();
     to_.completions_.shrink_to_fit();
   }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "progress.hpp"
 
-#include "task_relations.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -11,15 +9,15 @@ namespace fronta::viz {
 
 progress::progress(const index& of, const task_groups& groups) {
   const auto changes = of.changes();
-  const auto tasks = tasks_of_changes(of);
   firsts_.assign(groups.size() + 1, 0);
-  for (const auto t : tasks) {
-    if (firsts_[groups.of(t) + std::size_t{1}]++ == 0) by_begin_.push_back(groups.of(t));
+  for (std::uint32_t c = 0; c < changes.size(); ++c) {
+    const auto group = groups.of(of.task_of(c));
+    if (firsts_[group + std::size_t{1}]++ == 0) by_begin_.push_back(group);
   }
   std::partial_sum(firsts_.begin(), firsts_.end(), firsts_.begin());
   changes_.resize(changes.size());
   auto next = firsts_;
-  for (std::uint32_t c = 0; c < changes.size(); ++c) changes_[next[groups.of(tasks[c])]++] = c;
+  for (std::uint32_t c = 0; c < changes.size(); ++c) changes_[next[groups.of(of.task_of(c))]++] = c;
   for (std::size_t g = 0; g + 1 < firsts_.size(); ++g) {
     first_counts_.push_back(static_cast<std::uint32_t>(counts_.size()));
     std::array<std::uint32_t, task_states> now{};

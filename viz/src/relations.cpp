@@ -4,15 +4,10 @@
 #include <fronta/viz/words.hpp>
 
 #include <algorithm>
+#include <cstddef>
 
 namespace fronta::viz {
 namespace {
-
-void sort_once(std::vector<task_number>& of) {
-  std::ranges::sort(of);
-  const auto twice = std::ranges::unique(of);
-  of.erase(twice.begin(), twice.end());
-}
 
 std::string count_of(std::size_t number, const char* one, const char* many) {
   auto text = grouped(number);
@@ -23,23 +18,30 @@ std::string count_of(std::size_t number, const char* one, const char* many) {
 
 }  // namespace
 
-relations::relations(const index& of, task_number selected, std::int64_t at) {
+relations::relations(const index& of, task_number selected, std::int64_t at) : of_(&of), at_(at) {
   if (selected >= of.tasks().size() || of.state_of(selected, at) == nullptr) return;
   selected_ = selected;
-  for (const auto& e : of.edges()) {
-    if (e.to == selected) inputs_.push_back(e.from);
-    if (e.from == selected && of.state_of(e.to, at) != nullptr) dependents_.push_back(e.to);
-  }
-  sort_once(inputs_);
-  sort_once(dependents_);
+  all_ = &task_relations_of(of);
+  inputs_ = told_until(of, all_->inputs_of(selected), at);
+  dependents_ = told_until(of, all_->uses_of(selected), at);
 }
 
 relations::kind relations::of(task_number t) const noexcept {
   if (selected_ == no_task || t == no_task) return kind::unrelated;
   if (t == selected_) return kind::selected;
-  if (std::ranges::binary_search(inputs_, t)) return kind::input;
-  if (std::ranges::binary_search(dependents_, t)) return kind::dependent;
-  return kind::unrelated;
+  // Of each pair the one that has less to look through is asked.
+  const auto leads = [&](task_number from, task_number to) {
+    const auto inputs = all_->inputs_of(to);
+    const auto uses = all_->uses_of(from);
+    if (inputs.size() < uses.size()) {
+      return std::ranges::any_of(told_until(*of_, inputs, at_),
+                                 [&](std::uint32_t e) { return of_->events()[e].other() == from; });
+    }
+    return std::ranges::any_of(told_until(*of_, uses, at_),
+                               [&](std::uint32_t e) { return of_->events()[e].task == to; });
+  };
+  if (t < selected_) return leads(t, selected_) ? kind::input : kind::unrelated;
+  return leads(selected_, t) ? kind::dependent : kind::unrelated;
 }
 
 std::string relations::in_words(task_number t) const {

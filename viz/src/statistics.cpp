@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "statistics.hpp"
 
-#include "task_relations.hpp"
+#include "work_time.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -10,22 +10,6 @@
 
 namespace fronta::viz {
 namespace {
-
-using trace::event_kind;
-
-// What is summed of a task while the events go by.
-struct life {
-  std::int64_t run = 0;
-  std::int64_t wait = 0;
-  std::int64_t since = 0;
-  std::uint32_t retries = 0;
-  task_state state = task_state::unknown;
-  bool ran = false;
-  bool seen = false;
-  std::uint32_t cause = none;
-};
-
-bool at_work(task_state s) noexcept { return s == task_state::running || s == task_state::copying; }
 
 struct one_wait {
   task_number task;
@@ -36,7 +20,6 @@ struct one_wait {
 }  // namespace
 
 statistics::statistics(const index& of, const task_groups& groups) {
-  std::vector<life> lives(of.tasks().size());
   std::vector<one_wait> each_wait;
   std::map<wait_cause, std::uint32_t> known;
   const auto cause_number = [&](wait_cause why) {
@@ -45,45 +28,16 @@ statistics::statistics(const index& of, const task_groups& groups) {
     return at->second;
   };
   const auto kinds = first_of_its_kind(of);
-  const auto leave = [&](task_number t, std::int64_t now) {
-    auto& l = lives[t];
-    if (!l.seen) return;
-    const auto lasted = now - l.since;
-    if (at_work(l.state)) l.run += lasted;
-    if (l.cause == none) return;
-    if (causes_[l.cause].why.what != wait_cause::kind::inputs) l.wait += lasted;
-    if (lasted > 0) each_wait.push_back({t, l.cause, lasted});
-  };
   const auto changes = of.changes();
-  const auto tasks = tasks_of_changes(of);
-  std::size_t c = 0;
-  for (std::uint32_t e = 0; e < of.events().size(); ++e) {
-    const auto& event = of.events()[e];
-    for (; c < changes.size() && changes[c].event == e; ++c) {
-      leave(tasks[c], event.time);
-      auto& l = lives[tasks[c]];
-      l.seen = true;
-      l.since = event.time;
-      l.state = changes[c].state;
-      l.ran = l.ran || at_work(l.state);
-      if (event.what() == event_kind::retry && event.task == tasks[c] &&
-          l.state == task_state::retry_wait)
-        ++l.retries;
-      // Why it blocks comes behind.
-      auto why = cause_of(of, changes[c]);
-      if (why && why->what == wait_cause::kind::queue && why->detail < kinds.size())
-        why->detail = kinds[why->detail];
-      l.cause = why ? cause_number(*why) : none;
-    }
-    if (event.what() == event_kind::wait && event.task != no_task) {
-      auto& l = lives[event.task];
-      if (l.state == task_state::suspended && l.cause != none) {
-        l.cause = cause_number(
-            {wait_cause::kind::within,
-             static_cast<std::uint32_t>(std::min<std::uint64_t>(event.argument, 255))});
-      }
-    }
-  }
+  const auto leave = [&](task_number t, const work_time& spent) {
+    if (spent.waited() == 0) return;
+    auto why = cause_of(of, changes[spent.last_change()], spent.told());
+    if (!why) return;
+    if (why->what == wait_cause::kind::queue && why->detail < kinds.size())
+      why->detail = kinds[why->detail];
+    each_wait.push_back({t, cause_number(*why), spent.waited()});
+  };
+  const auto lives = work_of_all(of, leave);
   // In the order of their ends, then by group.
   const auto ended = of.completions();
   ends_.reserve(ended.size());
@@ -92,7 +46,7 @@ statistics::statistics(const index& of, const task_groups& groups) {
   for (std::uint32_t i = 0; i < ended.size(); ++i) {
     const auto& last = changes[ended[i]];
     ends_.push_back(of.time_of(last));
-    const auto t = tasks[ended[i]];
+    const auto t = of.task_of(ended[i]);
     place_of[t] = i;
     ++firsts_[groups.of(t) + std::size_t{1}];
   }
@@ -100,7 +54,7 @@ statistics::statistics(const index& of, const task_groups& groups) {
   auto next = firsts_;
   std::vector<task_number> in_table(ended.size());
   for (const auto done : ended) {
-    const auto t = tasks[done];
+    const auto t = of.task_of(done);
     in_table[next[groups.of(t)]++] = t;
   }
   table_.reserve(ended.size() + 1);
@@ -111,15 +65,16 @@ statistics::statistics(const index& of, const task_groups& groups) {
     const auto& l = lives[t];
     before.place = place_of[t];
     table_.push_back(before);
-    if (l.state == task_state::failed) ++before.failed;
-    if (l.state == task_state::cancelled) ++before.cancelled;
-    before.retries += l.retries;
-    if (!l.ran) continue;
+    const auto state = changes[ended[place_of[t]]].state;
+    if (state == task_state::failed) ++before.failed;
+    if (state == task_state::cancelled) ++before.cancelled;
+    before.retries += l.retries();
+    if (!l.ran()) continue;
     ++before.ran;
-    times[0].push_back(l.run);
-    times[1].push_back(l.wait);
-    totals_[0].push_back(totals_[0].back() + static_cast<std::uint64_t>(l.run));
-    totals_[1].push_back(totals_[1].back() + static_cast<std::uint64_t>(l.wait));
+    times[0].push_back(l.run());
+    times[1].push_back(l.wait());
+    totals_[0].push_back(totals_[0].back() + static_cast<std::uint64_t>(l.run()));
+    totals_[1].push_back(totals_[1].back() + static_cast<std::uint64_t>(l.wait()));
   }
   before.place = none;
   table_.push_back(before);

@@ -20,10 +20,7 @@ namespace fronta::viz {
 /// ended in it, both ends included, and of their whole lives. Built once for a trace, in time
 /// linear in its events but for a sort; answers take time by names and not by tasks.
 ///
-/// *Run* is the time at work: between start and finish of every attempt, and while a device works
-/// for it or moves its data; not what it waited within. *Wait* is the time in which it could not go
-/// on though its inputs were there: in queues, for tags, for a retry, and within its runs. Both are
-/// of tasks that ran at all.
+/// What *run* and *wait* are says work_time.hpp; both are of tasks that ran at all.
 class statistics {
  public:
   statistics(const index& of, const task_groups& groups);

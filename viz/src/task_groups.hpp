@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,7 @@ class task_groups {
     return names_[group];
   }
   [[nodiscard]] std::uint32_t of(task_number t) const noexcept { return groups_[t]; }
+  [[nodiscard]] std::span<const std::uint32_t> of_tasks() const noexcept { return groups_; }
 
  private:
   std::vector<std::string> names_;

@@ -192,9 +192,10 @@ class maker {
       auto& l = last[s.task];
       if (l == nothing || s.end > made_.slices[l].end) l = i;
     }
-    for (const auto& e : of_.edges()) {
-      const auto from = last[e.from];
-      const auto to = first[e.to];
+    for (const auto& e : of_.events()) {
+      if (e.what() != trace::event_kind::dependency || e.other() == no_task) continue;
+      const auto from = last[e.other()];
+      const auto to = first[e.task];
       if (from == nothing || to == nothing) continue;
       // Viewers drop what flows backwards.
       if (made_.slices[from].begin < made_.slices[to].begin) made_.flows.push_back({from, to});

@@ -281,7 +281,7 @@ class blocking_section {
 
  private:
   static void refuse_in_host_part();
-  void lend_share(std::uint64_t awaited, trace::wait_reason why);
+  void lend_share(const node* awaited, trace::wait_reason why);
 
   worker* worker_ = nullptr;
   void* entry_ = nullptr;  // in the wait graph
@@ -297,6 +297,8 @@ namespace fronta::trace::detail {
 void tell(event_kind kind, const fronta::detail::node& n, std::uint64_t argument) noexcept;
 void tell(event_kind kind, const fronta::detail::node& n, std::uint64_t argument,
           std::string_view text) noexcept;
+// It waits for the end of another one, or null.
+void tell_block(const fronta::detail::node& n, const fronta::detail::node* awaited) noexcept;
 // A value or an error was taken, by the calling thread's task.
 void tell_consume(const fronta::detail::node& n) noexcept;
 void tell_dependency(const fronta::detail::node& n, const fronta::detail::node& input) noexcept;
@@ -307,6 +309,11 @@ inline void emit(event_kind kind, const fronta::detail::node& n,
                  std::uint64_t argument = 0) noexcept {
   if (active.load(std::memory_order_relaxed) != nullptr) [[unlikely]]
     tell(kind, n, argument);
+}
+inline void emit_block(const fronta::detail::node& n,
+                       const fronta::detail::node* awaited) noexcept {
+  if (active.load(std::memory_order_relaxed) != nullptr) [[unlikely]]
+    tell_block(n, awaited);
 }
 inline void emit_consume(const fronta::detail::node& n) noexcept {
   if (active.load(std::memory_order_relaxed) != nullptr) [[unlikely]]

@@ -3,6 +3,7 @@
 
 #include <fronta/trace.hpp>
 #include <fronta/viz/detail/bar_levels.hpp>
+#include <fronta/viz/detail/untold_work.hpp>
 
 #include <array>
 #include <cstddef>
@@ -74,11 +75,17 @@ struct queue {
   std::string name;
 };
 
+/// Whether the argument of such events is another task.
+[[nodiscard]] constexpr bool names_another(trace::event_kind kind) noexcept {
+  using enum trace::event_kind;
+  return kind == submit || kind == dependency || kind == block || kind == follow || kind == consume;
+}
+
 /// An event of the file, as the model keeps it.
 struct event {
   std::int64_t time;
-  std::uint64_t argument;
-  task_number task;  ///< no_task where it is of none
+  std::uint64_t argument;  ///< as in the file, but where it is another task: see `other`
+  task_number task;        ///< no_task where it is of none
   std::uint32_t thread;
   std::uint32_t text : 24;  ///< index in `texts()`
   std::uint32_t kind : 8;   ///< a `trace::event_kind`, or of `device_event`
@@ -88,6 +95,18 @@ struct event {
   [[nodiscard]] trace::event_kind what() const noexcept {
     return static_cast<trace::event_kind>(kind);
   }
+  /// The task that it names beside its own, of whichever executor: who submitted it, its input,
+  /// whose end it waits for or follows, who took its value. `no_task` where that is none, or one of
+  /// which the trace tells nothing else, or makes no sense: its own, or an input or parent that
+  /// was not mentioned before it. So inputs and parents cannot go round in circles.
+  [[nodiscard]] task_number other() const noexcept {
+    return names_another(what()) ? static_cast<task_number>(argument) : no_task;
+  }
+  /// Whether the trace says that it is none: outside tasks, or several.
+  [[nodiscard]] bool names_none() const noexcept {
+    return names_another(what()) && argument == nobody;
+  }
+  static constexpr std::uint64_t nobody = std::uint64_t{1} << 32U | no_task;
 };
 static_assert(sizeof(event) == 32);
 
@@ -135,11 +154,6 @@ struct task {
   std::uint32_t text = 0;        ///< its name's, 0 for none
   std::uint32_t last_change = none;
   std::uint16_t executor = 0;
-};
-
-struct edge {
-  task_number from = no_task;  ///< the input, of the smaller number
-  task_number to = no_task;
 };
 
 /// A zone, or a program's message (begin and end the same).
@@ -197,7 +211,6 @@ class index {
   [[nodiscard]] std::span<const task> tasks() const noexcept { return tasks_; }
   [[nodiscard]] std::span<const lane> lanes() const noexcept { return lanes_; }
   [[nodiscard]] std::span<const queue> queues() const noexcept { return queues_; }
-  [[nodiscard]] std::span<const edge> edges() const noexcept { return edges_; }
   [[nodiscard]] std::span<const note> notes() const noexcept { return notes_; }
   [[nodiscard]] std::span<const counter_series> counters() const noexcept { return counters_; }
   [[nodiscard]] std::span<const trace::device_span> spans() const noexcept { return spans_; }
@@ -265,6 +278,9 @@ class index {
   [[nodiscard]] std::int64_t time_of(const change& c) const noexcept {
     return events_[c.event].time;
   }
+  /// Whose the change of that number is. Another task's event may have made it: what is lost is
+  /// lost to many.
+  [[nodiscard]] task_number task_of(std::uint32_t change) const noexcept;
   /// How long the bar's thread was on a core between its begin and end, whatever it ran within;
   /// nullopt where it was not measured.
   [[nodiscard]] static std::optional<std::int64_t> cpu_time_of(const bar& b) noexcept {
@@ -385,7 +401,6 @@ class index {
   std::vector<task> tasks_;
   std::vector<lane> lanes_;
   std::vector<queue> queues_;
-  std::vector<edge> edges_;
   std::vector<note> notes_;
   std::vector<counter_series> counters_;
   std::vector<trace::device_span> spans_;
@@ -400,15 +415,9 @@ class index {
   };
   std::vector<named_place> places_;
   std::vector<std::int32_t> places_of_threads_;
-  // What devices were given and have not told of, by `from`: after the last that they told of it.
-  struct untold_work {
-    std::int64_t from;
-    std::int32_t place;
-    std::int32_t stream;
-    task_number task;
-    std::uint16_t executor;
-  };
-  std::vector<untold_work> untold_;
+  detail::untold_work untold_;
+  // Changes that events of others made, and whose they are; by change.
+  std::vector<std::pair<std::uint32_t, task_number>> by_others_;
   // After so many changes: tasks in each state, then in each queue known by then. Where there are
   // several executors, the states of each as well.
   struct checkpoint {

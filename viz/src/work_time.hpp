@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "task_relations.hpp"
+#include "waits.hpp"
+
+#include <fronta/viz/index.hpp>
+
+#include <cstdint>
+#include <vector>
+
+namespace fronta::viz {
+
+/// How long a task was at work and how long it waited: what compare, statistics and the inspector
+/// mean by *run* and *wait*. At each moment of its life it is one of these:
+/// - at work: its code runs, or a device may be at work for it or move its data, as its bar says,
+///   within an attempt that has begun and not ended. What goes on at once counts once.
+/// - waiting: it could not go on though its inputs were there: in a queue, for tags, for a retry,
+///   behind what its stream does first, or within its code, while no device works for it.
+/// - neither: its inputs are missing, the trace does not say, or its device is done and the host
+///   has not heard of it.
+class work_time {
+ public:
+  /// Its changes, and what devices do for it, by time.
+  void read(const index& of, std::uint32_t change);
+  void read_device(const event& e);
+  /// Why it blocks is told behind its change.
+  void read_wait(const event& e);
+  /// What is under way counts up to there.
+  void advance(std::int64_t now);
+
+  [[nodiscard]] std::int64_t run() const noexcept { return run_; }
+  [[nodiscard]] std::int64_t wait() const noexcept { return wait_; }
+  /// Whether an attempt has begun.
+  [[nodiscard]] bool ran() const noexcept { return ran_; }
+  /// How often it was tried again.
+  [[nodiscard]] std::uint32_t retries() const noexcept { return retries_; }
+
+  /// The last change that was read, and how long it has waited since, for inputs, too.
+  [[nodiscard]] std::uint32_t last_change() const noexcept { return change_; }
+  [[nodiscard]] std::int64_t waited() const noexcept { return waited_; }
+  [[nodiscard]] std::uint32_t told() const noexcept { return told_; }  ///< see `cause_of`
+
+ private:
+  enum class doing : std::uint8_t {
+    nothing,
+    code,
+    device,           // as far as one works for it
+    waits_or_device,  // what of it no device works for
+    waits,
+    waits_for_inputs,
+  };
+  [[nodiscard]] static doing doing_of(const index& of, const change& c) noexcept;
+
+  std::int64_t run_ = 0;
+  std::int64_t wait_ = 0;
+  std::int64_t since_ = 0;
+  std::int64_t waited_ = 0;
+  std::uint32_t change_ = none;
+  std::uint32_t retries_ = 0;
+  std::uint32_t devices_ = 0;  // pieces of work that are under way
+  doing now_ = doing::nothing;
+  bool ran_ = false;
+  std::uint8_t told_ = wait_cause::untold;
+};
+
+/// Of one task, up to a moment.
+[[nodiscard]] work_time work_of(const index& of, const task_relations& relations, task_number t,
+                                std::int64_t at);
+
+/// Of every task, as far as it has got at its last change. `left(task, time)` when the task leaves
+/// what its last change made it do.
+template <class Left>
+[[nodiscard]] std::vector<work_time> work_of_all(const index& of, Left left) {
+  std::vector<work_time> all(of.tasks().size());
+  const auto events = of.events();
+  const auto changes = of.changes();
+  std::uint32_t c = 0;
+  for (std::uint32_t e = 0; e < events.size(); ++e) {
+    const auto& one = events[e];
+    for (; c < changes.size() && changes[c].event == e; ++c) {
+      const auto t = of.task_of(c);
+      all[t].advance(one.time);
+      if (all[t].last_change() != none) left(t, all[t]);
+      all[t].read(of, c);
+    }
+    if (one.task == no_task) continue;
+    if (one.kind == device_began || one.kind == device_ended) all[one.task].read_device(one);
+    if (one.what() == trace::event_kind::wait) all[one.task].read_wait(one);
+  }
+  return all;
+}
+
+}  // namespace fronta::viz
