@@ -7,6 +7,7 @@
 #include <fronta/viz/font.hpp>
 #include <fronta/viz/html.hpp>
 #include <fronta/viz/pictures.hpp>
+#include <fronta/viz/source_files.hpp>
 #include <fronta/viz/video.hpp>
 #include <fronta/viz/words.hpp>
 
@@ -40,12 +41,24 @@ std::int64_t since_begin(const viz::index& of, double milliseconds) {
 class pictures {
  public:
   pictures(const render_command& what, const viz::index& of, const viz::index* other)
-      : what_(what), of_(of), theme_(*viz::find_theme(what.theme)) {
+      : what_(what),
+        of_(of),
+        theme_(*viz::find_theme(what.theme)),
+        sources_({.folder = what.source, .host = {}}) {
     view_.what = what.preset;
     view_.other = other;
     view_.other_title = std::filesystem::path(what.other).filename().string();
     if (other != nullptr) last_ = std::max(last_, of.begin() + (other->end() - other->begin()));
     view_.title = std::filesystem::path(what.trace).filename().string();
+    if (what.layout != viz::stage_layout::plain) {
+      if (what.preset != viz::preset::stage) {
+        throw demo_error(
+            fmt::format("--layout {} is of the stage; add --preset stage.", name_of(what.layout)));
+      }
+      sources_.read(of);
+      view_.layout = what.layout;
+      view_.sources = &sources_;
+    }
     if (what.at) view_.at = since_begin(of, *what.at);
     if (what.task) {
       if (*what.task > of.tasks().size()) {
@@ -124,6 +137,7 @@ class pictures {
   const viz::index& of_;
   viz::font font_;
   const viz::theme& theme_;
+  viz::source_files sources_;
   viz::view view_;
   std::int64_t last_ = of_.end();  // of two runs the longer one's
 };
