@@ -22,5 +22,6 @@ draw() { # FILE PRESET [OPTION...]
 
 draw timeline.png timeline --size 960x540
 draw stage.png stage --at 4000 --size 768x432
+draw code.png stage --at 4000 --size 768x432 --layout read --source ../..
 draw completion.png completion --size 768x432
 draw demo-stage.png stage --at 6000 --size 768x432

@@ -11,6 +11,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <map>
 #include <optional>
@@ -409,6 +410,28 @@ class command_line {
         .check(real(0, 1e12));
     add(*render_, "--task", r.task, "N", "the one that is looked at: inspector, completion", "none")
         .check(whole(1, 4'294'967'294));
+    render_
+        ->add_option_function<std::string>(
+            "--layout",
+            [&r](const std::string& text) {
+              for (const auto l :
+                   {viz::stage_layout::plain, viz::stage_layout::read, viz::stage_layout::run}) {
+                if (name_of(l) == text) r.layout = l;
+              }
+            },
+            "of the stage: read: the program's lines beside it; run: three of them above it "
+            "[plain]")
+        ->type_name("NAME")
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
+        ->check(one_of({"plain", "read", "run"}));
+    add(*render_, "--source", r.source, "DIR", "what the program's files lie below",
+        "where they were compiled, or here")
+        .check([](const std::string& text) {
+          std::error_code error;
+          return std::filesystem::is_directory(text, error)
+                     ? std::string()
+                     : fmt::format("give a folder that exists, not \"{}\"", text);
+        });
     add(*render_, "--seconds", r.seconds, "S", "how long a film lasts",
         fmt::format("{:g}", r.seconds))
         .check(real(0.1, 3'600));

@@ -8,6 +8,7 @@
 #include <fronta/viz/html.hpp>
 #include <fronta/viz/merge.hpp>
 #include <fronta/viz/pictures.hpp>
+#include <fronta/viz/source_files.hpp>
 #include <fronta/viz/video.hpp>
 #include <fronta/viz/words.hpp>
 
@@ -72,10 +73,22 @@ class pictures {
  public:
   pictures(const render_command& what, const viz::index& of, const viz::index* other,
            std::string note)
-      : what_(what), of_(of), theme_(*viz::find_theme(what.theme)) {
+      : what_(what),
+        of_(of),
+        theme_(*viz::find_theme(what.theme)),
+        sources_({.folder = what.source, .host = {}}) {
     view_.what = what.preset;
     view_.note = std::move(note);
     view_.title = name_of_file(what.trace);
+    if (what.layout != viz::stage_layout::plain) {
+      if (what.preset != viz::preset::stage) {
+        throw demo_error(
+            fmt::format("--layout {} is of the stage; add --preset stage.", name_of(what.layout)));
+      }
+      sources_.read(of);
+      view_.layout = what.layout;
+      view_.sources = &sources_;
+    }
     if (other != nullptr) {
       view_.other = other;
       view_.other_title = name_of_file(what.others.front());
@@ -161,6 +174,7 @@ class pictures {
   const viz::index& of_;
   viz::font font_;
   const viz::theme& theme_;
+  viz::source_files sources_;
   viz::view view_;
   std::int64_t last_ = of_.end();  // of two runs the longer one's
 };

@@ -26,6 +26,8 @@ struct render_command {
   std::optional<double> to;
   std::optional<std::uint32_t> task;  ///< counted from 1, as pictures do
   double seconds = 10;                ///< of a film
+  viz::stage_layout layout = viz::stage_layout::plain;
+  std::string source;  ///< what the program's files lie below; empty: where they were compiled
 };
 
 /// `fronta render`. Throws `demo_error`.

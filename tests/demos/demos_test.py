@@ -754,6 +754,22 @@ class Pictures(Case):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertTrue((self.folder / "t.png").read_bytes().startswith(b"\x89PNG"))
 
+    def test_code_stands_beside_the_stage(self):
+        self.assertEqual(self.run_demo("--json", "--trace", "t").returncode, 0)
+        sources = pathlib.Path(__file__).resolve().parents[2]
+        for layout in ["read", "run"]:
+            done = fronta("render", "t", "-o", "t.svg", "--preset", "stage", "--layout", layout, "--source", sources,
+                          cwd=self.folder)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("{.name = &quot;is_divisible_by&quot;},", (self.folder / "t.svg").read_text())
+        done = fronta("render", "t", "-o", "t.svg", "--preset", "stage", "--layout", "read", cwd=self.folder)
+        self.assertEqual(done.returncode, 0, "files that are not there are no error")
+        self.assertIn("was not found", (self.folder / "t.svg").read_text())
+        for arguments, says in [(["--layout", "read"], "add --preset stage"), (["--source", "nowhere"], "that exists")]:
+            done = fronta("render", "t", "-o", "t.svg", *arguments, cwd=self.folder)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(says, done.stderr)
+
     def test_a_trace_becomes_a_player(self):
         self.assertEqual(self.run_demo("--json", "--trace", "t").returncode, 0)
         for more in [[], ["--preset", "stage", "--theme", "dark", "--size", "640x400", "--from", 1, "--to", 20]]:

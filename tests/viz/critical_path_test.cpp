@@ -265,7 +265,7 @@ TEST(CriticalPath, IsKnownUpToAnyMoment) {
   EXPECT_EQ(find_critical_path(of, 50).last, 0U);
   EXPECT_EQ(find_critical_path(of, 50).end, 40);
   EXPECT_EQ(find_critical_path(of, 60).last, 1U);
-  EXPECT_EQ(in_words(of, find_critical_path(of, 39)), "critical path: no task has ended yet");
+  EXPECT_EQ(in_words(of, find_critical_path(of, 39)), "critical path: no task has ended");
 }
 
 TEST(CriticalPath, PrefersWhatEndedToWhatWasCancelled) {

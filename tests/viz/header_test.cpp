@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <variant>
 #include <vector>
 
 // What a picture says of itself.
@@ -21,7 +22,9 @@ using fronta::viz::view;
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
 
@@ -89,6 +92,43 @@ TEST(Header, NeverCutsWhatMustBeKnown) {
       }
     }
   }
+}
+
+TEST(Header, WritesALongTitleSmallerBeforeItIsCut) {
+  view v;
+  v.title = "a-trace-of-a-run.trace";
+  EXPECT_THAT(header_of(index(short_run()), v, 1024, 768), Contains("a-trace-of-a-run.trace"));
+}
+
+std::vector<std::string> legend_at(const index& of, std::int64_t at) {
+  view v;
+  v.at = at;
+  std::vector<std::string> words;
+  for (const auto& p : drawn(of, v).primitives) {
+    using id = fronta::viz::item_id;
+    if (p.id.what == id::kind::legend && p.id.which == id::part::name)
+      words.push_back(std::get<fronta::viz::label>(p.what).text);
+  }
+  return words;
+}
+
+TEST(Legend, HasWhatHasBeenInTheOrderInWhichItCame) {
+  story s;
+  s.main().at(10).submit(1).enqueue(1, fronta::trace::queue::inbox);
+  s.worker(0).at(20).start(1).at(30).retry(1, 1).enqueue(1, fronta::trace::queue::backoff);
+  s.worker(0).at(40).start(1, 1).issue(1, 1, 0);
+  s.span(1, 0, 60, 70);
+  s.worker(0).at(80).finish(1);
+  const index of(s.told());
+  EXPECT_THAT(legend_at(of, 0), IsEmpty());
+  EXPECT_THAT(legend_at(of, 10), ElementsAre("waits for inputs", "queued"));
+  EXPECT_THAT(legend_at(of, 29), ElementsAre("waits for inputs", "queued", "running"));
+  // A run that failed is drawn so, though its task has not.
+  EXPECT_THAT(legend_at(of, 30),
+              ElementsAre("waits for inputs", "queued", "running", "waits to retry", "failed"));
+  EXPECT_THAT(legend_at(of, 60), Contains("on a GPU"));
+  EXPECT_THAT(legend_at(of, 79), Not(Contains("done")));
+  EXPECT_EQ(legend_at(of, 80).back(), "done");
 }
 
 TEST(Header, SaysAnyPace) {

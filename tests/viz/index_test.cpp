@@ -598,7 +598,7 @@ TEST(Index, ABlankHasAReasonForEachPartOfIt) {
                           "10-40 sleeps: up to 2 tasks wait for tags", "40-45 between tasks"));
   EXPECT_THAT(blanks_on(index, "cpu 0", 54, 100),
               ElementsAre("54-60 between tasks", "60-70 sleeps: nothing to do",
-                          "70-91 the worker has ended", "91-100 not known"));
+                          "70-91 its thread has ended", "91-100 not known"));
 }
 
 TEST(Index, PartsOfABlankThatCannotBeSeenBelongToTheirNeighbours) {
@@ -653,8 +653,18 @@ TEST(Index, ASlotWhoseWorkerHasEndedMayGetAnotherOne) {
   s.worker(0).at(30).worker_exit();  // it has no say there any more
   const index index(s.told());
   EXPECT_THAT(blanks_on(index, "cpu 0", 0, 40),
-              ElementsAre("0-3 not started yet", "3-10 between tasks", "10-20 the worker has ended",
+              ElementsAre("0-3 not started yet", "3-10 between tasks", "10-20 its thread has ended",
                           "20-22 between tasks", "22-40 sleeps: nothing to do"));
+}
+
+TEST(Index, NoOtherThreadComesToASlotOfAClosedExecutor) {
+  story s;
+  s.worker(0).at(3).worker_start().at(10).worker_exit();
+  s.main().at(20).tell(fronta::trace::event_kind::executor_close, 0).at(30).message("over");
+  const index index(s.told());
+  EXPECT_THAT(blanks_on(index, "cpu 0", 3, 30),
+              ElementsAre("3-10 between tasks", "10-20 its thread has ended",
+                          "20-30 the executor is closed"));
 }
 
 TEST(Index, ABlankOfAStreamSaysWhenSomethingWaitsThere) {

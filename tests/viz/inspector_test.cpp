@@ -42,7 +42,7 @@ TEST(Inspector, SaysHowToSelectATask) {
   EXPECT_THAT(words, HasSubstr("ended last:"));
   EXPECT_THAT(to_text(drawn(of, no_task, 5'000)), HasSubstr("at work now:"));
   EXPECT_THAT(to_text(drawn(index(trace::file_contents()), no_task)),
-              HasSubstr("No task has been submitted yet."));
+              HasSubstr("No task has been submitted."));
 }
 
 TEST(Inspector, SaysThatATaskIsStillToCome) {

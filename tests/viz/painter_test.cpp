@@ -73,4 +73,24 @@ TEST_F(Painter, ScalesAllButStrokesByTheTextsSize) {
   EXPECT_FLOAT_EQ(large.stroke(), p_.stroke());
 }
 
+// Each character is one wide at this size.
+TEST_F(Painter, ShortensWordsBeforeNumbers) {
+  EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 18), "chunk 3, divisor 5");
+  EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 17), "chunk 3, divis. 5");
+  EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 14), "chu. 3, div. 5");
+  EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 10), "c. 3, d. 5");
+  EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 7), "…d. 5");
+  EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 4), "…5");
+  EXPECT_EQ(p_.brief("is_divisible_by", 2, 6), "is_di…");
+  EXPECT_EQ(p_.brief("a 1", 2, 2), "…1");
+  EXPECT_EQ(p_.brief("3", 2, 0.5F), "");
+}
+
+TEST_F(Painter, CutsTheBeginningWhereTheEndIsWhatDiffers) {
+  EXPECT_EQ(p_.fit_end("a/long/way/main.cpp", 2, 19), "a/long/way/main.cpp");
+  EXPECT_EQ(p_.fit_end("a/long/way/main.cpp", 2, 9), "…main.cpp");
+  EXPECT_EQ(p_.fit_end("číslo", 2, 3), "…lo");
+  EXPECT_EQ(p_.fit_end("word", 2, 0.5F), "");
+}
+
 }  // namespace

@@ -140,7 +140,7 @@ TEST(ProgressPicture, ShowsWhatIsThereHoweverFew) {
 
 TEST(ProgressPicture, SaysWhyItIsEmpty) {
   EXPECT_THAT(to_text(drawn(index(trace::file_contents()), forever)),
-              HasSubstr("No task has been submitted yet."));
+              HasSubstr("No task has been submitted."));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fronta/viz/player.hpp>
+#include <fronta/viz/source_files.hpp>
 #include <fronta/viz/theme.hpp>
 #include <fronta/viz/view.hpp>
 #include <fronta/viz/words.hpp>
@@ -68,16 +69,39 @@ std::vector<label> labels(const scene& s, std::string_view pane = {}) {
   return found;
 }
 
+// A function that is longer than any picture, with lines longer than any, and one at its end.
+const fronta::viz::source_files& sources() {
+  static const auto all = [] {
+    std::string text = "void all() {\n";
+    for (int i = 2; i < 150; ++i) {
+      text += "  auto result_" + std::to_string(i) + " = ex.submit({.name = \"a task\"}";
+      for (int k = 0; k < i % 13; ++k) text += ", argument_" + std::to_string(k);
+      text += ");\n";
+    }
+    fronta::viz::source_files made;
+    made.add("a/long/way/to/the/program/main.cpp", text + "}\n");
+    return made;
+  }();
+  return all;
+}
+
 // Two workers, three masks that want a gpu, a queue, a failure, a retry and a cancelled one.
 fronta::trace::file_contents little_run() {
   story s;
+  const auto place = [&s](std::uint64_t task, std::uint64_t line) {
+    s.main().tell(fronta::trace::event_kind::location, task, line,
+                  "a/long/way/to/the/program/main.cpp:" + std::to_string(line));
+  };
   s.main().at(0).submit(1, "load").enqueue(1, queue::inbox).submit(2, "split").dependency(2, 1);
+  place(1, 1);
+  place(2, 150);
   s.worker(0).at(10).start(1).at(1'000).finish(1).ready(2).start(2);
   for (std::uint64_t t = 3; t < 23; ++t)
     s.worker(0)
         .at(1'000 + static_cast<std::int64_t>(t))
         .submit(t, "mask " + std::to_string(t), 2)
         .enqueue(t, queue::deque);
+  for (std::uint64_t t = 3; t < 7; ++t) place(t, 27 * t);
   s.worker(1).at(1'100).steal(3, 0).start(3);
   s.worker(0).at(1'200).finish(2).start(22).at(1'500).retry(22, 1).enqueue(22, queue::backoff);
   s.worker(0).at(1'510).route(4, 0).acquire(4, "gpu", 1, 1).start(4);
@@ -146,6 +170,14 @@ void for_each_picture(Check check) {
             v.selected = static_cast<fronta::viz::task_number>(tenths);
           if (what == preset::compare) v.other = &other_run();
           check(of, v, draw(of, v, width, height, font, fronta::viz::light_theme()));
+          if (what != preset::stage) continue;
+          for (const auto layout :
+               {fronta::viz::stage_layout::read, fronta::viz::stage_layout::run}) {
+            SCOPED_TRACE(name_of(layout));
+            v.layout = layout;
+            v.sources = tenths == 10 ? nullptr : &sources();
+            check(of, v, draw(of, v, width, height, font, fronta::viz::light_theme()));
+          }
         }
       }
     }
@@ -171,6 +203,14 @@ void for_each_text_size(Check check) {
           v.text_size = fronta::viz::text_scale(steps);
           v.selected = 2;
           check(of, v, draw(of, v, width, height, font, fronta::viz::light_theme()));
+          if (what != preset::stage) continue;
+          v.sources = &sources();
+          for (const auto layout :
+               {fronta::viz::stage_layout::read, fronta::viz::stage_layout::run}) {
+            SCOPED_TRACE(name_of(layout));
+            v.layout = layout;
+            check(of, v, draw(of, v, width, height, font, fronta::viz::light_theme()));
+          }
         }
       }
     }

@@ -99,8 +99,11 @@ class blank_finder {
     // The first of these that holds; the next one that begins ends it.
     auto end = forever;
     if (const auto until = inside(row_.missing, t, end)) return {"events missing", *until};
-    if (const auto until = inside(row_.ended, t, end))
-      return {"the worker has ended", std::min(*until, end)};
+    if (const auto until = inside(row_.ended, t, end)) {
+      // While the executor is open another thread may take the slot.
+      if (t >= row_.closed) return {"the executor is closed", std::min(*until, end)};
+      return {"its thread has ended", std::min({*until, end, row_.closed})};
+    }
     if (t < row_.first_sign) return {"not started yet", std::min(end, row_.first_sign)};
     if (const auto until = inside(row_.parked, t, end)) return {"", std::min(*until, end), true};
     return {"between tasks", end};

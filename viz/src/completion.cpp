@@ -183,8 +183,8 @@ void draw_completion(painter& p, const moment_in_view& m, const rect& at) {
   const auto line = p.line_height(text);
   const auto family = family_at(of, largest_family(of, m.what.selected), m.at);
   if (family.members.empty()) {
-    p.write({kind::completion, part::reason, 0, 0}, at, "No task has been submitted yet.", text,
-            p.colors().text, align::center);
+    p.write({kind::completion, part::reason, 0, 0}, at, so_far(m, "No task has been submitted"),
+            text, p.colors().text, align::center);
     return;
   }
   const auto gap = p.units(0.8F);

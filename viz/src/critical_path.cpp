@@ -519,7 +519,7 @@ const critical_path& summaries::path_of(const index& of) {
 const critical_path& critical_path_of(const index& of) { return of.whole().path_of(of); }
 
 std::string in_words(const index& of, const critical_path& path) {
-  if (path.last == no_task) return "critical path: no task has ended yet";
+  if (path.last == no_task) return "critical path: no task has ended";
   const auto whole = path.end - path.begin;
   std::string text = "critical path: ";
   text += grouped(path.tasks.size());

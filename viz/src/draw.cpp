@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "code_panel.hpp"
 #include "panels.hpp"
 
 #include <fronta/viz/words.hpp>
@@ -6,9 +7,14 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <string>
+#include <vector>
 
 namespace fronta::viz {
 namespace {
+
+constexpr std::array<std::string_view, 3> layout_names{"plain", "read", "run"};
+static_assert(layout_names.size() == static_cast<std::size_t>(stage_layout::run) + 1);
 
 constexpr std::array<std::string_view, 9> names{"stage",     "timeline", "completion",
                                                 "graph",     "compare",  "statistics",
@@ -28,17 +34,68 @@ void draw_timeline(painter& p, const moment_in_view& m, const rect& body) {
   draw_lengths(p, m, {body.x, body.bottom() - lengths, body.width, lengths}, o);
 }
 
+// Large text has no room for a column of sentences: then they have the whole width, above the rest.
+bool is_narrow(const painter& p, const rect& body) { return body.width < p.units(105); }
+
+rect below_sentences(painter& p, const moment_in_view& m, const rect& body) {
+  const auto sentence = p.line_height(p.units(3.7F)) * (body.height < p.units(45) ? 1.0F : 2.0F);
+  draw_narration(p, m, {body.x, body.y, body.width, sentence + p.units(0.5F)}, headline::omitted);
+  const auto used = sentence + p.units(1);
+  return {body.x, body.y + used, body.width, body.height - used};
+}
+
+// Code over two thirds; of the stage, what has room in the other one.
+void draw_reading(painter& p, const moment_in_view& m, const rect& body) {
+  const auto gap = p.units(2);
+  const bool narrow = is_narrow(p, body);
+  const auto room = narrow ? below_sentences(p, m, body) : body;
+  const auto code = room.width * 2 / 3;
+  draw_code(p, m, {room.x, room.y, code - gap, room.height});
+  struct part_of_stage {
+    void (*draw)(painter&, const moment_in_view&, const rect&);
+    float share;
+  };
+  constexpr part_of_stage now{[](painter& on, const moment_in_view& at, const rect& in) {
+                                draw_narration(on, at, in, headline::shown);
+                              },
+                              0.25F};
+  constexpr part_of_stage workers{draw_workers, 0.35F};
+  constexpr part_of_stage waiting{draw_queues, 0.2F};
+  constexpr part_of_stage done{draw_completed, 0.2F};
+  // Each needs a headline and a row.
+  std::vector<part_of_stage> parts{workers};
+  if (!narrow) parts.insert(parts.begin(), now);
+  const auto fits = [&](float lines) { return room.height >= p.units(11) * lines; };
+  if (fits(static_cast<float>(parts.size()) + 2)) {
+    parts.push_back(waiting);
+    parts.push_back(done);
+  } else if (fits(static_cast<float>(parts.size()) + 1)) {
+    parts.push_back(done);
+  }
+  float all = 0;
+  for (const auto& one : parts) all += one.share;
+  auto y = room.y;
+  for (const auto& one : parts) {
+    const auto height = room.height * one.share / all;
+    one.draw(p, m, {room.x + code, y, room.width - code, height - p.units(0.5F)});
+    y += height;
+  }
+}
+
 void draw_stage(painter& p, const moment_in_view& m, const rect& body) {
+  if (m.what.layout == stage_layout::read) {
+    draw_reading(p, m, body);
+    return;
+  }
   const auto gap = p.units(1);
   auto room = body;
-  // Large text has no room for a column of sentences: then they have the whole width.
-  const bool narrow = body.width < p.units(105);
-  if (narrow) {
-    const auto sentence = p.line_height(p.units(3.7F)) * (body.height < p.units(45) ? 1.0F : 2.0F);
-    draw_narration(p, m, {body.x, body.y, body.width, sentence + p.units(0.5F)}, headline::omitted);
-    room.y += sentence + gap;
-    room.height -= sentence + gap;
+  if (m.what.layout == stage_layout::run) {
+    const auto strip = draw_code_strip(p, m, room) + gap;
+    room.y += strip;
+    room.height -= strip;
   }
+  const bool narrow = is_narrow(p, room);
+  if (narrow) room = below_sentences(p, m, room);
   // Lanes too thin for a word say nothing to a room.
   const bool lanes = room.height >= p.units(26);
   const auto top = lanes ? room.height * (narrow ? 0.66F : 0.58F) : room.height;
@@ -52,10 +109,14 @@ void draw_stage(painter& p, const moment_in_view& m, const rect& body) {
     draw_workers(p, m, column(0.26F, 0.7F));
     draw_completed(p, m, column(0.7F, 1));
   } else {
-    draw_narration(p, m, column(0, 0.25F), headline::shown);
-    draw_queues(p, m, column(0.25F, 0.43F));
-    draw_workers(p, m, column(0.43F, 0.78F));
-    draw_completed(p, m, column(0.78F, 1));
+    // Where there is less width, names of what is done want a larger part of it.
+    const bool wide = body.width >= p.units(150);
+    const std::array edges =
+        wide ? std::array{0.25F, 0.43F, 0.78F} : std::array{0.23F, 0.4F, 0.72F};
+    draw_narration(p, m, column(0, edges[0]), headline::shown);
+    draw_queues(p, m, column(edges[0], edges[1]));
+    draw_workers(p, m, column(edges[1], edges[2]));
+    draw_completed(p, m, column(edges[2], 1));
   }
   if (lanes)
     draw_lanes(p, m, {room.x, room.y + top + gap, room.width, room.height - top - gap}, {});
@@ -77,10 +138,22 @@ std::string describe(const moment_in_view& m) {
   if (const auto e = m.of.last_event(m.at); e != none) {
     if (const auto sentence = narrate(m.of, e); !sentence.empty()) text += "; " + sentence;
   }
+  if (m.what.what == preset::stage && m.what.layout != stage_layout::plain) {
+    if (const auto lit = lit_at(m)) {
+      text += "; lit is ";
+      text += inner_path(lit->file);
+      text += ':';
+      text += std::to_string(lit->line);
+    }
+  }
   return text + ".";
 }
 
 }  // namespace
+
+std::string_view name_of(stage_layout l) noexcept {
+  return layout_names[static_cast<std::size_t>(l)];
+}
 
 std::string_view name_of(preset p) noexcept { return names[static_cast<std::size_t>(p)]; }
 

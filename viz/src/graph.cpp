@@ -441,7 +441,7 @@ class graph_picture {
     const auto named = at.right() - sign_at.right() - pad - text * 0.2F;
     constexpr std::size_t least = 4;  // bytes; less says nothing
     const auto name =
-        m_.of.tasks()[t].text == 0 ? std::string() : p_.fit(m_.of.name_of(t), text, named);
+        m_.of.tasks()[t].text == 0 ? std::string() : p_.brief(m_.of.name_of(t), text, named);
     const bool has_name = !name.empty() && (name == m_.of.name_of(t) || name.size() >= least + 3);
     if (s.hatched) {
       const auto until = has_name ? at.right() - pad / 2 : sign_at.right();
@@ -474,7 +474,7 @@ class graph_picture {
     const auto times = " ×" + grouped(n.size);
     const auto left = at.width - 2 * pad - p_.width_of(times, text);
     p_.write(of(part::name), {at.x + pad, at.y, at.width - 2 * pad, half},
-             p_.fit(n.name, text, left) + times, text, p_.colors().text);
+             p_.brief(n.name, text, left) + times, text, p_.colors().text);
     std::string tip = label_of(n) + ": ";
     auto x = at.x;
     const auto its = counts(number);
@@ -541,8 +541,8 @@ void draw_graph(painter& p, const moment_in_view& m, const rect& at) {
   }
   if (m.of.completed_at(m.at) == 0 &&
       m.of.counts_at(m.at) == std::vector<std::uint32_t>(task_states)) {
-    p.write({kind::edge, part::reason, 0, 0}, at, "No task has been submitted yet.", p.units(2.6F),
-            p.colors().text, align::center);
+    p.write({kind::edge, part::reason, 0, 0}, at, so_far(m, "No task has been submitted"),
+            p.units(2.6F), p.colors().text, align::center);
     return;
   }
   graph_picture(p, m, all).draw(at);

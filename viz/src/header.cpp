@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "panels.hpp"
+#include "summaries.hpp"
 
 #include <fronta/viz/words.hpp>
 
@@ -201,16 +202,20 @@ class header_layout {
                    align::center,
                    piece::look::badge};
     };
-    const piece title{
-        {kind::title, part::name, 0, 0}, {}, m_.what.title, units(3.7F), typeface::bold};
+    piece title{{kind::title, part::name, 0, 0}, {}, m_.what.title, units(3.7F), typeface::bold};
     // On which machine is said where there is room.
     auto whole = badge(
         joined(parts, m_.what.shown == source::simulated || m_.of.given_clock() || of_two_runs(m_)
                           ? std::string_view()
                           : std::string_view(m_.of.host())),
         0);
-    if (width_of(whole) > width_ * most) whole.text = joined(parts);
+    const auto beside = [&] { return width_ - width_of(whole) - units(1); };
+    if (width_of(whole) > width_ * most || width_of(title) > beside()) whole.text = joined(parts);
     const auto width = width_of(whole);
+    // A long title is written smaller before it is cut.
+    const auto least = std::max(units(2.6F), p_.height() * 0.022F);
+    while (width_of(title) > beside() && title.size > least)
+      title.size = std::max(least, title.size * 0.95F);
     if (width <= width_ * most) {
       put(title, left_, width_ - width - units(1), high);
       put(whole, left_ + width_ - width, width, high);
@@ -334,25 +339,32 @@ header_layout fitting_header(const painter& p, const moment_in_view& m, float wi
   return {p, m, width, factor};
 }
 
-// Which looks occur in the whole trace, so that the legend stays as it is while time goes on.
-void find_looks(const index& of, std::array<bool, looks>& there) {
-  for (std::size_t l = 0; l < task_states; ++l) {
-    if (of.has(static_cast<task_state>(l))) there[l] = true;
-  }
-  if (of.has_device_work()) there[static_cast<std::size_t>(look::on_device)] = true;
-}
+struct first_look {
+  look what;
+  std::int64_t at;
+};
 
-std::vector<look> looks_in(const moment_in_view& m) {
-  std::array<bool, looks> there{};
-  find_looks(m.of, there);
-  if (m.what.what == preset::compare && m.what.other != nullptr) find_looks(*m.what.other, there);
-  std::vector<look> found;
-  // In the order of a task's life.
+// All that the trace has, in the order in which they come: so those that have come are always the
+// first, and stay where they are while time goes on.
+std::vector<first_look> looks_in(const moment_in_view& m) {
+  auto first = m.of.whole().looks_of(m.of);
+  if (of_two_runs(m)) {
+    const auto& other = *m.what.other;
+    const auto& its = other.whole().looks_of(other);
+    for (std::size_t l = 0; l < looks; ++l) {
+      if (its[l] != forever) first[l] = std::min(first[l], its[l] - other.begin() + m.of.begin());
+    }
+  }
+  std::vector<first_look> found;
+  // Of those that come at once in the order of a task's life.
   for (const auto l : {look::waiting_inputs, look::queued, look::waiting_tags, look::running,
                        look::on_device, look::copying, look::suspended, look::retry_wait,
                        look::done, look::failed, look::cancelled, look::unknown}) {
-    if (there[static_cast<std::size_t>(l)]) found.push_back(l);
+    if (const auto at = first[static_cast<std::size_t>(l)]; at != forever) found.push_back({l, at});
   }
+  const auto sooner = [](const first_look& a, const first_look& b) { return a.at < b.at; };
+  for (auto i = found.begin(); i != found.end(); ++i)
+    std::rotate(std::ranges::upper_bound(found.begin(), i, *i, sooner), i, i + 1);
   return found;
 }
 
@@ -396,7 +408,7 @@ float legend_height(const painter& p, const moment_in_view& m, float width, floa
   const auto margin = p.units(1.5F);
   auto x = margin;
   auto rows = 1.0F;
-  for (const auto l : looks_in(m)) {
+  for (const auto& [l, at] : looks_in(m)) {
     const auto w = entry_width(p, l, size);
     if (x + w > width - margin && x > margin) {
       rows += 1;
@@ -412,7 +424,8 @@ void draw_legend(painter& p, const moment_in_view& m, const rect& at, float size
   const auto row = p.line_height(size) * 1.25F;
   const auto margin = p.units(1.5F);
   point where{at.x + margin, at.y};
-  for (const auto l : looks_in(m)) {
+  for (const auto& [l, first] : looks_in(m)) {
+    if (first > m.at) break;
     const auto w = entry_width(p, l, size);
     if (where.x + w > at.right() - margin && where.x > at.x + margin) {
       where = {at.x + margin, where.y + row};

@@ -395,7 +395,7 @@ class inspector {
 
   void fact(rect& room, std::string_view what, std::string_view words) {
     const auto width = room.width - caption_;
-    const auto lines = std::min(2.0F, p_.lines_of(words, text_, width));
+    const auto lines = std::min(3.0F, p_.lines_of(words, text_, width));
     const auto height = lines * line_ + line_ * 0.15F;
     if (!fits(room, height)) return;
     const auto at = take(room, height);
@@ -500,8 +500,8 @@ void draw_none_selected(painter& p, const moment_in_view& m, const rect& at) {
   const auto text = p.units(2.6F);
   const auto line = p.line_height(text);
   if (m.of.tasks().empty()) {
-    p.write({kind::task, part::reason, no_task, 0}, at, "No task has been submitted yet.", text,
-            p.colors().text, align::center);
+    p.write({kind::task, part::reason, no_task, 0}, at, so_far(m, "No task has been submitted"),
+            text, p.colors().text, align::center);
     return;
   }
   const auto middle = at.y + at.height * 0.3F;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace fronta::viz {
@@ -197,6 +198,26 @@ class relation_painter {
 };
 
 }  // namespace
+
+rect widest_free(const rect& in, std::span<const rect> ways) {
+  std::vector<std::pair<float, float>> taken;
+  for (const auto& w : ways) {
+    if (w.x < in.right() && in.x < w.right() && w.y < in.bottom() && in.y < w.bottom())
+      taken.emplace_back(w.x, w.right());
+  }
+  std::ranges::sort(taken);
+  taken.emplace_back(in.right(), in.right());
+  rect best{in.x, in.y, 0, in.height};
+  auto left = in.x;
+  for (const auto& [from, to] : taken) {
+    if (from - left > best.width) {
+      best.x = left;
+      best.width = from - left;
+    }
+    left = std::max(left, to);
+  }
+  return best;
+}
 
 void lane_links::add_steal(std::vector<steal>& to, std::uint32_t event) const {
   const auto& e = m_.of.events()[event];

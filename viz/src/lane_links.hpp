@@ -11,6 +11,9 @@
 /// What goes from lane to lane: drawn over bars and under words.
 namespace fronta::viz {
 
+/// The widest stretch of `in` that none of the `ways` goes through, the leftmost of equal ones.
+[[nodiscard]] rect widest_free(const rect& in, std::span<const rect> ways);
+
 /// All on one axis. Where links lie is added to `covered`: words there need ground of their own.
 class lane_links {
  public:

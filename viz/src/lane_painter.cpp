@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lane_painter.hpp"
 
+#include "lane_links.hpp"
+
 #include <fronta/viz/words.hpp>
 
 #include <algorithm>
@@ -103,7 +105,7 @@ void lane_painter::write_words(std::span<const rect> below) {
   write_untold();
   for (const auto& r : runs_) label(r, below);
   for (const auto& d : drawn_) {
-    if (d.what == bar::kind::reserved) label_reserved(d);
+    if (d.what == bar::kind::reserved) label_reserved(d, below);
     mark_relation(d);
   }
 }
@@ -435,8 +437,17 @@ void lane_painter::label(const drawn_run& r, std::span<const rect> below) {
   const auto number = std::to_string(std::uint64_t{r.task} + 1);
   const auto wide = p_.width_of(number, text_, typeface::bold);
   if (wide > at.width) return;
-  const auto name = p_.fit(m_.of.name_of(r.task), text_, at.width - wide - pad);
-  const bool named = name.size() > 4 && m_.of.tasks()[r.task].text != 0;
+  // Beside what goes through; where there is no room for that, on ground of its own.
+  const auto free =
+      widest_free({at.x - pad / 2, at.y + (at.height - line) / 2, at.width + pad, line}, below);
+  if (free.width >= wide + pad) {
+    at.x = free.x + pad / 2;
+    at.width = free.width - pad;
+  }
+  const auto name = p_.brief(m_.of.name_of(r.task), text_, at.width - wide - pad);
+  const bool says_something =
+      name.size() > 4 || (!name.empty() && name.find("…") == std::string::npos);
+  const bool named = says_something && m_.of.tasks()[r.task].text != 0;
   const auto total = wide + (named ? pad + p_.width_of(name, text_) : 0);
   const auto& s = p_.colors().of(chosen.l);
   const auto ink = chosen.unsure ? p_.colors().text : s.ink;
@@ -458,14 +469,16 @@ void lane_painter::label(const drawn_run& r, std::span<const rect> below) {
 }
 
 // On a plate at its foot, so that the device's own work stays in sight.
-void lane_painter::label_reserved(const drawn& d) {
+void lane_painter::label_reserved(const drawn& d, std::span<const rect> below) {
   const auto line = p_.line_height(text_);
   const auto pad = p_.units(0.4F);
   for (const auto& words :
        {"reserved by " + called(d.task), std::to_string(std::uint64_t{d.task} + 1)}) {
     const auto w = p_.width_of(words, text_) + 2 * pad;
     if (w + 2 * pad > d.at.width || line + 2 > d.at.height) continue;
-    const rect plate{d.at.x + pad, d.at.bottom() - line - 1, w, line};
+    rect plate{d.at.x + pad, d.at.bottom() - line - 1, w, line};
+    const auto free = widest_free({plate.x, plate.y, d.at.width - 2 * pad, line}, below);
+    if (free.width >= w) plate.x = free.x;
     p_.fill(id(part::frame, d.nth), plate, p_.colors().panel);
     p_.write({kind::task, part::tether, d.task, d.nth},
              {plate.x + pad, plate.y, w - 2 * pad + 1, line}, words, text_, p_.colors().text);

@@ -93,7 +93,7 @@ class lane_painter {
   std::size_t draw_cluster(std::size_t nth, const bar& one, std::size_t stop);
   void mark(const bar& b, const rect& at, std::uint32_t nth);
   void label(const drawn_run& r, std::span<const rect> below);
-  void label_reserved(const drawn& d);
+  void label_reserved(const drawn& d, std::span<const rect> below);
   void mark_relation(const drawn& d);
   [[nodiscard]] drawn_run* run_at(std::size_t depth);
   void cover(float left, float right);

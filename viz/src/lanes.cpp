@@ -21,7 +21,8 @@ using part = painter::part;
 
 // Why there is nothing, part by part: said where there is room, and to a pointer everywhere.
 void draw_blanks(painter& p, const moment_in_view& m, const time_axis& a, std::uint32_t lane,
-                 const rect& row, float text, std::span<const std::pair<float, float>> covered) {
+                 const rect& row, float text, std::span<const std::pair<float, float>> covered,
+                 std::span<const rect> ways) {
   const auto until = std::min(m.at, m.to);
   const auto least = a.time(p.units(1)) - a.from;
   std::uint32_t nth = 0;
@@ -37,8 +38,17 @@ void draw_blanks(painter& p, const moment_in_view& m, const time_axis& a, std::u
       const auto pad = p.units(1);
       if (text > 0 && row.height >= p.line_height(text) &&
           p.width_of(one.why, text) + 2 * pad <= at.width) {
-        p.write(id, {at.x + pad, at.y, at.width - 2 * pad, at.height}, one.why, text,
-                p.colors().text);
+        const auto line = p.line_height(text);
+        const auto wide = p.width_of(one.why, text) + pad;
+        rect words{at.x + pad / 2, at.y + (at.height - line) / 2, at.width - pad, line};
+        const auto free = widest_free(words, ways);
+        if (free.width >= wide) {
+          words.x = free.x;
+        } else {
+          p.fill({kind::lane, part::name, lane, 1 + nth}, {words.x, words.y, wide, line},
+                 p.colors().panel);
+        }
+        p.write(id, {words.x + pad / 2, words.y, wide, line}, one.why, text, p.colors().text);
       }
     }
   };
@@ -131,8 +141,8 @@ void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes
   const auto order = lanes_in_order(m.of);
   if (order.empty()) {
     p.write({kind::lane, part::reason, 0, 0}, lanes,
-            m.of.events().empty() ? "The trace is empty: no worker has told of anything yet."
-                                  : "No worker has told of anything yet.",
+            m.of.events().empty() ? so_far(m, "The trace is empty: no worker has told of anything")
+                                  : so_far(m, "No worker has told of anything"),
             text, p.colors().text, align::center);
     return;
   }
@@ -183,7 +193,8 @@ void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes
   for (auto& one : reserved) one.write_words(links.covered());
   for (auto& one : shown) {
     one.write_words(links.covered());
-    draw_blanks(p, m, a, one.lane(), one.row(), thin ? 0 : text, covered_in(one, reserved));
+    draw_blanks(p, m, a, one.lane(), one.row(), thin ? 0 : text, covered_in(one, reserved),
+                links.covered());
   }
   if (steals != 0) {
     const auto words = grouped(steals) + (steals == 1 ? " steal" : " steals");

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 namespace fronta::viz {
 namespace {
@@ -108,6 +109,78 @@ std::string painter::fit(std::string_view text, float size, float most, typeface
   while (low > 0 && text[low - 1] == ' ') --low;
   if (low == 0) return "";
   return std::string(text.substr(0, low)) + std::string(ellipsis);
+}
+
+std::string painter::brief(std::string_view name, float size, float most, typeface face) const {
+  constexpr std::size_t longest = 200;
+  if (width_of(name, size, face) <= most) return std::string(name);
+  const bool numbered = std::ranges::any_of(name, [](char c) { return c >= '0' && c <= '9'; });
+  if (!numbered || name.size() > longest) return fit(name, size, most, face);
+  struct word {
+    std::size_t begin;
+    std::size_t length;
+    std::size_t kept;
+  };
+  const auto is_letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  };
+  std::vector<word> words;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    if (!is_letter(name[i])) continue;
+    const auto begin = i;
+    while (i < name.size() && is_letter(name[i])) ++i;
+    words.push_back({begin, i - begin, i - begin});
+  }
+  // The longest loses letters first; a dot stands for them, so they are two at least.
+  auto width = width_of(name, size, face);
+  const auto dot = width_of(".", size, face);
+  while (width > most) {
+    const auto most_kept = std::ranges::max_element(words, {}, &word::kept);
+    if (most_kept == words.end() || most_kept->kept < 2) break;
+    auto& w = *most_kept;
+    if (w.kept == w.length) {
+      if (w.length < 3) break;
+      width += dot;
+      width -= width_of(name.substr(w.begin + --w.kept, 1), size, face);
+    }
+    width -= width_of(name.substr(w.begin + --w.kept, 1), size, face);
+  }
+  std::string made;
+  std::size_t at = 0;
+  for (const auto& w : words) {
+    made += name.substr(at, w.begin + w.kept - at);
+    if (w.kept != w.length) made += '.';
+    at = w.begin + w.length;
+  }
+  made += name.substr(at);
+  auto end = fit_end(made, size, most, face);
+  constexpr std::string_view ellipsis = "…";
+  if (!end.starts_with(ellipsis)) return end;
+  // From a word on: the rest of one says nothing.
+  const auto kept = end.size() - ellipsis.size();
+  if (made[made.size() - kept - 1] == ' ') return end;
+  const auto space = end.find(' ', ellipsis.size());
+  if (space == std::string::npos) return end;
+  end.erase(ellipsis.size(), space + 1 - ellipsis.size());
+  return end;
+}
+
+std::string painter::fit_end(std::string_view text, float size, float most, typeface face) const {
+  if (width_of(text, size, face) <= most) return std::string(text);
+  constexpr std::string_view ellipsis = "…";
+  auto room = most - width_of(ellipsis, size, face);
+  // From its end, character by character: what is kept is short.
+  auto begin = text.size();
+  while (begin > 0) {
+    const auto before = character_before(text, begin);
+    room -= width_of(text.substr(before, begin - before), size, face);
+    if (room < 0) break;
+    begin = before;
+  }
+  while (begin < text.size() && text[begin] == ' ') ++begin;
+  if (begin == text.size()) return "";
+  std::string kept(ellipsis);
+  return kept += text.substr(begin);
 }
 
 float painter::line_height(float size) const {

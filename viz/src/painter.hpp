@@ -54,6 +54,13 @@ class painter {
   /// As much of it as fits, with an ellipsis; empty if nothing would.
   [[nodiscard]] std::string fit(std::string_view text, float size, float most,
                                 typeface face = typeface::sans) const;
+  /// A name with numbers in it keeps them: "chunk 3, divisor 5" becomes "chu. 3, div. 5". Others
+  /// are cut as by `fit`.
+  [[nodiscard]] std::string brief(std::string_view name, float size, float most,
+                                  typeface face = typeface::sans) const;
+  /// As `fit`, but what stays is the end.
+  [[nodiscard]] std::string fit_end(std::string_view text, float size, float most,
+                                    typeface face = typeface::sans) const;
   /// One line in a box: centred vertically, cut to what fits. What was written of it.
   std::string write(const item_id& id, const rect& in, std::string_view text, float size, color c,
                     align where = align::left, typeface face = typeface::sans);

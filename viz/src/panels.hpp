@@ -6,6 +6,7 @@
 #include <fronta/viz/view.hpp>
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,6 +21,12 @@ struct moment_in_view {
   std::int64_t from = 0;
   std::int64_t to = 1;
 };
+
+/// Such as "No task has ended yet."; once nothing more comes, without the "yet".
+[[nodiscard]] std::string so_far(const moment_in_view& m, std::string_view what);
+
+/// A headline, and the room below it.
+rect below_headline(painter& p, const rect& at, std::string_view text, std::uint32_t number);
 
 /// Title, clock, and the badge that says what the picture is of. What must be known of it (its
 /// source, what is missing, the pace) is never cut: there are as many lines as that takes.
@@ -77,6 +84,13 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at);
 void draw_completed(painter& p, const moment_in_view& m, const rect& at);
 enum class headline : std::uint8_t { shown, omitted };
 void draw_narration(painter& p, const moment_in_view& m, const rect& at, headline h);
+
+/// The program's lines around the one that the newest of what happened goes back to: see
+/// code_panel.hpp.
+void draw_code(painter& p, const moment_in_view& m, const rect& at);
+/// That one with the lines before and behind it, at the top of `body`. The height that it takes,
+/// whatever there is to show.
+float draw_code_strip(painter& p, const moment_in_view& m, const rect& body);
 
 /// One family of tasks in order of submission, when each ended, and when `as_completed` and `map`
 /// would have handed it over.

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 namespace fronta::viz {
 namespace {
@@ -47,6 +48,10 @@ class reducer {
   [[nodiscard]] player_state state() const { return s_; }
 
   void operator()(const commands::tick& c) {
+    if (s_.stepped) {
+      s_.stepped->seconds += std::max(0.0, finite(c.seconds, 0));
+      if (s_.stepped->over()) s_.stepped.reset();
+    }
     if (!s_.playing) return;
     const auto played = s_.ahead + std::max(0.0, finite(c.seconds, 0)) * s_.dilation;
     const auto left = static_cast<double>(of_.end() - s_.at);
@@ -64,12 +69,14 @@ class reducer {
 
   void operator()(const commands::step& c) {
     s_.playing = s_.follows = false;
+    const auto from = s_.at;
     const auto steps = std::abs(std::int64_t{c.events});
     for (std::int64_t i = 0; i < steps; ++i) {
       const auto before = s_.at;
       go_to(c.events > 0 ? next_told() : previous_told());
       if (s_.at == before) break;
     }
+    if (steps == 1 && s_.at != from && !s_.reduced_motion) s_.stepped = glide{.from = from};
   }
 
   void operator()(const commands::to_begin&) {
@@ -179,6 +186,12 @@ class reducer {
     s_.text_size = std::clamp(s_.text_size + steps, smallest_text, largest_text);
   }
   void operator()(const commands::next_theme&) { s_.theme = (s_.theme + 1) % all_themes().size(); }
+  void operator()(const commands::next_layout&) {
+    // Who asks for code from elsewhere sees some.
+    const bool elsewhere = std::exchange(s_.what, preset::stage) != preset::stage;
+    if (elsewhere && s_.layout != stage_layout::plain) return;
+    s_.layout = static_cast<stage_layout>((static_cast<int>(s_.layout) + 1) % 3);
+  }
   void operator()(const commands::reduce_motion&) { s_.reduced_motion = !s_.reduced_motion; }
   void operator()(const commands::blank&) { s_.blank = !s_.blank; }
   void operator()(const commands::help&) { s_.help = !s_.help; }
@@ -293,12 +306,20 @@ player_state opened_live(const index& of) {
 }
 
 player_state reduce(const index& of, player_state s, const command& c) {
+  // Whatever else the user does ends it.
+  if (!std::holds_alternative<commands::tick>(c)) s.stepped.reset();
   reducer r(of, s);
   std::visit(r, c);
   return r.state();
 }
 
 float text_scale(int steps) noexcept { return std::pow(1.1F, static_cast<float>(steps)); }
+
+std::optional<glide> glide_of(const player_state& s) noexcept {
+  if (s.reduced_motion) return std::nullopt;
+  if (s.playing) return glide{.plays = true};
+  return s.stepped;
+}
 
 view view_of(const player_state& s) {
   view v;
@@ -307,6 +328,7 @@ view view_of(const player_state& s) {
   v.from = s.from;
   v.to = s.to;
   v.selected = s.selected;
+  v.layout = s.layout;
   v.dilation = s.follows ? 0 : s.dilation;
   v.shown = s.live ? source::live : source::recorded;
   if (s.live && !s.follows) v.note = s.playing ? "behind" : "paused";

@@ -104,8 +104,8 @@ void draw_progress(painter& p, const moment_in_view& m, const rect& at) {
   const auto text = p.units(2.5F);
   const auto line = p.line_height(text);
   if (names == 0) {
-    p.write({kind::completion, part::reason, 0, 0}, at, "No task has been submitted yet.", text,
-            p.colors().text, align::center);
+    p.write({kind::completion, part::reason, 0, 0}, at, so_far(m, "No task has been submitted"),
+            text, p.colors().text, align::center);
     return;
   }
   // Of each name: what it is called and how fast, its bar, and the numbers.

@@ -10,10 +10,10 @@
 namespace fronta::viz {
 namespace {
 
-constexpr std::array<std::string_view, 16> kinds{
-    "page", "badge",  "title",     "task",       "queue",   "lane", "place", "axis",
-    "plot", "legend", "narration", "completion", "counter", "tag",  "edge",  "group"};
-static_assert(kinds.size() == static_cast<std::size_t>(item_id::kind::group) + 1);
+constexpr std::array<std::string_view, 17> kinds{
+    "page",   "badge",     "title",      "task",    "queue", "lane", "place", "axis", "plot",
+    "legend", "narration", "completion", "counter", "tag",   "edge", "group", "code"};
+static_assert(kinds.size() == static_cast<std::size_t>(item_id::kind::code) + 1);
 
 constexpr std::array<std::string_view, 14> parts{"frame",  "token",  "number", "name",  "bar",
                                                  "hatch",  "stripe", "state",  "mark",  "value",

@@ -248,8 +248,10 @@ void stack_reader::executor_closed(const event& e) {
   for (std::uint32_t l = 0; l < to_.lanes_.size(); ++l) {
     if (to_.lanes_[l].what != lane::kind::slot || to_.lanes_[l].executor != e.executor) continue;
     to_unparked(l, e.time);
-    auto& ended = to_.lane_rows_[l].ended;
-    if (ended.empty() || ended.back().second != forever) ended.emplace_back(e.time, forever);
+    auto& row = to_.lane_rows_[l];
+    row.closed = std::min(row.closed, e.time);
+    if (row.ended.empty() || row.ended.back().second != forever)
+      row.ended.emplace_back(e.time, forever);
   }
 }
 

@@ -7,7 +7,11 @@
 #include "task_groups.hpp"
 #include "task_relations.hpp"
 
+#include <fronta/viz/theme.hpp>
+
+#include <array>
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 
@@ -16,6 +20,9 @@ namespace fronta::viz {
 struct critical_path;
 class graph_layouts;
 class name_totals;
+class task_locations;
+/// When each look is first to be seen; `forever` for those that never are.
+using look_times = std::array<std::int64_t, looks>;
 
 /// What some pictures need of a whole trace: each is built when the first of them asks, by one
 /// thread, and kept. An index and its copies share theirs, for what they say is the same.
@@ -42,6 +49,8 @@ class summaries {
   [[nodiscard]] const critical_path& path_of(const index& of);
   [[nodiscard]] const graph_layouts& layouts_of(const index& of);
   [[nodiscard]] const name_totals& totals_of(const index& of);
+  [[nodiscard]] const task_locations& locations_of(const index& of);
+  [[nodiscard]] const look_times& looks_of(const index& of);
 
   /// How many there are by now.
   [[nodiscard]] int built() const noexcept { return built_.load(std::memory_order_relaxed); }
@@ -70,6 +79,8 @@ class summaries {
   once<critical_path> path_;
   once<graph_layouts> layouts_;
   once<name_totals> totals_;
+  once<task_locations> locations_;
+  once<look_times> looks_;
 };
 
 }  // namespace fronta::viz

@@ -20,16 +20,6 @@ using part = painter::part;
 
 constexpr float reads_well = 3.7F;  // hundredths of the height, from the last row
 
-// A headline, and the room below it.
-rect below_headline(painter& p, const rect& at, std::string_view text, std::uint32_t number) {
-  const auto size = p.units(2.6F);
-  const auto height = p.line_height(size) * 1.2F;
-  const auto pad = p.units(1);
-  p.write({kind::page, part::name, number, 0}, {at.x, at.y, at.width - pad, height}, text, size,
-          p.colors().text, align::left, typeface::bold);
-  return {at.x, at.y + height, at.width - pad, at.height - height - pad};
-}
-
 float token_height(const painter& p) { return p.line_height(p.units(reads_well)) * 1.15F; }
 
 // Wide enough for the greatest number.
@@ -58,6 +48,21 @@ std::string count_of(std::uint64_t number, std::string_view one, std::string_vie
 }
 
 }  // namespace
+
+std::string so_far(const moment_in_view& m, std::string_view what) {
+  std::string text(what);
+  const bool over = m.at >= m.of.end() && m.what.shown != source::live;
+  return text += over ? "." : " yet.";
+}
+
+rect below_headline(painter& p, const rect& at, std::string_view text, std::uint32_t number) {
+  const auto size = p.units(2.6F);
+  const auto height = p.line_height(size) * 1.2F;
+  const auto pad = p.units(1);
+  p.write({kind::page, part::name, number, 0}, {at.x, at.y, at.width - pad, height}, text, size,
+          p.colors().text, align::left, typeface::bold);
+  return {at.x, at.y + height, at.width - pad, at.height - height - pad};
+}
 
 void draw_token(painter& p, const moment_in_view& m, const rect& at, task_number t, look l,
                 float size) {
@@ -209,10 +214,13 @@ class queue_painter {
   void name_of_queue(const shown_queue& q, const rect& at) {
     auto count = std::string(" · ");
     count += grouped(q.length);
-    const auto wide = p_.width_of(count, name_size_);
-    auto words = p_.fit(m_.of.queues()[q.number].name, name_size_, at.width - wide - 1);
+    const auto& name = m_.of.queues()[q.number].name;
+    // A little smaller before it is cut.
+    auto size = name_size_;
+    if (p_.width_of(name + count, size) > at.width) size *= 2.2F / 2.4F;
+    auto words = p_.brief(name, size, at.width - p_.width_of(count, size) - 1);
     words += count;
-    p_.write({kind::queue, part::name, q.number, 0}, at, words, name_size_, p_.colors().text);
+    p_.write({kind::queue, part::name, q.number, 0}, at, words, size, p_.colors().text);
   }
 
   [[nodiscard]] rect cell(std::size_t column, std::size_t row_number) const {
@@ -240,7 +248,8 @@ void draw_queues(painter& p, const moment_in_view& m, const rect& at) {
   const auto queues = queues_at(m.of, m.at);
   if (queues.empty()) {
     p.write_lines({kind::queue, part::reason, 0, 0}, room,
-                  has_tasks(m) ? "Empty: nothing waits here." : "No task has been submitted yet.",
+                  has_tasks(m) ? std::string("Empty: nothing waits here.")
+                               : so_far(m, "No task has been submitted"),
                   p.units(2.4F), p.colors().text);
     return;
   }
@@ -249,12 +258,51 @@ void draw_queues(painter& p, const moment_in_view& m, const rect& at) {
 
 namespace {
 
-float longest_name(const painter& p, const index& of, const std::vector<std::uint32_t>& lanes,
-                   float size) {
-  float most = 0;
-  for (const auto l : lanes) most = std::max(most, p.width_of(of.lanes()[l].name, size));
-  return most + 1;
+// The width of a name on one line, or broken at a space so that both are short.
+float width_in_lines(const painter& p, std::string_view name, float size, bool two) {
+  auto best = p.width_of(name, size);
+  if (!two) return best;
+  for (auto at = name.find(' '); at != std::string_view::npos; at = name.find(' ', at + 1)) {
+    best = std::min(best, std::max(p.width_of(name.substr(0, at), size),
+                                   p.width_of(name.substr(at + 1), size)));
+  }
+  return best;
 }
+
+// Names of lanes, in boxes of one height: on two lines where that leaves more room.
+class lane_names {
+ public:
+  lane_names(const painter& p, const index& of, const std::vector<std::uint32_t>& lanes, float size)
+      : size_(size) {
+    for (const auto l : lanes) {
+      one_ = std::max(one_, width_in_lines(p, of.lanes()[l].name, size, false) + 1);
+      two_ = std::max(two_, width_in_lines(p, of.lanes()[l].name, size, true) + 1);
+    }
+  }
+
+  [[nodiscard]] float width(const painter& p, const rect& box) const {
+    const auto most = box.width * 0.42F;
+    const bool room_for_two = box.height >= 2 * p.line_height(size_);
+    return std::min(one_ > box.width * 0.28F && room_for_two ? two_ : one_, most);
+  }
+  void write(painter& p, const item_id& id, const rect& in, std::string_view name) const {
+    if (p.width_of(name, size_) <= in.width || in.height < 2 * p.line_height(size_)) {
+      p.write(id, in, p.brief(name, size_, in.width), size_, p.colors().text);
+      return;
+    }
+    const auto high = 2 * p.line_height(size_);
+    p.write_lines(id, {in.x, in.y + (in.height - high) / 2, in.width, high}, name, size_,
+                  p.colors().text);
+  }
+  [[nodiscard]] float least(const painter& p, float height) const {
+    return height >= 2 * p.line_height(size_) ? two_ : one_;
+  }
+
+ private:
+  float size_;
+  float one_ = 0;
+  float two_ = 0;
+};
 
 }  // namespace
 
@@ -271,17 +319,17 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
   const auto size = p.units(reads_well);
   const auto name_size = p.units(2.4F);
   if (lanes.empty()) {
-    p.write_lines({kind::lane, part::reason, 0, 0}, room, "No worker has told of anything yet.",
-                  name_size, p.colors().text);
+    p.write_lines({kind::lane, part::reason, 0, 0}, room,
+                  so_far(m, "No worker has told of anything"), name_size, p.colors().text);
     return;
   }
   const auto gap = p.units(0.8F);
   // One below the other, in two columns if there are many.
   const auto least = token_height(p) + p.units(0.8F);
   const auto a_column = std::max(1, static_cast<int>((room.height + gap) / (least + gap)));
-  const auto for_name = longest_name(p, of, lanes, name_size);
-  const bool two_fit =
-      (room.width - gap) / 2 >= std::min(for_name, p.units(9)) + token_width(p, of) + p.units(6);
+  const lane_names names(p, of, lanes, name_size);
+  const bool two_fit = (room.width - gap) / 2 >= std::min(names.least(p, least), p.units(9)) +
+                                                     token_width(p, of) + p.units(6);
   const int columns = static_cast<int>(lanes.size()) > a_column && two_fit ? 2 : 1;
   const auto rows = std::min(a_column, (static_cast<int>(lanes.size()) + columns - 1) / columns);
   const auto width =
@@ -307,9 +355,9 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
     p.outline({kind::lane, part::frame, l, 1}, box, p.colors().grid, p.stroke(), dash::solid,
               p.units(0.6F));
     const auto pad = p.units(0.8F);
-    const auto name_width = std::min(for_name, width * 0.42F);
-    p.write({kind::lane, part::name, l, 0}, {box.x + pad, box.y, name_width, box.height},
-            which.name, name_size, p.colors().text);
+    const auto name_width = names.width(p, box);
+    names.write(p, {kind::lane, part::name, l, 0}, {box.x + pad, box.y, name_width, box.height},
+                which.name);
     rect inner{box.x + pad * 2.5F + name_width, box.y + (box.height - token_height(p)) / 2,
                box.width - name_width - 3.5F * pad, token_height(p)};
     // What waits in its own queue, at the right: the owner takes from the near end.
@@ -352,8 +400,10 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
     }
     if (shown == nullptr) {
       const auto why = of.why_blank(l, m.at);
-      const auto lines = p.lines_of(why, name_size, inner.width) * p.line_height(name_size);
-      const auto high = std::min(lines, box.height);
+      const auto line = p.line_height(name_size);
+      const auto high = std::min(p.lines_of(why, name_size, inner.width),
+                                 std::max(1.0F, std::floor(box.height / line))) *
+                        line;
       p.write_lines({kind::lane, part::reason, l, 0},
                     {inner.x, box.y + (box.height - high) / 2, inner.width, high}, why, name_size,
                     p.colors().text);
@@ -367,6 +417,8 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
       // The number is what must be read.
       auto text = "reserved by " + called(shown->task);
       if (p.width_of(text, size) > inner.width) text = "for " + called(shown->task);
+      if (p.width_of(text, size) > inner.width)
+        text = "for " + std::to_string(std::uint64_t{shown->task} + 1);
       const auto w = std::min(inner.width, p.width_of(text, size) + p.units(1));
       p.fill({kind::lane, part::mark, l, 0}, {inner.x, inner.y, w, inner.height}, p.colors().panel);
       p.write({kind::lane, part::value, l, 0}, {inner.x, inner.y, w, inner.height}, text, size,
@@ -379,11 +431,19 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
     auto words = std::string(p.colors().of(state).sign) + " ";
     const bool sure = m.at >= shown->sure_begin && m.at < shown->sure_end;
     if (!sure) words += "perhaps ";
-    words += of.name_of(number);
+    std::string inside;
     if (which.what == lane::kind::slot && open.size() > 1 && shown->depth > 0)
-      words += " (inside " + called(open.front().task) + ")";
+      inside = " (inside " + called(open.front().task) + ")";
+    const auto for_words = inner.width - token - pad;
+    auto for_task = for_words - p.width_of(words, size) - p.width_of(inside, size);
+    if (for_task < p.units(12)) {
+      for_task += p.width_of(inside, size);
+      inside.clear();
+    }
+    words += p.brief(of.name_of(number), size, for_task);
+    words += inside;
     p.write({kind::task, part::name, number, 0},
-            {inner.x + token + pad, inner.y, inner.width - token - pad, inner.height}, words, size,
+            {inner.x + token + pad, inner.y, for_words, inner.height}, words, size,
             p.colors().text);
   }
   if (cut) {
@@ -397,7 +457,7 @@ void draw_completed(painter& p, const moment_in_view& m, const rect& at) {
   const auto room = below_headline(p, at, "DONE · " + grouped(done), 3);
   const auto size = p.units(reads_well);
   if (done == 0) {
-    p.write_lines({kind::completion, part::reason, 0, 0}, room, "No task has ended yet.",
+    p.write_lines({kind::completion, part::reason, 0, 0}, room, so_far(m, "No task has ended"),
                   p.units(2.4F), p.colors().text);
     return;
   }
@@ -412,10 +472,11 @@ void draw_completed(painter& p, const moment_in_view& m, const rect& at) {
     const auto y = room.y + static_cast<float>(i) * (height + gap);
     const auto l = look_of(m.of, c);
     draw_token(p, m, {room.x, y, std::min(token, room.width), height}, t, l, size);
-    const auto words = std::string(p.colors().of(l).sign) + " " + std::string(m.of.name_of(t));
-    p.write({kind::completion, part::name, t, 0},
-            {room.x + token + p.units(0.8F), y, room.width - token - p.units(0.8F), height}, words,
-            size, p.colors().text);
+    auto words = std::string(p.colors().of(l).sign) + " ";
+    const rect beside{room.x + token + p.units(0.8F), y, room.width - token - p.units(0.8F),
+                      height};
+    words += p.brief(m.of.name_of(t), size, beside.width - p.width_of(words, size));
+    p.write({kind::completion, part::name, t, 0}, beside, words, size, p.colors().text);
   }
 }
 
@@ -444,8 +505,8 @@ void draw_narration(painter& p, const moment_in_view& m, const rect& at, headlin
     event = event == 0 ? none : event - 1;
   }
   if (nth == 0) {
-    p.write_lines({kind::narration, part::reason, 0, 0}, room, "Nothing has happened yet.", size,
-                  p.colors().text);
+    p.write_lines({kind::narration, part::reason, 0, 0}, room, so_far(m, "Nothing has happened"),
+                  size, p.colors().text);
   }
 }
 

@@ -53,6 +53,15 @@ TEST(StageOptions, EachIsHeard) {
   EXPECT_EQ(o->exit_after, 2.5);
 }
 
+TEST(StageOptions, CodeIsShownAsAsked) {
+  EXPECT_EQ(read({})->first.layout, stage_layout::plain);
+  const auto o = read({"--layout", "read", "--source", "."});
+  EXPECT_EQ(o->first.layout, stage_layout::read);
+  EXPECT_EQ(o->first.source, ".");
+  EXPECT_THAT(refusal_of({"--layout", "wide"}), HasSubstr("plain, read or run"));
+  EXPECT_THAT(refusal_of({"--source", "no-such-folder"}), HasSubstr("a folder that exists"));
+}
+
 TEST(StageOptions, WhatMakesNoSenseIsRefusedInASentence) {
   EXPECT_THAT(refusal_of({"--size", "1280"}), HasSubstr("1280x720"));
   EXPECT_THAT(refusal_of({"--size", "0x720"}), HasSubstr("640x400"));

@@ -257,6 +257,33 @@ TEST_F(Window, SpacePlaysAndTimeIsGiven) {
   EXPECT_FALSE(s().state().playing);
 }
 
+TEST_F(Window, AStepGlidesAndThenNothingIsDrawnAgain) {
+  press(GLFW_KEY_1);
+  press(GLFW_KEY_RIGHT);
+  EXPECT_TRUE(s().draw());
+  const auto at = s().state().at;
+  s().pass(0.1);
+  EXPECT_TRUE(s().draw());
+  EXPECT_EQ(s().state().at, at);
+  s().pass(1);
+  EXPECT_TRUE(s().draw());
+  s().pass(1);
+  EXPECT_FALSE(s().draw());
+}
+
+TEST_F(Window, LShowsCodeBesideTheStage) {
+  press(GLFW_KEY_2);
+  type('l');
+  EXPECT_EQ(s().state().what, preset::stage);
+  EXPECT_EQ(s().state().layout, stage_layout::read);
+  const auto panes = s().picture().panes;
+  EXPECT_NE(std::ranges::find(panes, "code", &pane::name), panes.end());
+  type('l');
+  EXPECT_EQ(s().state().layout, stage_layout::run);
+  type('l');
+  EXPECT_EQ(s().state().layout, stage_layout::plain);
+}
+
 TEST_F(Window, AHeldKeyRepeatsWhereThatIsOfUse) {
   press(GLFW_KEY_SPACE, 0, GLFW_REPEAT);
   EXPECT_FALSE(s().state().playing);

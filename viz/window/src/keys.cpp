@@ -47,6 +47,7 @@ std::vector<key_binding> make_bindings() {
       {letter('7'), commands::show{preset::inspector}, "7", "inspector: the selected task"},
       {letter('8'), commands::show{preset::plots}, "8", "plots: values over time"},
       {letter('9'), commands::show{preset::progress}, "9", "progress: how far each name is"},
+      {letter('l'), commands::next_layout{}, "L", "stage: code to read, a strip, none"},
       {named(key::tab), commands::select_by{1}, "Tab", "select the next task", again},
       {shifted(key::tab), commands::select_by{-1}, "Shift Tab", "select the task before", again},
       {letter('t'), commands::next_theme{}, "T", "light or dark"},

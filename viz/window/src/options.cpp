@@ -9,6 +9,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <memory>
 #include <string_view>
 #include <system_error>
@@ -63,6 +64,13 @@ preset read_preset(const std::string& text) {
   refuse("--preset", "one of " + known, text);
 }
 
+stage_layout read_layout(const std::string& text) {
+  for (const auto l : {stage_layout::plain, stage_layout::read, stage_layout::run}) {
+    if (name_of(l) == text) return l;
+  }
+  refuse("--layout", "plain, read or run", text);
+}
+
 std::size_t read_theme(const std::string& text) {
   std::string known;
   const auto all = all_themes();
@@ -85,6 +93,7 @@ std::optional<stage_options> read_stage_options(int argc, const char* const* arg
   stage_options o;
   std::string preset_text;
   std::string theme_text;
+  std::string layout_text;
   std::string size_text;
   std::string scale_text;
   std::string exit_text;
@@ -103,6 +112,10 @@ std::optional<stage_options> read_stage_options(int argc, const char* const* arg
   add("--preset", preset_text, "NAME",
       "stage: for a room; timeline: all lanes; completion: who ends when; graph: tasks and their "
       "inputs; compare: with OTHER; statistics, inspector, plots, progress [stage]");
+  add("--layout", layout_text, "NAME",
+      "of the stage: read: the program's lines beside it; run: three of them above it [plain]");
+  add("--source", o.first.source, "DIR",
+      "what the program's files lie below [where they were compiled, or here]");
   add("--theme", theme_text, "NAME", "light or dark [light]");
   add("--size", size_text, "WxH", "of the window [1280x720]");
   add("--monitor", o.frame.monitor, "NAME", "where it opens; a part of the monitor's name");
@@ -133,6 +146,12 @@ std::optional<stage_options> read_stage_options(int argc, const char* const* arg
                                 "\" is one word too many; see fronta stage --help.");
   }
   if (!preset_text.empty()) o.first.what = read_preset(preset_text);
+  if (!layout_text.empty()) o.first.layout = read_layout(layout_text);
+  if (!o.first.source.empty()) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(o.first.source, error))
+      refuse("--source", "a folder that exists", o.first.source);
+  }
   if (!theme_text.empty()) o.first.theme = read_theme(theme_text);
   if (!size_text.empty()) read_size(size_text, o.frame);
   if (!scale_text.empty()) o.first.text_size = read_scale(scale_text);

@@ -236,10 +236,12 @@ scene draw(const screen& on, const index* of, const player_state& s, const font_
     auto v = view_of(s);
     v.title = on.title;
     compare(v, *of, on.other, on.other_title);
+    v.sources = on.sources;
     if (!on.note.empty()) v.note = on.note;
     const auto height = on.controls ? on.height - page::controls_height(on.height, s) : on.height;
     made =
-        draw(*of, v, std::max(on.width, least_width), std::max(height, least_height), font, colors);
+        draw_gliding(*of, v, glide_of(s).value_or(glide{.seconds = glide_seconds}),
+                     std::max(on.width, least_width), std::max(height, least_height), font, colors);
   }
   made.width = on.width;
   made.height = on.height;

@@ -23,6 +23,7 @@ struct screen {
   bool controls = true;          ///< below the picture; without them it fills the window
   const index* other = nullptr;  ///< the run to compare with
   std::string other_title = {};
+  const source_files* sources = nullptr;  ///< the program's; null for none
 };
 
 /// Sets what `v` of a run compares with. At the end of it all of the other run is shown, which may

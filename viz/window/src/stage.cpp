@@ -69,10 +69,11 @@ std::optional<milliseconds> since(std::int64_t at, std::chrono::steady_clock::ti
 }  // namespace
 
 stage::stage(const window::options& o, const appearance& first)
-    : window_(o, *this), controls_(!o.full_screen) {
+    : window_(o, *this), sources_({.folder = first.source, .host = {}}), controls_(!o.full_screen) {
   state_.what = first.what;
   state_.theme = first.theme;
   state_.text_size = first.text_size;
+  state_.layout = first.layout;
 }
 
 stage::~stage() = default;
@@ -183,6 +184,7 @@ void stage::bring_in(live_news n) {
   if (n.of != nullptr) {
     of_ = std::move(n.of);
     met_.reset();
+    read_sources();
   }
   if (n.state == phase::goes_on) {
     state_ = reduce(*of_, state_, commands::grown{});
@@ -230,7 +232,9 @@ void stage::replace(std::shared_ptr<const index> of, std::string trace, player_s
   state_.theme = before.theme;
   state_.text_size = before.text_size;
   state_.reduced_motion = before.reduced_motion;
+  state_.layout = before.layout;
   state_.blank = before.blank;
+  read_sources();
   window_.set_title(name_of_file(file_) + " - Fronta");
   show_soon();
 }
@@ -247,11 +251,19 @@ void stage::apply(const command& c) {
   }
   if (next == state_) return;
   state_ = next;
+  read_sources();
   show_soon();
 }
 
+// Only who looks at code pays for it.
+void stage::read_sources() {
+  if (of_ == nullptr || state_.layout == stage_layout::plain || of_ == sources_of_) return;
+  sources_of_ = of_;
+  sources_.read(*of_);
+}
+
 void stage::pass(double seconds) {
-  if (state_.playing) apply(commands::tick{seconds});
+  if (state_.playing || state_.stepped) apply(commands::tick{seconds});
 }
 
 scene stage::picture() const {
@@ -264,7 +276,8 @@ scene stage::picture() const {
                     .met = met_,
                     .controls = controls_,
                     .other = other_.get(),
-                    .other_title = name_of_file(other_file_)},
+                    .other_title = name_of_file(other_file_),
+                    .sources = &sources_},
                    of_.get(), state_, window_.fonts());
 }
 
@@ -309,7 +322,7 @@ void stage::run(const until& u) {
     // Waiting for the screen may have taken the frame's time, or none of it.
     const auto spent = after - now;
     if (drew && state_.live) news_from = after + rest * spent;
-    const bool more = (state_.playing || frames_due_ > 0) && !window_.is_hidden();
+    const bool more = (state_.playing || state_.stepped || frames_due_ > 0) && !window_.is_hidden();
     const auto pause = more ? std::max(0.0, frame - in_seconds(spent).count()) : -1;
     if (pause < 0) {
       // Nobody wakes us because news may come now, nor because there is none.
@@ -371,6 +384,7 @@ void stage::save_snapshot() {
   auto v = view_of(state_);
   v.title = name_of_file(file_);
   compare(v, *of_, other_.get(), name_of_file(other_file_));
+  v.sources = &sources_;
   if (!note_.empty()) v.note = note_;
   const std::array pages{viz::draw(*of_, v, std::max(640.0F, size.width),
                                    std::max(400.0F, size.height), window_.fonts(),

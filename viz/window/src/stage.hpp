@@ -9,6 +9,7 @@
 #include <fronta/viz/live.hpp>
 #include <fronta/viz/player.hpp>
 #include <fronta/viz/scene.hpp>
+#include <fronta/viz/source_files.hpp>
 
 #include <chrono>
 #include <functional>
@@ -31,6 +32,9 @@ class stage final : public window_listener {
     preset what = preset::stage;
     std::size_t theme = 0;
     int text_size = 0;
+    stage_layout layout = stage_layout::plain;
+    std::string source =
+        {};  ///< what the program's files lie below; empty: where they were compiled
   };
 
   /// Throws `window_error`.
@@ -111,6 +115,7 @@ class stage final : public window_listener {
   void say(std::string what);
   void meet(std::optional<point> at);
   void show_soon();
+  void read_sources();
 
   window window_;
   player_state state_;
@@ -118,6 +123,8 @@ class stage final : public window_listener {
   std::string file_;
   std::shared_ptr<const index> other_;
   std::string other_file_;
+  source_files sources_;
+  std::shared_ptr<const index> sources_of_;  // whose files have been asked for
   std::string failure_;
   std::string message_;
   std::optional<hit> met_;

@@ -378,8 +378,9 @@ class index {
     // Of slots.
     std::int64_t first_sign = forever;  // of a worker
     stretches parked;
-    stretches missing;  // events of its worker
-    stretches ended;    // its worker has, and no other came
+    stretches missing;              // events of its worker
+    stretches ended;                // its thread has, and no other came
+    std::int64_t closed = forever;  // its executor
   };
 
   std::string host_;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <fronta/viz/glide.hpp>
 #include <fronta/viz/index.hpp>
 #include <fronta/viz/view.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <variant>
 
 /// Playing of a trace: what keys, clicks and the passing of time make of what is looked at. Pure:
@@ -27,6 +29,8 @@ struct player_state {
   bool live = false;     ///< the trace grows: the axis may show time to come
   bool follows = false;  ///< the playhead goes with the newest moment; only while it is live
   bool reduced_motion = false;
+  std::optional<glide> stepped = {};  ///< of the last step, while tokens are on their way
+  stage_layout layout = stage_layout::plain;
   bool blank = false;  ///< nothing is shown, for a speaker who wants to be looked at
   bool help = false;
 
@@ -95,6 +99,8 @@ struct resize_text {
 /// Plays or pauses; at the end it plays from the begin. Who plays a live trace to its end follows.
 struct play {};
 struct next_theme {};
+/// The stage with code beside it, above it, and without; from another preset to the stage first.
+struct next_layout {};
 struct reduce_motion {};  ///< turns it on or off, as the two below
 struct blank {};
 struct help {};
@@ -108,8 +114,8 @@ using command =
                  commands::scrub, commands::replay, commands::pace, commands::zoom, commands::pan,
                  commands::show, commands::select, commands::select_by, commands::resize_text,
                  commands::follow, commands::grown, commands::ended, commands::play,
-                 commands::next_theme, commands::reduce_motion, commands::blank, commands::help,
-                 commands::dismiss>;
+                 commands::next_theme, commands::next_layout, commands::reduce_motion,
+                 commands::blank, commands::help, commands::dismiss>;
 
 /// The whole trace from its begin, paused, at a pace that shows it in some ten seconds.
 [[nodiscard]] player_state opened(const index& of);
@@ -121,6 +127,9 @@ using command =
 
 /// How much larger text is than usual after so many steps: a tenth each.
 [[nodiscard]] float text_scale(int steps) noexcept;
+
+/// Tokens that are on their way: after a step, or while it plays; none where motion is reduced.
+[[nodiscard]] std::optional<glide> glide_of(const player_state& s) noexcept;
 
 /// What there is to draw. Title and source are the caller's.
 [[nodiscard]] view view_of(const player_state& s);

@@ -123,6 +123,7 @@ struct item_id {
     tag,
     edge,
     group,  ///< of tasks
+    code,   ///< of the program
   };
   enum class part : std::uint8_t {
     frame,

@@ -10,6 +10,8 @@
 
 namespace fronta::viz {
 
+class source_files;
+
 enum class preset : std::uint8_t {
   stage,       ///< for a room: what just happened, queues, workers, completion order, time
   timeline,    ///< lanes of all workers and streams, and the length of the queues
@@ -26,6 +28,15 @@ enum class preset : std::uint8_t {
 
 /// Where the picture comes from: part of every picture, and of every export.
 enum class source : std::uint8_t { recorded, live, simulated, paced };
+
+/// Whether the preset `stage` shows the line of the program that the newest of what happened goes
+/// back to: where its task was submitted.
+enum class stage_layout : std::uint8_t {
+  plain,  ///< it does not
+  read,   ///< over two thirds, with the function around it
+  run,    ///< above the stage, with the lines before and behind it
+};
+[[nodiscard]] std::string_view name_of(stage_layout l) noexcept;
 
 /// What is looked at, and how. Together with an index and a size it makes a scene; nothing else
 /// does, so that the same moment always looks the same, however it was reached.
@@ -46,6 +57,9 @@ struct view {
   /// both begin at once.
   const index* other = nullptr;
   std::string other_title = {};
+  stage_layout layout = stage_layout::plain;
+  /// What there is of the program's files; null for none. Must outlive the drawing.
+  const source_files* sources = nullptr;
   std::string note = {};  ///< what else is to be known of the moment, such as "paused"
 };
 
