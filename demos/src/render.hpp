@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace fronta::demos {
 
@@ -24,6 +25,11 @@ struct render_command {
   std::optional<double> to;
   std::optional<std::uint32_t> task;  ///< counted from 1, as pictures do
   double seconds = 10;                ///< of a film
+  viz::clock_kind clock = viz::clock_kind::linear;
+  std::vector<std::string> pinned;  ///< names of lanes
+  std::vector<std::string> folded;  ///< or of places
+  viz::lane_order order = viz::lane_order::place;
+  viz::bar_color color = viz::bar_color::state;
 };
 
 /// `fronta render`. Throws `demo_error`.

@@ -133,7 +133,11 @@ void draw_lengths(painter& p, const moment_in_view& m, const rect& at, const lan
     }
   };
   draw(1, [](const length& l) { return l.waiting; }, p.colors().of(look::retry_wait).fill, true);
-  draw(2, [](const length& l) { return l.running; }, p.colors().of(look::running).fill, false);
+  // Where colours mean kinds, this one means none.
+  draw(
+      2, [](const length& l) { return l.running; },
+      shows_kinds(m.what) ? p.colors().text : p.colors().of(look::running).fill, false);
+  draw_cuts(p, a, plot, 1);
   const auto line = p.line_height(text);
   const auto name = [&](std::uint32_t number, float y, const std::string& words) {
     p.write({kind::plot, part::name, number, 0}, {at.x, y, a.left - at.x - p.units(1), line}, words,

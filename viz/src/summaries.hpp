@@ -7,6 +7,9 @@
 #include "task_groups.hpp"
 #include "task_relations.hpp"
 
+#include <fronta/viz/clock.hpp>
+
+#include <array>
 #include <memory>
 #include <mutex>
 
@@ -15,6 +18,7 @@ namespace fronta::viz {
 struct critical_path;
 class graph_layouts;
 class name_totals;
+class task_kinds;
 
 /// What some pictures need of a whole trace: each is built when the first of them asks, by one
 /// thread, and kept. An index and its copies share theirs, for what they say is the same.
@@ -41,6 +45,8 @@ class summaries {
   [[nodiscard]] const critical_path& path_of(const index& of);
   [[nodiscard]] const graph_layouts& layouts_of(const index& of);
   [[nodiscard]] const name_totals& totals_of(const index& of);
+  [[nodiscard]] const task_kinds& kinds_of(const index& of);
+  [[nodiscard]] const clock_map& clock_of(const index& of, clock_kind what);
 
  private:
   template <class T>
@@ -62,6 +68,8 @@ class summaries {
   once<critical_path> path_;
   once<graph_layouts> layouts_;
   once<name_totals> totals_;
+  once<task_kinds> kinds_;
+  std::array<once<clock_map>, clock_kinds> clocks_;
 };
 
 }  // namespace fronta::viz

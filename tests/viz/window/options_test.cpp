@@ -53,6 +53,14 @@ TEST(StageOptions, EachIsHeard) {
   EXPECT_EQ(o->exit_after, 2.5);
 }
 
+TEST(StageOptions, AClockAndAClickerAreHeard) {
+  const auto o = read({"--clock", "warped", "--clicker"});
+  ASSERT_TRUE(o);
+  EXPECT_EQ(o->first.clock, clock_kind::warped);
+  EXPECT_EQ(o->first.keys, key_profile::clicker);
+  EXPECT_THAT(refusal_of({"--clock", "sundial"}), HasSubstr("linear, steps or warped"));
+}
+
 TEST(StageOptions, WhatMakesNoSenseIsRefusedInASentence) {
   EXPECT_THAT(refusal_of({"--size", "1280"}), HasSubstr("1280x720"));
   EXPECT_THAT(refusal_of({"--size", "0x720"}), HasSubstr("640x400"));
