@@ -18,6 +18,7 @@ constexpr std::array<std::string_view, clock_kinds> names{"linear", "steps", "wa
 
 // A shortened stretch takes this part of the whole axis, or more where little happens.
 constexpr std::size_t most_cuts = 24;
+constexpr double worth = 0.9;  // as long as this part of the whole at most
 
 // Whether `narrate` has a sentence for each event, without making it: there are millions.
 class told_events {
@@ -131,7 +132,9 @@ void clock_map::find_cuts(std::span<const std::int64_t> moments) {
     ++many;
     length = others / static_cast<double>(parts - many);
   }
-  if (many == 0 || !(length > 0)) return;
+  // What saves next to nothing is not worth a scale that changes.
+  const auto left = others + static_cast<double>(many) * length;
+  if (many == 0 || !(length > 0) || left > worth * between(begin_, end_)) return;
   cut_to_ = length;
   longest.resize(many);
   std::ranges::sort(longest, {}, &std::pair<std::int64_t, std::size_t>::second);

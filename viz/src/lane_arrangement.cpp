@@ -113,7 +113,10 @@ std::vector<block_place> places_of(const std::vector<lane_block>& blocks, const 
                                    const block_sizes& sizes) {
   const auto least = sizes.line + sizes.gap;
   const auto folded_height = [&](const lane_block& b) {
-    return std::max(least, static_cast<float>(b.lanes.size()) + sizes.gap);
+    // Some pixels for each lane, as long as that leaves room; one at least.
+    const auto lanes = static_cast<float>(b.lanes.size());
+    const auto high = std::min(lanes * sizes.line * 0.3F, in.height * 0.2F);
+    return std::max({least, lanes + sizes.gap, high});
   };
   std::vector<float> heights(blocks.size(), 0);
   // Those that have their height, and room for the others.

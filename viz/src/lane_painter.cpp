@@ -46,6 +46,12 @@ std::optional<kind_look> lane_painter::kind_of(task_number t, look l) const noex
 
 void lane_painter::draw_state(const item_id& as, const rect& at, look l, task_number t) {
   const auto k = kind_of(t, l);
+  // An outline would leave nothing of the colour.
+  const bool low = at.height < 4 * p_.stroke();
+  if (!k && low) {
+    p_.fill(as, at, p_.colors().of(l).fill);
+    return;
+  }
   if (!k) {
     p_.state_box(as, at, l, 0);
     return;
@@ -57,7 +63,7 @@ void lane_painter::draw_state(const item_id& as, const rect& at, look l, task_nu
     p_.fill({kind::lane, part::token, lane_, as.nth}, {at.x, at.y + inset, at.width, thick},
             k->ink);
   }
-  if (at.width >= 3 * p_.stroke()) p_.outline(as, at, p_.colors().outline, p_.stroke());
+  if (!low && at.width >= 3 * p_.stroke()) p_.outline(as, at, p_.colors().outline, p_.stroke());
 }
 
 // Bars that begin up to the moment, as far as they have got.

@@ -126,9 +126,10 @@ void draw_lengths(painter& p, const moment_in_view& m, const rect& at, const lan
         const auto next =
             std::clamp(plot.bottom() - static_cast<float>(value(points[i + 1])) * scale,
                        plot.y + half, plot.bottom() - half);
+        const auto x = std::clamp(right, plot.x + half, plot.right() - half);
         if (next != line_y)
-          p.draw_line({kind::plot, part::mark, which, nth}, {right, std::min(line_y, next) - half},
-                      {right, std::max(line_y, next) + half}, c, 2 * half);
+          p.draw_line({kind::plot, part::mark, which, nth}, {x, std::min(line_y, next) - half},
+                      {x, std::max(line_y, next) + half}, c, 2 * half);
       }
     }
   };

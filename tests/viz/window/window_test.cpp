@@ -185,6 +185,7 @@ TEST_F(Window, AShiftedLaneIsSeen) {
   s().apply(commands::show{preset::timeline});
   s().apply(commands::to_end{});
   const auto whole = s().picture();
+  EXPECT_EQ(joined(differences(whole, whole)), "");
   for (const float by : {-2.0F, 1.0F}) {
     auto faulty = whole;
     int moved = 0;
