@@ -203,7 +203,9 @@ TEST(LanesByKind, ColourWhatIsAtWorkByItsNameAndSayWhich) {
   v.at = 5'000;
   const auto shown = drawn(of, v);
   EXPECT_THAT(texts_in(shown, "legend"), IsSupersetOf({"even", "odd"}));
+  // A colour with two meanings would have none.
   EXPECT_THAT(texts_in(shown, "legend"), Not(Contains("running")));
+  EXPECT_THAT(texts_in(shown, "legend"), Not(Contains("done")));
   std::vector<fronta::viz::color> fills(13);
   for (std::uint32_t w = 0; w < 12; ++w) {
     const auto lane = lane_called(of, "cpu " + std::to_string(w));

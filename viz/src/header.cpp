@@ -405,11 +405,16 @@ struct legend_entry {
   std::string word;
 };
 
+// Those that a lane has, and that no kind is drawn in place of.
+bool stays_beside_kinds(look l) noexcept {
+  return l == look::suspended || l == look::copying || l == look::failed || l == look::unknown;
+}
+
 std::vector<legend_entry> legend_of(const painter& p, const moment_in_view& m, float size) {
   std::vector<legend_entry> all;
   const bool by_kind = shows_kinds(m.what);
   for (const auto l : looks_in(m)) {
-    if (by_kind && (l == look::running || l == look::on_device)) continue;
+    if (by_kind && !stays_beside_kinds(l)) continue;
     all.push_back({static_cast<std::uint32_t>(l), l, {}, std::string(p.colors().of(l).word)});
   }
   if (!by_kind) return all;

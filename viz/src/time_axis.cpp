@@ -109,9 +109,11 @@ class axis_writer {
       }
       const auto words = "⋯ " + duration(cut.end - cut.begin);
       const auto width = p_.width_of(words, text_);
-      const auto left = std::clamp((begin + end - width) / 2, below_.x,
-                                   std::max(below_.x, below_.right() - width - 1));
-      if (left + width > below_.right() || is_taken(left, left + width)) continue;
+      auto left = std::clamp((begin + end - width) / 2, below_.x,
+                             std::max(below_.x, below_.right() - width - 1));
+      // Where another has its room it stands beside that, as long as it is below its own.
+      if (!taken_.empty() && is_taken(left, left + width)) left = taken_.back().second + 1;
+      if (left >= end || left + width > below_.right() || is_taken(left, left + width)) continue;
       write(id, left, width, words);
       const auto air = width * 0.15F;
       taken_.emplace_back(left - air, left + width + air);
