@@ -432,6 +432,50 @@ class command_line {
                      ? std::string()
                      : fmt::format("give a folder that exists, not \"{}\"", text);
         });
+    render_
+        ->add_option_function<std::string>(
+            "--clock",
+            [&r](const std::string& text) {
+              r.clock = viz::find_clock(text).value_or(viz::clock_kind::linear);
+            },
+            "of time axes and films: linear; steps: one event after the other; warped: quiet "
+            "stretches are shortened [linear]")
+        ->type_name("NAME")
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
+        ->check(one_of({"linear", "steps", "warped"}));
+    const auto add_names = [&](const char* name, std::vector<std::string>& to,
+                               const char* description) {
+      render_->add_option(name, to, description)
+          ->type_name("LANE")
+          ->expected(1)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    };
+    add_names("--pin", r.pinned,
+              "lies above all other lanes, as in --pin \"cpu 0\"; may be repeated");
+    add_names("--fold", r.folded, "a lane, or all of a place's, in a low row; may be repeated");
+    render_
+        ->add_option_function<std::string>(
+            "--sort",
+            [&r](const std::string& text) {
+              for (std::size_t o = 0; o < viz::lane_orders; ++o) {
+                const auto order = static_cast<viz::lane_order>(o);
+                if (name_of(order) == text) r.order = order;
+              }
+            },
+            "lanes by place, by name, the busy first, or by first use: first [place]")
+        ->type_name("ORDER")
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
+        ->check(one_of({"place", "name", "busy", "first"}));
+    render_
+        ->add_option_function<std::string>(
+            "--colour",
+            [&r](const std::string& text) {
+              r.color = text == "kind" ? viz::bar_color::kind : viz::bar_color::state;
+            },
+            "of the timeline's bars: state, or kind: by the tasks' names [state]")
+        ->type_name("WHAT")
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
+        ->check(one_of({"state", "kind"}));
     add(*render_, "--seconds", r.seconds, "S", "how long a film lasts",
         fmt::format("{:g}", r.seconds))
         .check(real(0.1, 3'600));

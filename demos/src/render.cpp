@@ -4,6 +4,7 @@
 #include "output.hpp"
 
 #include <fronta/trace_file.hpp>
+#include <fronta/viz/clock.hpp>
 #include <fronta/viz/font.hpp>
 #include <fronta/viz/html.hpp>
 #include <fronta/viz/merge.hpp>
@@ -21,6 +22,7 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -106,6 +108,13 @@ class pictures {
       }
       view_.selected = *what.task - 1;
     }
+    view_.clock = what.clock;
+    view_.color = what.color;
+    view_.lanes.order = what.order;
+    for (const auto& name : what.pinned) {
+      for (const auto l : lanes_named("--pin", name)) view_.lanes.pinned.push_back(l);
+    }
+    for (const auto& name : what.folded) fold(name);
     if (what.from || what.to) {
       view_.from = what.from ? since_begin(of, *what.from) : of.begin();
       view_.to = what.to ? since_begin(of, *what.to) : last_;
@@ -153,6 +162,38 @@ class pictures {
     }
   }
 
+  [[nodiscard]] std::vector<std::uint32_t> lanes_named(std::string_view option,
+                                                       const std::string& name) const {
+    std::vector<std::uint32_t> found;
+    const auto lanes = of_.lanes();
+    for (std::uint32_t l = 0; l < lanes.size(); ++l) {
+      if (lanes[l].name == name) found.push_back(l);
+    }
+    if (!found.empty()) return found;
+    constexpr std::size_t most = 12;
+    std::string known;
+    for (std::size_t l = 0; l < std::min(most, lanes.size()); ++l)
+      known += (known.empty() ? "\"" : ", \"") + lanes[l].name + "\"";
+    if (lanes.size() > most) known += ", …";
+    throw demo_error(
+        fmt::format("{}: there is no lane \"{}\"; {}.", option, name,
+                    known.empty() ? "the trace has none, leave it out" : "give one of " + known));
+  }
+
+  // A place is folded as a whole.
+  void fold(const std::string& name) {
+    bool is_place = false;
+    for (const auto& l : of_.lanes()) {
+      if (of_.place_name(l.executor, l.place) != name) continue;
+      is_place = true;
+      const viz::lane_place place(l.executor, l.place);
+      auto& folded = view_.lanes.folded_places;
+      if (std::ranges::find(folded, place) == folded.end()) folded.push_back(place);
+    }
+    if (is_place) return;
+    for (const auto l : lanes_named("--fold", name)) view_.lanes.folded.push_back(l);
+  }
+
   // Frame k shows what was true at exactly its moment.
   void write_film() {
     viz::video film(what_.output, {.width = static_cast<float>(what_.width),
@@ -161,10 +202,23 @@ class pictures {
     const auto from = view_.to > view_.from ? view_.from : of_.begin();
     const auto to = view_.to > view_.from ? view_.to : last_;
     const auto frames = std::max<std::int64_t>(1, std::llround(what_.seconds * frames_per_second));
-    view_.dilation = static_cast<double>(to - from) / what_.seconds;
+    const auto* clock =
+        view_.clock == viz::clock_kind::linear ? nullptr : &clock_of(of_, view_.clock);
+    const auto first = clock == nullptr ? 0 : clock->place(from);
+    const auto length =
+        clock == nullptr ? static_cast<double>(to - from) : clock->place(to) - first;
+    view_.steps = view_.clock == viz::clock_kind::steps;
+    (view_.steps ? view_.beats : view_.dilation) = length / what_.seconds;
     for (std::int64_t k = 0; k <= frames; ++k) {
       const auto share = static_cast<double>(k) / static_cast<double>(frames);
-      view_.at = from + static_cast<std::int64_t>(share * static_cast<double>(to - from));
+      if (clock == nullptr) {
+        view_.at = from + static_cast<std::int64_t>(share * length);
+      } else {
+        // Between two events it stays at the first.
+        const auto place = first + share * length;
+        view_.at =
+            std::max(from, clock->time(view_.steps && k != frames ? std::floor(place) : place));
+      }
       film.add(scene());
     }
     film.finish();

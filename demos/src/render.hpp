@@ -28,6 +28,11 @@ struct render_command {
   double seconds = 10;                ///< of a film
   viz::stage_layout layout = viz::stage_layout::plain;
   std::string source;  ///< what the program's files lie below; empty: where they were compiled
+  viz::clock_kind clock = viz::clock_kind::linear;
+  std::vector<std::string> pinned;  ///< names of lanes
+  std::vector<std::string> folded;  ///< or of places
+  viz::lane_order order = viz::lane_order::place;
+  viz::bar_color color = viz::bar_color::state;
 };
 
 /// `fronta render`. Throws `demo_error`.

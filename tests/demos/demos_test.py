@@ -717,6 +717,25 @@ class Pictures(Case):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("there is no task 100000; give a --task from 1 to", done.stderr)
 
+    def test_clocks_lanes_and_colours_are_as_asked(self):
+        self.assertEqual(self.run_demo("--json", "--trace", "t").returncode, 0)
+        pictures = set()
+        for options in [[], ["--clock", "steps"], ["--fold", "cpu"], ["--fold", "cpu 0"], ["--pin", "cpu 1"],
+                        ["--pin", "cpu 1", "--pin", "cpu 0", "--fold", "cpu"], ["--colour", "kind"]]:
+            done = fronta("render", "t", "-o", "t.svg", *options, cwd=self.folder)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            pictures.add((self.folder / "t.svg").read_text())
+        self.assertEqual(len(pictures), 7)
+        for options in [["--clock", "warped"], ["--sort", "name"], ["--sort", "busy"], ["--sort", "first"]]:
+            self.assertEqual(fronta("render", "t", "-o", "t.svg", *options, cwd=self.folder).returncode, 0)
+        for options, says in [(["--pin", "cpu 99"], 'there is no lane "cpu 99"; give one of "cpu 0"'),
+                              (["--fold", "moon"], 'there is no lane "moon"'),
+                              (["--clock", "sundial"], "linear, steps"), (["--sort", "size"], "busy"),
+                              (["--colour", "blue"], "kind")]:
+            done = fronta("render", "t", "-o", "t.svg", *options, cwd=self.folder)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(says, done.stderr)
+
     def test_two_traces_become_a_comparison(self):
         for trace in ["a", "b"]:
             self.assertEqual(self.run_demo("--json", "--trace", trace).returncode, 0)

@@ -204,6 +204,30 @@ TEST(Golden, LayoutsAreWhereTheyWere) {
   }
 }
 
+TEST(Golden, ClocksSayWhatTheySaid) {
+  const index of(pipeline());
+  for (const auto clock : {fronta::viz::clock_kind::steps, fronta::viz::clock_kind::warped}) {
+    fronta::viz::view v;
+    v.clock = clock;
+    v.title = "run.trace";
+    const auto name = "clock-" + std::string(name_of(clock));
+    SCOPED_TRACE(name);
+    std::string text;
+    for (const std::int64_t at : {9'700L, 18'000L}) {
+      v.at = at;
+      const auto s = draw(of, v, 1280, 720, font, fronta::viz::light_theme());
+      text += "at " + std::to_string(at) + " ns\n" + facts_of(s);
+      // What else stands on the axis.
+      for (const auto& p : s.primitives) {
+        const auto* words = std::get_if<fronta::viz::label>(&p.what);
+        if (words != nullptr && p.id.what == fronta::viz::item_id::kind::axis)
+          text += "    " + to_string(p.id) + ": " + words->text + '\n';
+      }
+    }
+    expect_golden(name, text);
+  }
+}
+
 // A file that nothing compares says nothing.
 TEST(Golden, EveryFileIsOfAPicture) {
   std::size_t files = 0;
@@ -211,7 +235,7 @@ TEST(Golden, EveryFileIsOfAPicture) {
     EXPECT_EQ(entry.path().extension(), ".txt");
     ++files;
   }
-  EXPECT_EQ(files, cases().size() * presets().size() + 2);
+  EXPECT_EQ(files, cases().size() * presets().size() + 4);
 }
 
 }  // namespace

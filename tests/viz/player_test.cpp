@@ -177,6 +177,140 @@ TEST_F(Player, AViewShowsWhatTheStateSays) {
   EXPECT_EQ(v.dilation, s.dilation);
 }
 
+class PlayerOnClocks : public Player {
+ protected:
+  void on(clock_kind c) {
+    while (s.clock != c) after(commands::next_clock{});
+  }
+  [[nodiscard]] double place() const {
+    const auto& c = clock_of(of, s.clock);
+    return (c.place(s.at) - c.place(s.from)) / (c.place(s.to) - c.place(s.from));
+  }
+};
+
+TEST_F(PlayerOnClocks, InStepsItGoesOneEventABeat) {
+  on(clock_kind::steps);
+  const auto moments = clock_of(of, clock_kind::steps).moments();
+  after(commands::play{});
+  std::size_t now = 0;
+  for (int i = 0; i < 20; ++i) {
+    after(commands::tick{0.25});
+    EXPECT_EQ(s.at, moments[now]) << "between events it stays where it is";
+    after(commands::tick{0.25});
+    EXPECT_EQ(s.at, moments[++now]);
+  }
+  after(commands::pace{2});
+  after(commands::tick{1});
+  EXPECT_EQ(s.at, moments[now + 4]);
+  EXPECT_EQ(view_of(s).beats, 4);
+  EXPECT_TRUE(view_of(s).steps);
+  after(commands::tick{1e9});
+  EXPECT_EQ(s.at, of.end());
+  EXPECT_FALSE(s.playing);
+}
+
+TEST_F(PlayerOnClocks, WarpedTakesAsLongForAQuietStretchAsItIsWide) {
+  auto file = test::steady_run(50);
+  for (auto& e : file.events) {
+    if (e.time > 1'400'000) e.time += 3'000'000'000;
+  }
+  file.known_until = file.events.back().time;
+  of = index(std::move(file));
+  s = opened(of);
+  on(clock_kind::warped);
+  const auto& clock = clock_of(of, clock_kind::warped);
+  ASSERT_EQ(clock.cuts().size(), 1U);
+  after(commands::pace{clock.end() / 10 / s.dilation});
+  after(commands::play{});
+  int ticks = 0;
+  int in_it = 0;
+  while (s.playing && ticks < 2'000) {
+    after(commands::tick{0.01});
+    ++ticks;
+    if (s.at > clock.cuts()[0].begin && s.at < clock.cuts()[0].end) ++in_it;
+  }
+  EXPECT_NEAR(ticks, 1'000, 3);
+  EXPECT_NEAR(in_it, clock.cut_to() / clock.end() * 1'000, 3);
+}
+
+TEST_F(PlayerOnClocks, ZoomAndPanGoByWhatIsSeen) {
+  for (const auto c : {clock_kind::steps, clock_kind::warped}) {
+    s = opened(of);
+    on(c);
+    after(commands::step{60});
+    const auto before = place();
+    after(commands::zoom{4});
+    EXPECT_NEAR(place(), before, 0.01) << name_of(c);
+    const auto& clock = clock_of(of, c);
+    EXPECT_NEAR(clock.place(s.to) - clock.place(s.from), clock.end() / 4, clock.end() / 100);
+    const auto left = clock.place(s.from);
+    after(commands::pan{-0.1});
+    EXPECT_NEAR(clock.place(s.from), left - clock.end() / 40, clock.end() / 100) << name_of(c);
+    after(commands::to_begin{});
+    after(commands::zoom{2});
+    EXPECT_EQ(s.from, of.begin()) << "the playhead stays at the edge";
+    after(commands::zoom{1e-9});
+    EXPECT_EQ(s.from, of.begin());
+    EXPECT_EQ(s.to, of.end());
+  }
+}
+
+TEST_F(PlayerOnClocks, WhatIsLiveIsLinear) {
+  s = opened_live(of);
+  after(commands::next_clock{});
+  EXPECT_FALSE(view_of(s).steps);
+  const auto span = s.to - s.from;
+  after(commands::zoom{2});
+  EXPECT_NEAR(static_cast<double>(s.to - s.from), static_cast<double>(span) / 2, 1);
+}
+
+TEST_F(Player, LanesAreMarkedFoldedAndPinned) {
+  after(commands::fold_lane{});
+  EXPECT_TRUE(s.lanes.folded.empty()) << "none is marked";
+  after(commands::mark_lane{1});
+  EXPECT_EQ(s.lanes.marked, 0U);
+  after(commands::mark_lane{5});
+  EXPECT_EQ(s.lanes.marked, 0U) << "there is one only";
+  after(commands::fold_lane{});
+  EXPECT_EQ(s.lanes.folded, std::vector<std::uint32_t>{0});
+  after(commands::fold_lane{0});
+  EXPECT_TRUE(s.lanes.folded.empty());
+  after(commands::fold_place{});
+  EXPECT_EQ(s.lanes.folded_places.size(), 1U);
+  after(commands::fold_lane{0});
+  EXPECT_TRUE(s.lanes.folded_places.empty()) << "a lane of a folded place unfolds that";
+  after(commands::pin_lane{});
+  EXPECT_EQ(s.lanes.pinned, std::vector<std::uint32_t>{0});
+  after(commands::pin_lane{77});
+  EXPECT_EQ(s.lanes.pinned.size(), 1U);
+  after(commands::dismiss{});
+  EXPECT_EQ(s.lanes.marked, none);
+  EXPECT_EQ(s.lanes.pinned.size(), 1U) << "what is pinned stays";
+}
+
+TEST_F(Player, TypingSelectsTheFirstTaskOfThatNumberAndGoesToIt) {
+  after(commands::type{"4"});
+  EXPECT_EQ(s.selected, no_task) << "nobody looks for anything";
+  after(commands::search{});
+  after(commands::type{"4"});
+  EXPECT_EQ(s.selected, 3U);
+  after(commands::type{"2"});
+  EXPECT_EQ(s.selected, 41U);
+  // It had not begun then.
+  EXPECT_EQ(s.at, of.begin() + 42 * 20 * microsecond + microsecond);
+  after(commands::erase{});
+  EXPECT_EQ(s.wanted, "4");
+  after(commands::find{1});
+  EXPECT_EQ(s.selected, 3U);
+  const auto at = s.at;
+  EXPECT_EQ(at, of.begin() + 42 * 20 * microsecond + microsecond) << "task 4 is in sight";
+  after(commands::dismiss{});
+  EXPECT_FALSE(s.searching);
+  EXPECT_EQ(s.selected, 3U) << "who ends typing keeps what was found";
+  after(commands::dismiss{});
+  EXPECT_EQ(s.selected, no_task);
+}
+
 // A run as it grows, task by task.
 class LivePlayer : public testing::Test {
  protected:
@@ -344,6 +478,31 @@ command random_command(std::mt19937_64& random) {
       return commands::help{};
     case 16:
       return commands::dismiss{};
+    case 22:
+      return commands::next_clock{};
+    case 23:
+      return commands::next_order{};
+    case 24:
+      return commands::next_color{};
+    case 25:
+      return commands::mark_lane{static_cast<int>(random() % 9) - 4};
+    case 26:
+      return commands::fold_lane{random() % 2 == 0 ? none
+                                                   : static_cast<std::uint32_t>(random() % 5)};
+    case 27:
+      return commands::fold_place{random() % 2 == 0 ? none
+                                                    : static_cast<std::uint32_t>(random() % 5)};
+    case 28:
+      return commands::pin_lane{random() % 2 == 0 ? none
+                                                  : static_cast<std::uint32_t>(random() % 5)};
+    case 29:
+      return commands::search{};
+    case 30:
+      return commands::type{random() % 2 == 0 ? "1" : "ž"};
+    case 31:
+      return commands::erase{};
+    case 32:
+      return commands::find{static_cast<int>(random())};
     case 18:
       return commands::follow{};
     case 19:
@@ -373,6 +532,13 @@ void expect_sound(const index& of, const player_state& s) {
   ASSERT_LE(s.dilation, most_dilation);
   ASSERT_TRUE(s.selected == no_task || s.selected < of.tasks().size());
   ASSERT_LT(s.theme, all_themes().size());
+  ASSERT_GE(s.beats, least_beats);
+  ASSERT_LE(s.beats, most_beats);
+  ASSERT_TRUE(s.lanes.marked == none || s.lanes.marked < of.lanes().size());
+  for (const auto& some : {s.lanes.pinned, s.lanes.folded}) {
+    for (const auto l : some) ASSERT_LT(l, of.lanes().size());
+  }
+  ASSERT_LE(s.wanted.size(), longest_search);
   ASSERT_GE(s.text_size, smallest_text);
   ASSERT_LE(s.text_size, largest_text);
 }

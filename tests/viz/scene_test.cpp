@@ -217,10 +217,57 @@ void for_each_text_size(Check check) {
   }
 }
 
+// On clocks that are not linear, of all and of a part; with lanes pinned, folded, sorted and
+// marked, and colours that mean kinds.
+template <class Check>
+void for_each_clock(Check check) {
+  using fronta::viz::clock_kind;
+  for (const auto& one : cases()) {
+    const index of(one.make());
+    const auto length = of.end() - of.begin();
+    const auto lanes = static_cast<std::uint32_t>(of.lanes().size());
+    for (const auto what : all_presets) {
+      for (const auto clock : {clock_kind::steps, clock_kind::warped}) {
+        for (const auto& [width, height] :
+             {std::pair(1024.0F, 768.0F), {1920.0F, 1080.0F}, {640.0F, 400.0F}}) {
+          for (const int tenths : {0, 4, 10}) {
+            SCOPED_TRACE(one.name + ", " + std::string(name_of(what)) + ", " +
+                         std::string(name_of(clock)) + ", " +
+                         std::to_string(static_cast<int>(height)) + ", " + std::to_string(tenths));
+            view v;
+            v.what = what;
+            v.title = "run.trace";
+            v.clock = clock;
+            v.at = of.begin() + length * tenths / 10;
+            v.dilation = tenths == 4 ? 1e6 : 0;
+            v.steps = clock == clock_kind::steps && tenths != 10;
+            v.beats = tenths == 4 ? 2 : 0;
+            if (tenths == 4) {
+              v.from = of.begin() + length / 3;
+              v.to = of.begin() + length / 2;
+              v.color = fronta::viz::bar_color::kind;
+              v.lanes.order = fronta::viz::lane_order::busy;
+              if (lanes > 0) v.lanes.folded = {lanes - 1};
+              if (lanes > 1) v.lanes.pinned = {lanes / 2};
+              v.lanes.marked = 0;
+            }
+            if (tenths == 10 && lanes > 0)
+              v.lanes.folded_places = {{of.lanes()[0].executor, of.lanes()[0].place}};
+            v.selected = 2;
+            if (what == preset::compare) v.other = &other_run();
+            check(of, v, draw(of, v, width, height, font, fronta::viz::light_theme()));
+          }
+        }
+      }
+    }
+  }
+}
+
 template <class Check>
 void for_all_pictures(Check check) {
   for_each_picture(check);
   for_each_text_size(check);
+  for_each_clock(check);
 }
 
 TEST(Scene, KeepsEverythingInItsPane) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <src/task_kinds.hpp>
+
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -10,6 +12,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 // Colours as people see them: contrast after WCAG 2; differences by CIEDE2000 (Sharma, Wu and
 // Dalal, 2005) of what is left for each kind of colour vision (Machado, Oliveira and Fernandes,
@@ -118,6 +121,32 @@ TEST(Theme, HasColoursThatDifferForEveryKindOfColourVision) {
           if (one.fill == two.fill) continue;
           EXPECT_GE(difference(lab_as_seen(one.fill, *vision), lab_as_seen(two.fill, *vision)), 12)
               << one.word << " and " << two.word << " in " << t.name;
+        }
+      }
+    }
+  }
+}
+
+// Beside the states that stay in lanes: what waits, is copied, has failed, or is not known.
+TEST(Theme, HasColoursForKindsThatDifferFromEachOtherAndFromStates) {
+  using fronta::viz::look;
+  using fronta::viz::most_kinds;
+  for (const auto& t : all_themes()) {
+    std::vector<color> beside;
+    for (const auto l : {look::suspended, look::copying, look::failed, look::unknown})
+      beside.push_back(t.of(l).fill);
+    for (std::size_t k = 0; k <= most_kinds; ++k) {
+      const auto one = look_of_kind(t, k);
+      EXPECT_GE(contrast(one.ink, one.fill), 4.5) << k;
+      for (const auto* vision : {&normal, &protan, &deutan, &tritan}) {
+        for (const auto& other : beside)
+          EXPECT_GE(difference(lab_as_seen(one.fill, *vision), lab_as_seen(other, *vision)), 12)
+              << k;
+        for (std::size_t j = 0; j < k; ++j) {
+          const auto two = look_of_kind(t, j);
+          if (one.striped != two.striped && one.fill == two.fill) continue;
+          EXPECT_GE(difference(lab_as_seen(one.fill, *vision), lab_as_seen(two.fill, *vision)), 12)
+              << k << " and " << j;
         }
       }
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "panels.hpp"
+#include "time_axis.hpp"
 
 #include <fronta/viz/words.hpp>
 
@@ -108,15 +109,10 @@ family family_at(const index& of, const whose& parents, std::int64_t at) {
 class member_row {
  public:
   member_row(painter& p, const moment_in_view& m, const family& f, const rect& chart)
-      : p_(p), m_(m), family_(f), chart_(chart) {}
+      : p_(p), m_(m), chart_(chart), axis_(axis_over(m, f, chart)) {}
 
-  [[nodiscard]] float x(std::int64_t t) const {
-    const auto to = std::max(family_.end, family_.begin + 1);
-    const auto share =
-        static_cast<double>(std::clamp(std::min(t, m_.at), family_.begin, to) - family_.begin) /
-        static_cast<double>(to - family_.begin);
-    return chart_.x + static_cast<float>(share * static_cast<double>(chart_.width));
-  }
+  [[nodiscard]] float x(std::int64_t t) const { return axis_.x(std::min(t, m_.at)); }
+  [[nodiscard]] const time_axis& axis() const noexcept { return axis_; }
 
   // Its states one after the other, from its own list of changes.
   void draw_states(const family::member& of, const rect& bar) {
@@ -168,10 +164,18 @@ class member_row {
   }
 
  private:
+  // All of the family, whatever is shown of the trace.
+  static time_axis axis_over(const moment_in_view& m, const family& f, const rect& chart) {
+    auto whole = m;
+    whole.from = f.begin;
+    whole.to = std::max(f.end, f.begin + 1);
+    return viz::axis_over(whole, chart.x, chart.width);
+  }
+
   painter& p_;
   const moment_in_view& m_;
-  const family& family_;
   rect chart_;
+  time_axis axis_;
 };
 
 }  // namespace
@@ -239,6 +243,7 @@ void draw_completion(painter& p, const moment_in_view& m, const rect& at) {
               moment(*member.from_map - of.begin(), tick), text, p.colors().text, align::right);
     }
   }
+  draw_cuts(p, one.axis(), {chart.x, chart.y, chart.width, height * static_cast<float>(rows)}, 2);
   const auto y = chart.y + height * static_cast<float>(rows);
   if (family.members.size() > rows && y + line <= at.bottom() - 2.4F * line) {
     p.write({kind::completion, part::more, 0, 0}, {chart.x, y, chart.width, line},

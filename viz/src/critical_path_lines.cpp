@@ -85,16 +85,6 @@ class path_on_lanes {
 
 }  // namespace
 
-float lanes_geometry::x(std::int64_t t) const noexcept {
-  const auto share =
-      static_cast<double>(std::clamp(t, from, to) - from) / static_cast<double>(to - from);
-  return left + static_cast<float>(share * static_cast<double>(width));
-}
-std::int64_t lanes_geometry::time(float x) const noexcept {
-  const auto share = static_cast<double>(x - left) / static_cast<double>(width);
-  return from + static_cast<std::int64_t>(share * static_cast<double>(to - from));
-}
-
 bool knows_critical_path(const moment_in_view& m) noexcept {
   return m.at >= m.of.end() && m.what.shown != source::live;
 }

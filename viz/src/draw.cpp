@@ -21,6 +21,8 @@ constexpr std::array<std::string_view, 9> names{"stage",     "timeline", "comple
                                                 "inspector", "plots",    "progress"};
 static_assert(names.size() == static_cast<std::size_t>(preset::progress) + 1);
 
+constexpr std::array<std::string_view, lane_orders> orders{"place", "name", "busy", "first"};
+
 void draw_timeline(painter& p, const moment_in_view& m, const rect& body) {
   lanes_options o;
   if (knows_critical_path(m)) o.critical = lanes_options::path::outlined;
@@ -154,6 +156,15 @@ std::string describe(const moment_in_view& m) {
 std::string_view name_of(stage_layout l) noexcept {
   return layout_names[static_cast<std::size_t>(l)];
 }
+std::string_view name_of(lane_order o) noexcept { return orders[static_cast<std::size_t>(o)]; }
+
+bool keeps_clock(const view& v) noexcept {
+  return v.what != preset::compare && v.what != preset::inspector && v.shown != source::live;
+}
+
+bool shows_kinds(const view& v) noexcept {
+  return v.color == bar_color::kind && v.what == preset::timeline;
+}
 
 std::string_view name_of(preset p) noexcept { return names[static_cast<std::size_t>(p)]; }
 
@@ -172,6 +183,7 @@ scene draw(const index& of, const view& what, float width, float height, const f
   m.from = what.to > what.from ? what.from : of.begin();
   m.to = what.to > what.from ? what.to : end;
   if (m.to <= m.from) m.to = m.from + 1;
+  if (what.clock != clock_kind::linear && keeps_clock(what)) m.clock = &clock_of(of, what.clock);
   s.title = what.title;
   s.description = describe(m);
   const auto text_size = std::isfinite(what.text_size) ? std::clamp(what.text_size, 0.5F, 2.2F) : 1;

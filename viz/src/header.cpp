@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "panels.hpp"
 #include "summaries.hpp"
+#include "task_kinds.hpp"
+#include "time_axis.hpp"
 
 #include <fronta/viz/words.hpp>
 
@@ -9,6 +11,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -105,14 +108,51 @@ std::string times(double factor) {
   return grouped(static_cast<std::uint64_t>(std::llround(std::min(factor, most)))) + "×";
 }
 
-std::string pace_of(const view& v) {
-  if (v.steps) return "step by step, not at the run's pace";
+// That the axis is none to measure on, and where it could not be as was wished.
+std::string scale_of(const moment_in_view& m) {
+  const auto clock = m.what.clock;
+  if (clock == clock_kind::linear) return {};
+  switch (m.what.what) {
+    case preset::graph:
+    case preset::statistics:
+    case preset::progress:
+      return {};  // nothing lies on an axis
+    case preset::compare:
+      return "both runs on one clock, to scale";
+    case preset::inspector:
+      return "to scale";
+    default:
+      break;
+  }
+  if (m.clock == nullptr) return "to scale while it is LIVE";
+  if (clock == clock_kind::steps) return "axis in steps, not to scale";
+  const auto cuts = std::ranges::count_if(
+      m.clock->cuts(), [&](const clock_map::cut& c) { return c.end > m.from && c.begin < m.to; });
+  if (cuts == 0) return "to scale: nothing to shorten";
+  auto words = grouped(static_cast<std::uint64_t>(cuts));
+  return words += cuts == 1 ? " quiet stretch shortened" : " quiet stretches shortened";
+}
+
+std::string pace_of(const moment_in_view& m) {
+  const auto& v = m.what;
+  if (v.steps && !(v.beats > 0)) return "step by step, not at the run's pace";
+  if (v.steps) {
+    const bool many = v.beats >= 1;
+    auto text = short_number(many ? 1 : 1 / v.beats);
+    text += " s on screen = ";
+    text += short_number(many ? v.beats : 1);
+    return text += v.beats > 1 ? " events" : " event";
+  }
   if (!(v.dilation > 0)) return {};
+  // It is played on its clock also where no axis shows that; faster where that shortens.
+  auto dilation = v.dilation;
+  if (v.clock == clock_kind::warped && v.shown != source::live)
+    dilation *= viz::clock_of(m.of, v.clock).pace(m.at);
   constexpr double longest = 9e18;
   std::string text = "1 s on screen = ";
-  text += v.dilation < 1 ? "less than 1 ns"
-                         : duration(static_cast<std::int64_t>(std::min(v.dilation, longest)));
-  const auto factor = 1e9 / v.dilation;
+  text += dilation < 1 ? "less than 1 ns"
+                       : duration(static_cast<std::int64_t>(std::min(dilation, longest)));
+  const auto factor = 1e9 / dilation;
   if (factor > 1.05) {
     text += " (" + times(factor) + " slower)";
   } else if (factor < 0.95) {
@@ -256,7 +296,8 @@ class header_layout {
     const auto high = units(4.18F);
     const auto warned = all.size();
     all.push_back(plain(0, clock_of(m_, m_.at)));
-    if (auto pace = pace_of(m_.what); !pace.empty()) all.push_back(plain(2, std::move(pace)));
+    if (auto pace = pace_of(m_); !pace.empty()) all.push_back(plain(2, std::move(pace)));
+    if (auto scale = scale_of(m_); !scale.empty()) all.push_back(plain(5, std::move(scale)));
     if (auto sharing = sharing_of(m_.of); !sharing.empty())
       all.push_back(plain(3, std::move(sharing)));
     if (!m_.what.note.empty()) all.push_back(plain(4, m_.what.note));
@@ -368,8 +409,48 @@ std::vector<first_look> looks_in(const moment_in_view& m) {
   return found;
 }
 
-float entry_width(const painter& p, look l, float size) {
-  return size * 1.5F + p.width_of(p.colors().of(l).word, size) + size;
+// What the legend says of a colour.
+struct legend_entry {
+  std::uint32_t number = 0;
+  std::optional<look> state;  // else a kind of tasks
+  kind_look kind = {};
+  std::string word;
+  std::int64_t from = std::numeric_limits<std::int64_t>::min();  // when it is first to be seen
+};
+
+// Those that a lane has, and that no kind is drawn in place of.
+bool stays_beside_kinds(look l) noexcept {
+  return l == look::suspended || l == look::copying || l == look::failed || l == look::unknown;
+}
+
+std::vector<legend_entry> legend_of(const painter& p, const moment_in_view& m, float size) {
+  std::vector<legend_entry> all;
+  const bool by_kind = shows_kinds(m.what);
+  if (by_kind) {
+    const auto& kinds = kinds_of(m.of);
+    const auto add = [&](std::size_t which, std::string word) {
+      all.push_back({static_cast<std::uint32_t>(looks + which), std::nullopt,
+                     look_of_kind(p.colors(), which), std::move(word)});
+    };
+    for (std::size_t k = 0; k < kinds.names().size(); ++k)
+      add(k, p.fit(kinds.names()[k], size, 14 * size));
+    std::string others = "many short bars";
+    if (kinds.others() != 0) {
+      others += ", or of ";
+      others += grouped(kinds.others());
+      others += kinds.others() == 1 ? " more kind" : " more kinds";
+    }
+    add(most_kinds, std::move(others));
+  }
+  for (const auto& [l, at] : looks_in(m)) {
+    if (by_kind && !stays_beside_kinds(l)) continue;
+    all.push_back({static_cast<std::uint32_t>(l), l, {}, std::string(p.colors().of(l).word), at});
+  }
+  return all;
+}
+
+float entry_width(const painter& p, const legend_entry& e, float size) {
+  return size * 1.5F + p.width_of(e.word, size) + size;
 }
 
 }  // namespace
@@ -408,8 +489,8 @@ float legend_height(const painter& p, const moment_in_view& m, float width, floa
   const auto margin = p.units(1.5F);
   auto x = margin;
   auto rows = 1.0F;
-  for (const auto& [l, at] : looks_in(m)) {
-    const auto w = entry_width(p, l, size);
+  for (const auto& e : legend_of(p, m, size)) {
+    const auto w = entry_width(p, e, size);
     if (x + w > width - margin && x > margin) {
       rows += 1;
       x = margin;
@@ -424,24 +505,35 @@ void draw_legend(painter& p, const moment_in_view& m, const rect& at, float size
   const auto row = p.line_height(size) * 1.25F;
   const auto margin = p.units(1.5F);
   point where{at.x + margin, at.y};
-  for (const auto& [l, first] : looks_in(m)) {
-    if (first > m.at) break;
-    const auto w = entry_width(p, l, size);
+  for (const auto& e : legend_of(p, m, size)) {
+    if (e.from > m.at) break;
+    const auto w = entry_width(p, e, size);
     if (where.x + w > at.right() - margin && where.x > at.x + margin) {
       where = {at.x + margin, where.y + row};
     }
-    const auto number = static_cast<std::uint32_t>(l);
-    const auto& s = p.colors().of(l);
     const rect sample{where.x, where.y + (row - size * 1.2F) / 2, size * 1.2F, size * 1.2F};
-    p.state_box({kind::legend, part::token, number, 0}, sample, l, size * 0.15F);
-    if (s.hatched) {
-      p.fill({kind::legend, part::mark, number, 0},
-             {sample.x + size * 0.25F, sample.y + size * 0.15F, size * 0.7F, size * 0.9F}, s.fill);
+    const item_id token{kind::legend, part::token, e.number, 0};
+    if (e.state) {
+      const auto& s = p.colors().of(*e.state);
+      p.state_box(token, sample, *e.state, size * 0.15F);
+      if (s.hatched) {
+        p.fill({kind::legend, part::mark, e.number, 0},
+               {sample.x + size * 0.25F, sample.y + size * 0.15F, size * 0.7F, size * 0.9F},
+               s.fill);
+      }
+      p.write({kind::legend, part::state, e.number, 0}, sample, s.sign, size * 0.95F, s.ink,
+              align::center);
+    } else {
+      p.fill(token, sample, e.kind.fill);
+      if (e.kind.striped) {
+        p.fill({kind::legend, part::stripe, e.number, 0},
+               {sample.x, sample.y + sample.height * 0.15F, sample.width, sample.height * 0.2F},
+               e.kind.ink);
+      }
+      p.outline(token, sample, p.colors().outline, p.stroke());
     }
-    p.write({kind::legend, part::state, number, 0}, sample, s.sign, size * 0.95F, s.ink,
-            align::center);
-    p.write({kind::legend, part::name, number, 0}, {sample.right() + size * 0.3F, where.y, w, row},
-            s.word, size, p.colors().text);
+    p.write({kind::legend, part::name, e.number, 0},
+            {sample.right() + size * 0.3F, where.y, w, row}, e.word, size, p.colors().text);
     where.x += w;
   }
 }

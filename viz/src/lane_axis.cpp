@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lane_axis.hpp"
 
+#include "lane_arrangement.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -12,9 +14,13 @@ time_axis axis_of(const painter& p, const moment_in_view& m, const rect& at,
   auto longest = p.width_of("peak ≥ 1 000", text);
   for (const auto l : lanes_in_order(m.of))
     longest = std::max(longest, p.width_of(m.of.lanes()[l].name, text));
+  if (!m.what.lanes.folded_places.empty() && m.what.what != preset::compare) {
+    for (const auto& b : arranged(m.of, m.what.lanes))
+      longest = std::max(longest, p.width_of(name_of(m.of, b), text));
+  }
   longest = std::max(longest, o.least_names);
   const auto names = std::floor(std::min(longest + p.units(1.5F), at.width * o.names));
-  return {m.from, m.to, at.x + names, at.width - names};
+  return axis_over(m, at.x + names, at.width - names);
 }
 
 void draw_playhead(painter& p, const moment_in_view& m, const time_axis& a, const rect& at) {

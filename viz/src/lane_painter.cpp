@@ -38,6 +38,34 @@ lane_painter::lane_painter(painter& p, const moment_in_view& m, const time_axis&
   const auto what = m.of.lanes()[lane].what;
   in_rows_ = what != lane::kind::slot && what != lane::kind::thread;
   rows_ = std::max<std::size_t>(1, m.of.rows_of(lane));
+  if (shows_kinds(m.what)) kinds_ = &kinds_of(m.of);
+}
+
+std::optional<kind_look> lane_painter::kind_of(task_number t, look l) const noexcept {
+  if (kinds_ == nullptr || (l != look::running && l != look::on_device)) return std::nullopt;
+  return look_of_kind(p_.colors(), kinds_->of(t));
+}
+
+void lane_painter::draw_state(const item_id& as, const rect& at, look l, task_number t) {
+  const auto k = kind_of(t, l);
+  // An outline would leave nothing of the colour.
+  const bool low = at.height < 4 * p_.stroke();
+  if (!k && low) {
+    p_.fill(as, at, p_.colors().of(l).fill);
+    return;
+  }
+  if (!k) {
+    p_.state_box(as, at, l, 0);
+    return;
+  }
+  p_.fill(as, at, k->fill);
+  if (k->striped) {
+    const auto inset = std::min(p_.stroke(), at.height / 4);
+    const auto thick = std::min(std::max(p_.stroke(), p_.units(0.4F)), at.height / 3);
+    p_.fill({kind::lane, part::token, lane_, as.nth}, {at.x, at.y + inset, at.width, thick},
+            k->ink);
+  }
+  if (!low && at.width >= 3 * p_.stroke()) p_.outline(as, at, p_.colors().outline, p_.stroke());
 }
 
 // Bars that begin up to the moment, as far as they have got.
@@ -196,7 +224,7 @@ void lane_painter::draw(const bar& b, std::uint32_t nth) {
     return;
   }
   const auto l = look_of_bar(b);
-  p_.state_box(id(part::bar, nth), at, l, 0);
+  draw_state(id(part::bar, nth), at, l, b.task);
   if (b.what == bar::kind::suspended) {
     if (auto* r = run_at(b.depth)) r->pieces.push_back({at, l});
   } else {
@@ -260,8 +288,9 @@ void lane_painter::draw_device(const bar& b, const rect& whole, std::uint32_t nt
 // Pale, hatched in the colour of a state, with an edge that is none.
 void lane_painter::draw_band(const rect& at, look l, std::uint32_t nth) {
   p_.fill(id(part::stripe, nth), at, p_.colors().panel);
-  p_.hatch(id(part::hatch, nth * 64), at, p_.colors().of(l).fill, p_.units(0.9F),
-           p_.stroke() * 1.4F);
+  // It may be of several tasks.
+  const auto fill = kind_of(no_task, l).value_or(kind_look{p_.colors().of(l).fill, {}, false}).fill;
+  p_.hatch(id(part::hatch, nth * 64), at, fill, p_.units(0.9F), p_.stroke() * 1.4F);
   p_.outline(id(part::state, nth), at, p_.colors().outline, p_.stroke(), dash::dotted);
 }
 
@@ -294,7 +323,7 @@ void lane_painter::finish_device_bars() {
     const bool has_sure = d.sure.width >= 1;
     auto& until = sure_until[std::min<std::size_t>(d.what.depth, rows_ - 1)];
     if (has_sure) {
-      p_.state_box(id(part::bar, d.nth), d.sure, l, 0);
+      draw_state(id(part::bar, d.nth), d.sure, l, d.what.task);
       until = std::max(until, d.sure.right());
     }
     if (d.what.task != no_task) {
@@ -336,7 +365,9 @@ void lane_painter::mark(const bar& b, const rect& at, std::uint32_t nth) {
   if (head >= 4 && b.goes_on) {
     const auto middle = at.y + at.height - head;
     p_.arrow_head(id(part::steal, nth), {at.right() - head, middle, head, head}, true,
-                  p_.colors().of(look_of_bar(b)).ink);
+                  kind_of(b.task, look_of_bar(b))
+                      .value_or(kind_look{{}, p_.colors().of(look_of_bar(b)).ink, false})
+                      .ink);
   }
 }
 
@@ -346,10 +377,10 @@ std::size_t lane_painter::draw_cluster(std::size_t nth, const bar& one, std::siz
   std::int64_t end = one.begin;
   std::vector<index::cluster::row> rows;
   // A stretch of them goes on as long as there is no gap to be seen.
-  const auto least = std::max<std::int64_t>(1, axis_.time(seen) - axis_.from);
   while (next < stop) {
     const auto from = m_.of.bar_at(lane_, next).begin;
-    if (next != nth && from - end >= least) break;
+    const auto least = std::max<std::int64_t>(1, axis_.lasts(from, seen));
+    if (next != nth && from - end >= std::max<std::int64_t>(1, axis_.lasts(end, seen))) break;
     const auto c = m_.of.cluster_from(lane_, next, from + least, least, m_.at);
     if (c.next == next) break;
     next = c.next;
@@ -385,12 +416,14 @@ void lane_painter::draw_box(const index::cluster::row& r, const bar& one, std::u
   const auto lasts = static_cast<double>(std::max<std::int64_t>(1, r.end - r.begin));
   const auto share = std::clamp(static_cast<double>(r.busy) / lasts, 0.0, 1.0);
   const auto l = look_of_bar(one);
+  // They may be of several kinds.
+  const auto fill = kind_of(no_task, l).value_or(kind_look{p_.colors().of(l).fill, {}, false}).fill;
   // Where a device was not at work for sure it may have been.
   if (one.what == bar::kind::device || one.what == bar::kind::copy) draw_band(all, l, nth);
   if (r.busy > 0 || r.failed) {
     const auto filled = std::max(1.0F, all.height * static_cast<float>(share));
     p_.fill(id(part::more, nth), {all.x, all.bottom() - filled, all.width, filled},
-            r.failed ? p_.colors().of(look::failed).fill : p_.colors().of(l).fill);
+            r.failed ? p_.colors().of(look::failed).fill : fill);
   }
   cover(all.x, all.right());
   const auto text = grouped(r.bars) + (r.bars == 1 ? " short bar" : " short bars");
@@ -449,14 +482,15 @@ void lane_painter::label(const drawn_run& r, std::span<const rect> below) {
       name.size() > 4 || (!name.empty() && name.find("…") == std::string::npos);
   const bool named = says_something && m_.of.tasks()[r.task].text != 0;
   const auto total = wide + (named ? pad + p_.width_of(name, text_) : 0);
-  const auto& s = p_.colors().of(chosen.l);
+  const auto& state = p_.colors().of(chosen.l);
+  const auto s = kind_of(r.task, chosen.l).value_or(kind_look{state.fill, state.ink, false});
   const auto ink = chosen.unsure ? p_.colors().text : s.ink;
   const rect plate{at.x - pad / 2, at.y + (at.height - line) / 2, total + pad, line};
   const bool crossed = std::ranges::any_of(below, [&](const rect& one) {
     return one.x < plate.right() && plate.x < one.right() && one.y < plate.bottom() &&
            plate.y < one.bottom();
   });
-  if (s.hatched || chosen.unsure || crossed) {
+  if (state.hatched || chosen.unsure || crossed) {
     p_.fill({kind::task, part::frame, r.task, r.nth}, plate,
             chosen.unsure ? p_.colors().panel : s.fill);
   }

@@ -3,6 +3,7 @@
 
 #include "lane_axis.hpp"
 #include "relations.hpp"
+#include "task_kinds.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -77,6 +78,9 @@ class lane_painter {
   [[nodiscard]] float strip_height() const;
   [[nodiscard]] item_id id(painter::part which, std::uint32_t nth) const noexcept;
   [[nodiscard]] look look_of_bar(const bar& b) const noexcept;
+  // Where colours mean kinds: of what is at work.
+  [[nodiscard]] std::optional<kind_look> kind_of(task_number t, look l) const noexcept;
+  void draw_state(const item_id& as, const rect& at, look l, task_number t);
   [[nodiscard]] std::string tip_of(const bar& b, look l) const;
 
   void draw(const bar& b, std::uint32_t nth);
@@ -102,6 +106,7 @@ class lane_painter {
   const moment_in_view& m_;
   const time_axis& axis_;
   const relations& relations_;
+  const task_kinds* kinds_ = nullptr;  // null: colours mean states
   std::uint32_t lane_;
   rect at_;
   float text_;

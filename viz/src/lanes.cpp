@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "lane_arrangement.hpp"
 #include "lane_links.hpp"
 
 #include <fronta/viz/words.hpp>
@@ -19,47 +20,66 @@ namespace {
 using kind = painter::kind;
 using part = painter::part;
 
-// Why there is nothing, part by part: said where there is room, and to a pointer everywhere.
-void draw_blanks(painter& p, const moment_in_view& m, const time_axis& a, std::uint32_t lane,
-                 const rect& row, float text, std::span<const std::pair<float, float>> covered,
-                 std::span<const rect> ways) {
-  const auto until = std::min(m.at, m.to);
-  const auto least = a.time(p.units(1)) - a.from;
-  std::uint32_t nth = 0;
-  const auto blank = [&](float left, float right) {
-    if (right - left < p.units(1)) return;
-    const auto begin = std::min(a.time(left - a.left), until);
-    const auto end = std::min(a.time(right - a.left), until);
-    for (const auto& one : m.of.blanks(lane, begin, end, least)) {
-      const rect at{a.x(one.begin), row.y, a.x(one.end) - a.x(one.begin), row.height};
+// Why there is nothing, part by part: said where there is room, and to a pointer everywhere. Where
+// a cut goes through the words they have ground of their own.
+class blank_writer {
+ public:
+  blank_writer(painter& p, const moment_in_view& m, const time_axis& a, std::span<const rect> ways)
+      : p_(p), m_(m), axis_(a), ways_(ways), until_(std::min(m.at, m.to)) {}
+
+  void write(std::uint32_t lane, const rect& row, float text,
+             std::span<const std::pair<float, float>> covered) {
+    std::uint32_t nth = 0;
+    const auto end = axis_.x(until_);
+    auto left = row.x;
+    for (const auto& [from, to] : covered) {
+      write_between(lane, row, text, left, std::min(from, end), nth);
+      left = std::max(left, to);
+    }
+    write_between(lane, row, text, left, end, nth);
+  }
+
+ private:
+  void write_between(std::uint32_t lane, const rect& row, float text, float left, float right,
+                     std::uint32_t& nth) {
+    if (right - left < p_.units(1)) return;
+    const auto begin = std::min(axis_.time(left - axis_.left), until_);
+    const auto end = std::min(axis_.time(right - axis_.left), until_);
+    for (const auto& one : m_.of.blanks(lane, begin, end, least(begin, end, right - left))) {
+      const rect at{axis_.x(one.begin), row.y, axis_.x(one.end) - axis_.x(one.begin), row.height};
       if (at.width <= 0) continue;
       const item_id id{kind::lane, part::reason, lane, nth++};
-      p.meet(id, at, one.why);
-      const auto pad = p.units(1);
-      if (text > 0 && row.height >= p.line_height(text) &&
-          p.width_of(one.why, text) + 2 * pad <= at.width) {
-        const auto line = p.line_height(text);
-        const auto wide = p.width_of(one.why, text) + pad;
-        rect words{at.x + pad / 2, at.y + (at.height - line) / 2, at.width - pad, line};
-        const auto free = widest_free(words, ways);
-        if (free.width >= wide) {
-          words.x = free.x;
-        } else {
-          p.fill({kind::lane, part::name, lane, 1 + nth}, {words.x, words.y, wide, line},
-                 p.colors().panel);
-        }
-        p.write(id, {words.x + pad / 2, words.y, wide, line}, one.why, text, p.colors().text);
+      p_.meet(id, at, one.why);
+      const auto pad = p_.units(1);
+      const auto width = p_.width_of(one.why, text);
+      if (text <= 0 || row.height < p_.line_height(text) || width + 2 * pad > at.width) continue;
+      const auto wide = width + pad;
+      const auto line = p_.line_height(text);
+      rect words{at.x + pad / 2, at.y + (at.height - line) / 2, at.width - pad, line};
+      if (const auto free = widest_free(words, ways_); free.width >= wide) {
+        words.x = free.x;
+      } else {
+        p_.fill({kind::lane, part::frame, lane, id.nth + 1}, {words.x, words.y, wide, line},
+                p_.colors().panel);
       }
+      p_.write(id, {words.x + pad / 2, words.y, wide, line}, one.why, text, p_.colors().text);
     }
-  };
-  const auto end = a.x(until);
-  auto left = row.x;
-  for (const auto& [from, to] : covered) {
-    blank(left, std::min(from, end));
-    left = std::max(left, to);
   }
-  blank(left, end);
-}
+
+  // On clocks that change their pace: as long as such a piece is on average.
+  [[nodiscard]] std::int64_t least(std::int64_t begin, std::int64_t end, float width) const {
+    if (axis_.clock == nullptr) return axis_.time(p_.units(1)) - axis_.from;
+    const auto of_all = static_cast<double>(p_.units(1)) / static_cast<double>(width);
+    return std::max(std::int64_t{1},
+                    static_cast<std::int64_t>(static_cast<double>(end - begin) * of_all));
+  }
+
+  painter& p_;
+  const moment_in_view& m_;
+  const time_axis& axis_;
+  std::span<const rect> ways_;
+  std::int64_t until_;
+};
 
 }  // namespace
 
@@ -102,29 +122,64 @@ std::vector<std::pair<float, float>> covered_in(const lane_painter& lane,
   return all;
 }
 
-// Names of lanes; of their places where lanes are too thin to be named.
-void draw_names(painter& p, const moment_in_view& m, const time_axis& a, const rect& at,
-                std::span<const lane_row> rows, bool thin, float text) {
-  std::string named;
-  float named_at = -1e6F;
-  for (const auto& [lane, row] : rows) {
-    const auto& which = m.of.lanes()[lane];
-    const auto width = a.left - at.x - p.units(1);
-    if (!thin) {
-      p.write({kind::lane, part::name, lane, 0}, {at.x, row.y, width, row.height}, which.name, text,
-              p.colors().text, align::right);
-      continue;
-    }
-    const auto place = std::string(m.of.place_name(which.executor, which.place));
-    const auto& label = place.empty() ? which.name : place;
-    const auto line = p.line_height(text);
-    if (label == named || row.y - named_at < line || row.y + line > at.bottom()) continue;
-    p.write({kind::place, part::name, lane, 0}, {at.x, row.y, width, line}, label, text,
-            p.colors().text, align::right);
-    named = label;
-    named_at = row.y;
-  }
+// Two runs have other lanes.
+lane_view arrangement_of(const view& v) {
+  if (v.what != preset::compare) return v.lanes;
+  lane_view order;
+  order.order = v.lanes.order;
+  return order;
 }
+
+// Names of lanes; of their places where lanes are too thin to be named.
+class name_writer {
+ public:
+  name_writer(painter& p, const moment_in_view& m, const rect& in, float text)
+      : p_(p), m_(m), in_(in), text_(text) {}
+
+  // `until`: where the next named one begins.
+  void write(const lane_block& b, const block_place& at, float until) {
+    const auto lane = b.lanes.front();
+    const rect row{in_.x, at.inner.y, in_.width, at.inner.height};
+    if (at.named) {
+      const item_id id{b.whole_place ? kind::place : kind::lane, part::name, lane, 0};
+      const auto name = name_of(m_.of, b);
+      p_.write(id, row, name, text_, p_.colors().text, align::right);
+      if (std::ranges::find(b.lanes, m_.what.lanes.marked) != b.lanes.end()) mark(lane, row);
+      if (m_.what.what != preset::compare) p_.meet(id, row, tip_of(b, name));
+      return;
+    }
+    const auto& which = m_.of.lanes()[lane];
+    const auto place = std::string(m_.of.place_name(which.executor, which.place));
+    const auto& label = place.empty() ? which.name : place;
+    const auto line = p_.line_height(text_);
+    if (label == named_ || row.y - named_at_ < line || row.y + line > until) return;
+    p_.write({kind::place, part::name, lane, 0}, {in_.x, row.y, in_.width, line}, label, text_,
+             p_.colors().text, align::right);
+    named_ = label;
+    named_at_ = row.y;
+  }
+
+ private:
+  void mark(std::uint32_t lane, const rect& row) {
+    const auto high = std::min(row.height, p_.line_height(text_) * 1.1F);
+    p_.outline({kind::lane, part::mark, lane, 0},
+               {row.x, row.y + (row.height - high) / 2, row.width + p_.units(0.6F), high},
+               p_.colors().text, 1.5F * p_.stroke());
+  }
+  static std::string tip_of(const lane_block& b, const std::string& name) {
+    auto tip = name;
+    if (b.pinned) tip += ", pinned";
+    if (b.folded) tip += ", folded";
+    return tip += b.folded ? " (a click unfolds)" : " (a click folds)";
+  }
+
+  painter& p_;
+  const moment_in_view& m_;
+  rect in_;
+  float text_;
+  std::string named_;
+  float named_at_ = -1e6F;
+};
 
 }  // namespace
 
@@ -138,8 +193,8 @@ void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes
   p.fill({kind::plot, part::frame, 0, 0}, lanes, p.colors().panel);
   const rect below{at.x, lanes.bottom(), at.width, ticks};
   draw_ticks(p, m, a, lanes, {a.left, below.y, a.width, below.height}, text);
-  const auto order = lanes_in_order(m.of);
-  if (order.empty()) {
+  const auto blocks = arranged(m.of, arrangement_of(m.what));
+  if (blocks.empty()) {
     p.write({kind::lane, part::reason, 0, 0}, lanes,
             m.of.events().empty() ? so_far(m, "The trace is empty: no worker has told of anything")
                                   : so_far(m, "No worker has told of anything"),
@@ -147,31 +202,48 @@ void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes
     return;
   }
   const auto gap = std::max(1.0F, p.units(0.35F));
-  const auto least = p.line_height(text) + gap;
-  const bool thin = order.size() > static_cast<std::size_t>(lanes.height / least);
-  auto height = lanes.height / static_cast<float>(order.size());
-  if (!thin) height = std::min(height, p.units(o.most_height));
+  const auto block_places =
+      places_of(blocks, lanes, {p.line_height(text), gap, p.units(o.most_height)});
+  // Of each lane where it is, and how large its words are: 0 for none.
   std::vector<lane_row> rows;
-  auto y = lanes.y;
-  for (const auto l : order) {
-    rows.push_back({l,
-                    {lanes.x, y + (thin ? 0 : gap / 2), lanes.width,
-                     thin ? std::max(1.0F, height - (height > 3 ? 1.0F : 0)) : height - gap}});
-    y += height;
-    if (!thin) {
-      p.draw_line({kind::lane, part::frame, l, 0}, {lanes.x, y}, {lanes.right(), y},
-                  p.colors().grid, p.stroke() * 0.5F);
+  std::vector<float> words;
+  name_writer names(p, m, {at.x, lanes.y, a.left - at.x - p.units(1), lanes.height}, text);
+  bool thin = false;
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    const auto& b = blocks[i];
+    const auto& place = block_places[i];
+    const auto high = place.inner.height / static_cast<float>(b.lanes.size());
+    auto row = place.inner;
+    for (const auto l : b.lanes) {
+      if (b.lanes.size() > 1) row.height = std::max(1.0F, high - (high > 3 ? 1.0F : 0.0F));
+      rows.push_back({l, row});
+      words.push_back(place.named && b.lanes.size() == 1 ? text : 0);
+      row.y += high;
+    }
+    thin = thin || !place.named;
+    const bool last_pinned = b.pinned && i + 1 < blocks.size() && !blocks[i + 1].pinned;
+    if (place.named || last_pinned) {
+      const auto y = place.at.bottom();
+      p.draw_line({kind::lane, part::frame, b.lanes.front(), 0}, {lanes.x, y}, {lanes.right(), y},
+                  last_pinned ? p.colors().outline : p.colors().grid,
+                  p.stroke() * (last_pinned ? 1.0F : 0.5F));
     }
   }
-  draw_names(p, m, a, {at.x, lanes.y, at.width, lanes.height}, rows, thin, text);
-  const lanes_geometry places{m.from, m.to, a.left, a.width, rows};
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    auto next = i + 1;
+    while (next < blocks.size() && !block_places[next].named) ++next;
+    names.write(blocks[i], block_places[i],
+                next < blocks.size() ? block_places[next].inner.y : lanes.bottom());
+  }
+  const lanes_geometry places{a, rows};
   const bool lit = o.critical == lanes_options::path::outlined;
   if (lit) draw_critical_path(p, m, places, path_part::ways);
 
   const relations related(m.of, m.what.selected, m.at);
   std::vector<lane_painter> reserved;
   std::vector<lane_painter> shown;
-  for (const auto& [lane, row] : rows) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto& [lane, row] = rows[i];
     const auto& which = m.of.lanes()[lane];
     // What a host task has reserved lies behind the device's own work.
     if (which.what == lane::kind::stream && which.number == 0) {
@@ -186,22 +258,26 @@ void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes
     shown.emplace_back(p, m, a, related, lane, row, text).draw_bars();
   }
   if (lit) draw_critical_path(p, m, places, path_part::outlines);
+  const auto cuts = draw_cuts(p, a, lanes, 0);
   lane_links links(p, m, a, shown, reserved);
   if (!thin) links.draw_tethers(related);
   const auto steals = links.draw_steals();
   links.draw_relations(related);
-  for (auto& one : reserved) one.write_words(links.covered());
-  for (auto& one : shown) {
-    one.write_words(links.covered());
-    draw_blanks(p, m, a, one.lane(), one.row(), thin ? 0 : text, covered_in(one, reserved),
-                links.covered());
+  auto covered = cuts;
+  covered.insert(covered.end(), links.covered().begin(), links.covered().end());
+  for (auto& one : reserved) one.write_words(covered);
+  blank_writer blanks(p, m, a, covered);
+  for (std::size_t i = 0; i < shown.size(); ++i) {
+    auto& one = shown[i];
+    one.write_words(covered);
+    blanks.write(one.lane(), one.row(), words[i], covered_in(one, reserved));
   }
   if (steals != 0) {
-    const auto words = grouped(steals) + (steals == 1 ? " steal" : " steals");
+    const auto said = grouped(steals) + (steals == 1 ? " steal" : " steals");
     const rect corner{at.x, below.y, a.left - at.x - p.units(1), below.height};
-    p.write({kind::lane, part::steal, 0, 0}, corner, words, text, p.colors().text, align::right);
+    p.write({kind::lane, part::steal, 0, 0}, corner, said, text, p.colors().text, align::right);
     p.meet({kind::lane, part::steal, 0, 0}, corner,
-           words + ": too many for arrows; zoom in to see them");
+           said + ": too many for arrows; zoom in to see them");
   }
   if (lit) draw_critical_path(p, m, places, path_part::outlines);
   draw_playhead(p, m, a, lanes);

@@ -126,14 +126,19 @@ void draw_lengths(painter& p, const moment_in_view& m, const rect& at, const lan
         const auto next =
             std::clamp(plot.bottom() - static_cast<float>(value(points[i + 1])) * scale,
                        plot.y + half, plot.bottom() - half);
+        const auto x = std::clamp(right, plot.x + half, plot.right() - half);
         if (next != line_y)
-          p.draw_line({kind::plot, part::mark, which, nth}, {right, std::min(line_y, next) - half},
-                      {right, std::max(line_y, next) + half}, c, 2 * half);
+          p.draw_line({kind::plot, part::mark, which, nth}, {x, std::min(line_y, next) - half},
+                      {x, std::max(line_y, next) + half}, c, 2 * half);
       }
     }
   };
   draw(1, [](const length& l) { return l.waiting; }, p.colors().of(look::retry_wait).fill, true);
-  draw(2, [](const length& l) { return l.running; }, p.colors().of(look::running).fill, false);
+  // Where colours mean kinds, this one means none.
+  draw(
+      2, [](const length& l) { return l.running; },
+      shows_kinds(m.what) ? p.colors().text : p.colors().of(look::running).fill, false);
+  draw_cuts(p, a, plot, 1);
   const auto line = p.line_height(text);
   const auto name = [&](std::uint32_t number, float y, const std::string& words) {
     p.write({kind::plot, part::name, number, 0}, {at.x, y, a.left - at.x - p.units(1), line}, words,

@@ -20,6 +20,7 @@ struct moment_in_view {
   std::int64_t at = 0;
   std::int64_t from = 0;
   std::int64_t to = 1;
+  const clock_map* clock = nullptr;  ///< of time axes; null: linear
 };
 
 /// Such as "No task has ended yet."; once nothing more comes, without the "yet".
@@ -27,6 +28,31 @@ struct moment_in_view {
 
 /// A headline, and the room below it.
 rect below_headline(painter& p, const rect& at, std::string_view text, std::uint32_t number);
+/// Whether a picture's time axes follow the clock that is asked for. Two runs are compared on one
+/// clock, a life is told to scale, and what goes on would move what was with each event.
+[[nodiscard]] bool keeps_clock(const view& v) noexcept;
+
+/// Whether colours of bars mean kinds of tasks: elsewhere states stand beside them.
+[[nodiscard]] bool shows_kinds(const view& v) noexcept;
+
+/// From times to pixels.
+struct time_axis {
+  std::int64_t from = 0;
+  std::int64_t to = 1;  ///< after `from`
+  float left = 0;
+  float width = 0;
+  const clock_map* clock = nullptr;  ///< null: linear
+  double first = 0;                  ///< places on the clock of `from` and `to`
+  double last = 1;
+
+  [[nodiscard]] float x(std::int64_t t) const noexcept;
+  /// So many pixels from its left end.
+  [[nodiscard]] std::int64_t time(float pixels) const noexcept;
+  /// How long so many pixels last from a moment on.
+  [[nodiscard]] std::int64_t lasts(std::int64_t from_there, float pixels) const noexcept;
+};
+/// Of what is shown, on its clock.
+[[nodiscard]] time_axis axis_over(const moment_in_view& m, float left, float width);
 
 /// Title, clock, and the badge that says what the picture is of. What must be known of it (its
 /// source, what is missing, the pace) is never cut: there are as many lines as that takes.
@@ -55,14 +81,12 @@ struct lane_row {
   rect at;
 };
 struct lanes_geometry {
-  std::int64_t from = 0;
-  std::int64_t to = 1;
-  float left = 0;
-  float width = 1;
+  time_axis axis;
   std::vector<lane_row> rows;
 
-  [[nodiscard]] float x(std::int64_t t) const noexcept;
-  [[nodiscard]] std::int64_t time(float x) const noexcept;  ///< of a place, not of a distance
+  [[nodiscard]] float x(std::int64_t t) const noexcept { return axis.x(t); }
+  /// Of a place, not of a distance.
+  [[nodiscard]] std::int64_t time(float x) const noexcept { return axis.time(x - axis.left); }
 };
 /// The whole trace's critical path in lanes, as far as it has happened: outlines of what it went
 /// through, dashed where it waited for that lane; and ways from lane to lane, which lie behind all.

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fronta/viz/player.hpp>
 
+#include "lane_arrangement.hpp"
+
+#include <fronta/viz/search.hpp>
 #include <fronta/viz/theme.hpp>
 #include <fronta/viz/words.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <utility>
+#include <vector>
 
 namespace fronta::viz {
 namespace {
@@ -43,9 +48,9 @@ std::int64_t nanoseconds(double value) {
 
 class reducer {
  public:
-  reducer(const index& of, player_state s) : of_(of), s_(s) { keep_within(); }
+  reducer(const index& of, player_state s) : of_(of), s_(std::move(s)) { keep_within(); }
 
-  [[nodiscard]] player_state state() const { return s_; }
+  [[nodiscard]] player_state state() && { return std::move(s_); }
 
   void operator()(const commands::tick& c) {
     if (s_.stepped) {
@@ -53,12 +58,15 @@ class reducer {
       if (s_.stepped->over()) s_.stepped.reset();
     }
     if (!s_.playing) return;
-    const auto played = s_.ahead + std::max(0.0, finite(c.seconds, 0)) * s_.dilation;
+    const auto seconds = std::max(0.0, finite(c.seconds, 0));
+    if (const auto* other = other_clock()) {
+      play_on(*other, seconds);
+      return;
+    }
+    const auto played = s_.ahead + seconds * s_.dilation;
     const auto left = static_cast<double>(of_.end() - s_.at);
     if (played >= left) {
-      s_.playing = false;
-      s_.follows = s_.live;
-      go_to(of_.end());
+      stop_at_end();
       return;
     }
     const auto whole = std::floor(played);
@@ -138,12 +146,33 @@ class reducer {
 
   void operator()(const commands::pace& c) {
     const auto by = finite(c.by, 1);
-    if (by > 0) s_.dilation = std::clamp(s_.dilation * by, least_dilation, most_dilation);
+    if (!(by > 0)) return;
+    if (const auto* other = other_clock(); other != nullptr && other->kind() == clock_kind::steps) {
+      s_.beats = std::clamp(s_.beats * by, least_beats, most_beats);
+    } else {
+      s_.dilation = std::clamp(s_.dilation * by, least_dilation, most_dilation);
+    }
   }
 
   void operator()(const commands::zoom& c) {
     const auto by = finite(c.by, 1);
     if (by <= 0) return;
+    if (const auto* other = other_clock()) {
+      const auto from = other->place(s_.from);
+      const auto span = other->place(s_.to) - from;
+      // A handful of events is the least that makes a picture.
+      const auto least = other->kind() == clock_kind::steps ? 2.0 : least_span;
+      const auto wanted = std::clamp(span / by, std::min(least, other->end()), other->end());
+      const auto at = other->place(s_.at);
+      const auto before = span > 0 ? (at - from) / span : 0;
+      show_places(*other, at - before * wanted, wanted);
+      // At an edge it stays there, whichever way that was rounded.
+      constexpr std::int64_t rounding = 16;
+      if (s_.at < s_.from && s_.from - s_.at <= rounding) s_.from = s_.at;
+      if (s_.at > s_.to && s_.at - s_.to <= rounding) s_.to = s_.at;
+      keep_playhead_in_sight();
+      return;
+    }
     const auto whole = longest();
     const auto span = s_.to - s_.from;
     const auto wanted =
@@ -157,6 +186,16 @@ class reducer {
   void operator()(const commands::pan& c) {
     const auto span = s_.to - s_.from;
     const auto by = std::clamp(finite(c.by, 0), -1e6, 1e6);
+    if (const auto* other = other_clock()) {
+      const auto from = other->place(s_.from);
+      const auto shown = other->place(s_.to) - from;
+      show_places(*other, from + by * shown, shown);
+      if (s_.at < s_.from || s_.at > s_.to) {
+        s_.at = std::clamp(s_.at, s_.from, s_.to);
+        s_.ahead = 0;
+      }
+      return;
+    }
     // Held within what there is before it is added: no sum leaves the numbers.
     const auto by_time = std::clamp(nanoseconds(by * static_cast<double>(span)),
                                     of_.begin() - s_.from, last_begin(span) - s_.from);
@@ -195,7 +234,72 @@ class reducer {
   void operator()(const commands::reduce_motion&) { s_.reduced_motion = !s_.reduced_motion; }
   void operator()(const commands::blank&) { s_.blank = !s_.blank; }
   void operator()(const commands::help&) { s_.help = !s_.help; }
+  void operator()(const commands::next_clock&) {
+    s_.clock = static_cast<clock_kind>((static_cast<std::size_t>(s_.clock) + 1) % clock_kinds);
+    s_.ahead = 0;
+  }
+  void operator()(const commands::next_order&) {
+    s_.lanes.order =
+        static_cast<lane_order>((static_cast<std::size_t>(s_.lanes.order) + 1) % lane_orders);
+  }
+  void operator()(const commands::next_color&) {
+    s_.color = s_.color == bar_color::state ? bar_color::kind : bar_color::state;
+  }
+
+  void operator()(const commands::mark_lane& c) {
+    const auto blocks = arranged(of_, s_.lanes);
+    if (blocks.empty()) return;
+    const auto marked = std::ranges::find_if(blocks, [&](const lane_block& b) {
+      return std::ranges::find(b.lanes, s_.lanes.marked) != b.lanes.end();
+    });
+    const auto last = static_cast<std::int64_t>(blocks.size()) - 1;
+    auto before = std::int64_t{marked - blocks.begin()};
+    if (marked == blocks.end()) before = c.by > 0 ? -1 : last + 1;
+    const auto nth = std::clamp(before + c.by, std::int64_t{0}, last);
+    s_.lanes.marked = blocks[static_cast<std::size_t>(nth)].lanes.front();
+  }
+  void operator()(const commands::fold_lane& c) {
+    const auto l = meant(c.lane);
+    if (l == none) return;
+    const bool pinned = std::ranges::find(s_.lanes.pinned, l) != s_.lanes.pinned.end();
+    if (!pinned && std::erase(s_.lanes.folded_places, place_of(l)) != 0) return;
+    toggle(s_.lanes.folded, l);
+  }
+  void operator()(const commands::fold_place& c) {
+    if (const auto l = meant(c.lane); l != none) toggle(s_.lanes.folded_places, place_of(l));
+  }
+  void operator()(const commands::pin_lane& c) {
+    if (const auto l = meant(c.lane); l != none) toggle(s_.lanes.pinned, l);
+  }
+
+  void operator()(const commands::search&) {
+    s_.searching = !s_.searching;
+    if (s_.searching) s_.wanted.clear();
+  }
+  void operator()(const commands::type& c) {
+    if (!s_.searching || s_.wanted.size() + c.text.size() > longest_search) return;
+    s_.wanted += c.text;
+    const task_search all(of_, s_.wanted);
+    if (all.matches(s_.selected)) {
+      bring_to_sight(s_.selected);
+    } else {
+      select_found(all.next(s_.selected, 1));
+    }
+  }
+  void operator()(const commands::erase&) {
+    if (!s_.searching) return;
+    // All bytes of a character.
+    while (!s_.wanted.empty() && (static_cast<unsigned char>(s_.wanted.back()) & 0xC0U) == 0x80U)
+      s_.wanted.pop_back();
+    if (!s_.wanted.empty()) s_.wanted.pop_back();
+  }
+  void operator()(const commands::find& c) {
+    select_found(task_search(of_, s_.wanted).next(s_.selected, c.matches));
+  }
+
   void operator()(const commands::dismiss&) {
+    if (std::exchange(s_.searching, false)) return;
+    s_.lanes.marked = none;
     s_.help = false;
     s_.blank = false;
     s_.selected = no_task;
@@ -217,6 +321,12 @@ class reducer {
     s_.dilation =
         std::clamp(finite(s_.dilation, usual_dilation(of_)), least_dilation, most_dilation);
     if (s_.selected >= of_.tasks().size()) s_.selected = no_task;
+    s_.beats = std::clamp(finite(s_.beats, 2), least_beats, most_beats);
+    // Lanes of another trace.
+    const auto is_there = [&](std::uint32_t l) { return l < of_.lanes().size(); };
+    std::erase_if(s_.lanes.pinned, std::not_fn(is_there));
+    std::erase_if(s_.lanes.folded, std::not_fn(is_there));
+    if (!is_there(s_.lanes.marked)) s_.lanes.marked = none;
     s_.theme = std::min(s_.theme, all_themes().size() - 1);
     s_.text_size = std::clamp(s_.text_size, smallest_text, largest_text);
     keep_playhead_in_sight();
@@ -246,13 +356,106 @@ class reducer {
   // A jump out of what is shown puts the playhead in its middle.
   void keep_playhead_in_sight() {
     if (s_.at >= s_.from && s_.at <= s_.to) return;
+    if (const auto* other = other_clock()) {
+      const auto shown = other->place(s_.to) - other->place(s_.from);
+      show_places(*other, other->place(s_.at) - shown / 2, shown);
+      if (s_.at >= s_.from && s_.at <= s_.to) return;
+    }
     const auto span = s_.to - s_.from;
     show_from(s_.at - span / 2, span);
+  }
+
+  // The clock, where it is not the linear one.
+  [[nodiscard]] const clock_map* other_clock() const {
+    return s_.clock == clock_kind::linear || s_.live ? nullptr : &clock_of(of_, s_.clock);
+  }
+
+  void stop_at_end() {
+    s_.playing = false;
+    s_.follows = s_.live;
+    go_to(of_.end());
+  }
+
+  void play_on(const clock_map& clock, double seconds) {
+    if (clock.kind() == clock_kind::steps) {
+      const auto moments = clock.moments();
+      const auto played = s_.ahead + seconds * s_.beats;
+      const auto beats = std::floor(played);
+      const auto now = std::ranges::upper_bound(moments, s_.at) - moments.begin() - 1;
+      const auto last = static_cast<double>(moments.size()) - 1;
+      if (static_cast<double>(now) + beats >= last) {
+        stop_at_end();
+        return;
+      }
+      // Between two moments it stays where it is.
+      if (beats > 0) s_.at = moments[static_cast<std::size_t>(static_cast<double>(now) + beats)];
+      s_.ahead = played - beats;
+    } else {
+      const auto to = clock.place(s_.at) + s_.ahead + seconds * s_.dilation;
+      if (to >= clock.end()) {
+        stop_at_end();
+        return;
+      }
+      auto at = clock.time(to);
+      if (clock.place(at) > to) --at;
+      s_.at = std::clamp(at, s_.at, of_.end());
+      const auto ahead = to - clock.place(s_.at);
+      s_.ahead = ahead >= 0 && ahead < 1 ? ahead : 0;
+    }
+    follow();
+  }
+
+  void show_places(const clock_map& clock, double from, double span) {
+    from = std::clamp(from, 0.0, std::max(0.0, clock.end() - span));
+    s_.from = std::clamp(clock.time(from), of_.begin(), of_.end());
+    s_.to = std::clamp(clock.time(from + span), s_.from, end_of_axis(of_));
+    // Some events may lie closer together than an axis can show.
+    const auto least = std::min(least_span, longest());
+    if (s_.to - s_.from >= least) return;
+    s_.to = std::min(s_.from + least, end_of_axis(of_));
+    s_.from = s_.to - least;
+  }
+
+  [[nodiscard]] std::uint32_t meant(std::uint32_t lane) const {
+    if (lane == none) lane = s_.lanes.marked;
+    return lane < of_.lanes().size() ? lane : none;
+  }
+  [[nodiscard]] lane_place place_of(std::uint32_t lane) const {
+    return {of_.lanes()[lane].executor, of_.lanes()[lane].place};
+  }
+  template <class T>
+  static void toggle(std::vector<T>& some, const T& one) {
+    if (std::erase(some, one) == 0) some.push_back(one);
+  }
+
+  void select_found(task_number t) {
+    if (t == no_task) return;
+    s_.selected = t;
+    bring_to_sight(t);
+  }
+  // Where its begin is not to be seen the playhead goes there.
+  void bring_to_sight(task_number t) {
+    auto begin = of_.begin();
+    for (auto c = of_.tasks()[t].last_change; c != none; c = of_.changes()[c].previous) {
+      const auto& one = of_.changes()[c];
+      begin = of_.time_of(one);
+      // The earliest that lies in a lane.
+      if (one.state == task_state::running && one.attempt == 0) break;
+    }
+    if (begin >= s_.from && begin <= std::min(s_.at, s_.to)) return;
+    s_.playing = s_.follows = false;
+    go_to(begin);
   }
 
   // While it plays the axis turns pages: one that slides along cannot be read.
   void follow() {
     if (s_.at <= s_.to) return;
+    if (const auto* other = other_clock()) {
+      const auto shown = other->place(s_.to) - other->place(s_.from);
+      show_places(*other, other->place(s_.at) - shown / 20, shown);
+      keep_playhead_in_sight();
+      return;
+    }
     const auto span = s_.to - s_.from;
     show_from(s_.at - span / 20, span);
     keep_playhead_in_sight();
@@ -308,9 +511,9 @@ player_state opened_live(const index& of) {
 player_state reduce(const index& of, player_state s, const command& c) {
   // Whatever else the user does ends it.
   if (!std::holds_alternative<commands::tick>(c)) s.stepped.reset();
-  reducer r(of, s);
+  reducer r(of, std::move(s));
   std::visit(r, c);
-  return r.state();
+  return std::move(r).state();
 }
 
 float text_scale(int steps) noexcept { return std::pow(1.1F, static_cast<float>(steps)); }
@@ -329,6 +532,11 @@ view view_of(const player_state& s) {
   v.to = s.to;
   v.selected = s.selected;
   v.layout = s.layout;
+  v.clock = s.clock;
+  v.lanes = s.lanes;
+  v.color = s.color;
+  v.steps = s.clock == clock_kind::steps && !s.live;
+  v.beats = s.beats;
   v.dilation = s.follows ? 0 : s.dilation;
   v.shown = s.live ? source::live : source::recorded;
   if (s.live && !s.follows) v.note = s.playing ? "behind" : "paused";

@@ -223,7 +223,7 @@ void draw_plots(painter& p, const moment_in_view& m, const rect& room) {
   scales = std::min(scales + 1, at.width * 0.14F);
   values = std::min(values + 1, at.width * 0.12F);
   const auto left = std::floor(at.x + names + pad + scales + pad / 2);
-  const time_axis a{m.from, m.to, left, std::floor(at.right() - values - pad - left)};
+  const auto a = axis_over(m, left, std::floor(at.right() - values - pad - left));
   const rect plots{a.left, at.y, a.width, height * static_cast<float>(rows)};
   for (std::uint32_t i = 0; i < rows; ++i) {
     const rect plot{a.left, std::round(at.y + height * static_cast<float>(i)), a.width,
@@ -238,6 +238,7 @@ void draw_plots(painter& p, const moment_in_view& m, const rect& room) {
                     std::round(height - gap)};
     const auto s = scale_of(v, m.from, until, plot);
     if (until >= m.from) draw_steps(p, v, i, a, s, until);
+    draw_cuts(p, a, plot, i);
     const auto label_y =
         two_lines ? plot.y + (plot.height - 2 * line) / 2 : plot.y + (plot.height - line) / 2;
     p.write({kind::plot, part::name, i, 0}, {at.x, label_y, names, line}, v.name, text,

@@ -7,6 +7,7 @@
 #include "task_groups.hpp"
 #include "task_relations.hpp"
 
+#include <fronta/viz/clock.hpp>
 #include <fronta/viz/theme.hpp>
 
 #include <array>
@@ -20,6 +21,7 @@ namespace fronta::viz {
 struct critical_path;
 class graph_layouts;
 class name_totals;
+class task_kinds;
 class task_locations;
 /// When each look is first to be seen; `forever` for those that never are.
 using look_times = std::array<std::int64_t, looks>;
@@ -49,6 +51,8 @@ class summaries {
   [[nodiscard]] const critical_path& path_of(const index& of);
   [[nodiscard]] const graph_layouts& layouts_of(const index& of);
   [[nodiscard]] const name_totals& totals_of(const index& of);
+  [[nodiscard]] const task_kinds& kinds_of(const index& of);
+  [[nodiscard]] const clock_map& clock_of(const index& of, clock_kind what);
   [[nodiscard]] const task_locations& locations_of(const index& of);
   [[nodiscard]] const look_times& looks_of(const index& of);
 
@@ -81,6 +85,8 @@ class summaries {
   once<name_totals> totals_;
   once<task_locations> locations_;
   once<look_times> looks_;
+  once<task_kinds> kinds_;
+  std::array<once<clock_map>, clock_kinds> clocks_;
 };
 
 }  // namespace fronta::viz

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <variant>
+#include <vector>
 
 namespace fronta::viz {
 namespace {
@@ -40,7 +41,10 @@ TEST(Keys, AKeyThatHelpDoesNotShowDoesWhatTheOneBeforeDoes) {
 
 TEST(Keys, TheFontHasWhatHelpShows) {
   const font f;
-  for (const auto& b : key_bindings()) {
+  std::vector<key_binding> all(key_bindings().begin(), key_bindings().end());
+  const auto clicker = key_bindings(key_profile::clicker);
+  all.insert(all.end(), clicker.begin(), clicker.end());
+  for (const auto& b : all) {
     for (auto rest = b.shown; !rest.empty();) {
       EXPECT_TRUE(f.has(typeface::bold, detail::take_character(rest))) << b.shown;
     }
@@ -71,6 +75,25 @@ TEST(Keys, AClickerPlaysThroughTheEvents) {
   EXPECT_EQ(steps(key::page_up), -1);
   EXPECT_EQ(steps(key::right), 1);
   EXPECT_EQ(steps(key::left), -1);
+}
+
+TEST(Keys, WithAClickerOnlyASpeakersKeysDoAnything) {
+  const auto of = [](const key_press& k) { return find_binding(k, key_profile::clicker); };
+  for (const auto k : {key::page_down, key::right, key::down, key::page_up, key::left, key::up}) {
+    const auto* b = of({.named = k});
+    ASSERT_NE(b, nullptr);
+    EXPECT_TRUE(std::holds_alternative<commands::step>(std::get<command>(b->does)));
+  }
+  for (const char32_t c : {U'b', U'.'}) {
+    const auto* b = of({.character = c});
+    ASSERT_NE(b, nullptr);
+    EXPECT_TRUE(std::holds_alternative<commands::blank>(std::get<command>(b->does)));
+  }
+  EXPECT_EQ(std::get<window_action>(of({.named = key::f5})->does), window_action::present);
+  EXPECT_EQ(std::get<window_action>(of({.named = key::escape})->does), window_action::retire);
+  EXPECT_EQ(std::get<window_action>(of({.character = U'q', .control = true})->does),
+            window_action::quit);
+  for (const char32_t c : {U'2', U'w', U'z', U'/', U't'}) EXPECT_EQ(of({.character = c}), nullptr);
 }
 
 }  // namespace

@@ -65,7 +65,15 @@ struct parts_of {
   const viz::font& font;
   std::string name;
 
-  std::vector<part> operator()(const viz::box& b) const { return {{name, b.at}}; }
+  // Of a high one its upper and lower end as well: in all of it a pixel is too little to be seen.
+  std::vector<part> operator()(const viz::box& b) const {
+    constexpr float band = 20;
+    std::vector<part> parts{{name, b.at}};
+    if (b.at.height < 2 * band) return parts;
+    parts.push_back({name + " above", {b.at.x, b.at.y, b.at.width, band}});
+    parts.push_back({name + " below", {b.at.x, b.at.bottom() - band, b.at.width, band}});
+    return parts;
+  }
   std::vector<part> operator()(const viz::line& l) const {
     return {{name, around({l.from, l.to}, l.width / 2)}};
   }

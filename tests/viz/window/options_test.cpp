@@ -62,6 +62,14 @@ TEST(StageOptions, CodeIsShownAsAsked) {
   EXPECT_THAT(refusal_of({"--source", "no-such-folder"}), HasSubstr("a folder that exists"));
 }
 
+TEST(StageOptions, AClockAndAClickerAreHeard) {
+  const auto o = read({"--clock", "warped", "--clicker"});
+  ASSERT_TRUE(o);
+  EXPECT_EQ(o->first.clock, clock_kind::warped);
+  EXPECT_EQ(o->first.keys, key_profile::clicker);
+  EXPECT_THAT(refusal_of({"--clock", "sundial"}), HasSubstr("linear, steps or warped"));
+}
+
 TEST(StageOptions, WhatMakesNoSenseIsRefusedInASentence) {
   EXPECT_THAT(refusal_of({"--size", "1280"}), HasSubstr("1280x720"));
   EXPECT_THAT(refusal_of({"--size", "0x720"}), HasSubstr("640x400"));

@@ -112,12 +112,43 @@ TEST_F(Screen, TheBarStandsForTheWholeTrace) {
   const auto shown = drawn({1280, 720});
   const auto* bar = find(shown, scrub_bar);
   ASSERT_NE(bar, nullptr);
-  EXPECT_EQ(moment_at(of, bar->at, bar->at.x), of.begin());
-  EXPECT_EQ(moment_at(of, bar->at, bar->at.right()), of.end());
-  EXPECT_EQ(moment_at(of, bar->at, -1e6F), of.begin());
-  EXPECT_EQ(moment_at(of, bar->at, 1e6F), of.end());
-  EXPECT_NEAR(static_cast<double>(moment_at(of, bar->at, bar->at.x + bar->at.width / 2)),
+  EXPECT_EQ(moment_at(of, s, bar->at, bar->at.x), of.begin());
+  EXPECT_EQ(moment_at(of, s, bar->at, bar->at.right()), of.end());
+  EXPECT_EQ(moment_at(of, s, bar->at, -1e6F), of.begin());
+  EXPECT_EQ(moment_at(of, s, bar->at, 1e6F), of.end());
+  EXPECT_NEAR(static_cast<double>(moment_at(of, s, bar->at, bar->at.x + bar->at.width / 2)),
               static_cast<double>(of.begin() + of.end()) / 2, 1'000);
+}
+
+TEST_F(Screen, TheBarGoesByTheClock) {
+  s = reduce(of, s, commands::next_clock{});
+  ASSERT_EQ(s.clock, clock_kind::steps);
+  const auto* bar = find(drawn({1280, 720}), scrub_bar);
+  const auto at = bar->at;
+  const auto moments = clock_of(of, clock_kind::steps).moments();
+  const auto steps = static_cast<float>(moments.size() - 1);
+  for (std::size_t i = 0; i < moments.size(); i += 7) {
+    EXPECT_NEAR(
+        static_cast<double>(moment_at(of, s, at, at.x + at.width * static_cast<float>(i) / steps)),
+        static_cast<double>(moments[i]), 10);
+  }
+}
+
+TEST_F(Screen, SaysWhatIsLookedForAndHowManyThereAre) {
+  s = reduce(of, s, commands::search{});
+  EXPECT_TRUE(
+      words_of(drawn({1280, 720}), "search").contains("/ ▏  a number, or a part of a name"));
+  s = reduce(of, s, commands::type{"12"});
+  EXPECT_TRUE(words_of(drawn({1280, 720}), "search")
+                  .contains("/ 12▏  1 of 1 task (Enter: the next, Esc: enough)"));
+  s = reduce(of, s, commands::type{"x"});
+  EXPECT_TRUE(words_of(drawn({1280, 720}), "search").contains("/ 12x▏  no such task"));
+  for (const auto in : sizes) {
+    const auto shown = drawn(in);
+    const auto box = std::ranges::find(shown.panes, "search", &pane::name);
+    ASSERT_NE(box, shown.panes.end());
+    EXPECT_TRUE((rect{0, 0, in.width, in.height}).encloses(box->at));
+  }
 }
 
 TEST_F(Screen, HelpListsEveryKeyAndFitsAtEverySize) {

@@ -47,6 +47,11 @@ class Stage(unittest.TestCase):
                                "0.2")
                 self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "", ""))
 
+    def test_opens_on_each_clock_and_with_a_clicker(self):
+        for clock in ("linear", "steps", "warped"):
+            result = stage(self.trace, "--clock", clock, "--clicker", "--exit-after", "0.2")
+            self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "", ""))
+
     def test_opens_without_a_trace(self):
         result = stage("--exit-after", "0.1")
         self.assertEqual((result.returncode, result.stderr), (0, ""))
@@ -174,7 +179,7 @@ class Stage(unittest.TestCase):
     def test_prints_help(self):
         result = stage("--help")
         self.assertEqual(result.returncode, 0)
-        for option in ("--preset", "--theme", "--size", "--monitor", "--scale", "--exit-after", "--attach"):
+        for option in ("--preset", "--theme", "--size", "--monitor", "--scale", "--exit-after", "--attach", "--clock", "--clicker"):
             self.assertIn(option, result.stdout)
 
 

@@ -50,6 +50,7 @@ class Window : public testing::Test {
   Window() {
     s().show(of_, "run.trace");
     s().apply(commands::dismiss{});
+    s().apply(commands::dismiss{});  // of a search first
     s().apply(commands::show{preset::stage});
     while (s().state().theme != 0) s().apply(commands::next_theme{});
     glfwSetWindowSize(handle(), 1280, 720);
@@ -184,6 +185,7 @@ TEST_F(Window, AShiftedLaneIsSeen) {
   s().apply(commands::show{preset::timeline});
   s().apply(commands::to_end{});
   const auto whole = s().picture();
+  EXPECT_EQ(joined(differences(whole, whole)), "");
   for (const float by : {-2.0F, 1.0F}) {
     auto faulty = whole;
     int moved = 0;
@@ -318,6 +320,89 @@ TEST_F(Window, KeysDoWhatTheirTableSays) {
   EXPECT_EQ(s().state().text_size, 0);
   press(GLFW_KEY_TAB);
   EXPECT_EQ(s().state().selected, 0U);
+}
+
+TEST_F(Window, XGoesFromClockToClockAndTheWindowDrawsThem) {
+  s().apply(commands::show{preset::timeline});
+  s().apply(commands::to_end{});
+  for (const auto c : {clock_kind::steps, clock_kind::warped, clock_kind::linear}) {
+    type('x');
+    EXPECT_EQ(s().state().clock, c);
+    const auto picture = s().picture();
+    EXPECT_EQ(joined(differences(picture, picture)), "") << name_of(c);
+  }
+}
+
+TEST_F(Window, KeysAndClicksFoldPinSortAndColour) {
+  s().apply(commands::show{preset::timeline});
+  s().apply(commands::to_end{});
+  type('j');
+  EXPECT_EQ(s().state().lanes.marked, 0U);
+  type('p');
+  EXPECT_EQ(s().state().lanes.pinned.size(), 1U);
+  type('p');
+  type('z');
+  EXPECT_EQ(s().state().lanes.folded.size(), 1U);
+  s().draw();
+  const auto picture = s().picture();
+  EXPECT_EQ(joined(differences(picture, picture)), "");
+  const auto* name = find(picture, {item_id::kind::lane, item_id::part::name, 0, 0});
+  ASSERT_NE(name, nullptr);
+  click(middle(name->at));
+  EXPECT_TRUE(s().state().lanes.folded.empty());
+  type('g');
+  EXPECT_EQ(s().state().lanes.folded_places.size(), 1U);
+  s().draw();
+  name = find(s().picture(), {item_id::kind::place, item_id::part::name, 0, 0});
+  ASSERT_NE(name, nullptr);
+  const auto at = middle(name->at);
+  click(at);
+  EXPECT_TRUE(s().state().lanes.folded_places.empty());
+  type('o');
+  EXPECT_EQ(s().state().lanes.order, lane_order::name);
+  type('y');
+  EXPECT_EQ(s().state().color, bar_color::kind);
+  const auto kinds = s().picture();
+  EXPECT_EQ(joined(differences(kinds, kinds)), "");
+  type('y');
+  type('k');
+}
+
+TEST_F(Window, WhatIsTypedBehindASlashIsLookedForAndIsNoKey) {
+  type('/');
+  EXPECT_TRUE(s().state().searching);
+  press(GLFW_KEY_2);
+  type('2');  // the character of that key
+  EXPECT_EQ(s().state().wanted, "2");
+  EXPECT_EQ(s().state().selected, 1U);
+  EXPECT_EQ(s().state().what, preset::stage) << "2 is the timeline's key, at other times";
+  type('b');
+  press(GLFW_KEY_SPACE);
+  type(0x17E);  // ž
+  EXPECT_EQ(s().state().wanted, "2b \xC5\xBE");
+  EXPECT_FALSE(s().state().blank || s().state().playing);
+  press(GLFW_KEY_BACKSPACE);
+  press(GLFW_KEY_BACKSPACE);
+  press(GLFW_KEY_BACKSPACE);
+  EXPECT_EQ(s().state().wanted, "2");
+  const auto picture = s().picture();
+  EXPECT_EQ(joined(differences(picture, picture)), "");
+  press(GLFW_KEY_ENTER);
+  EXPECT_EQ(s().state().selected, 1U) << "there is one only";
+  press(GLFW_KEY_ESCAPE);
+  EXPECT_FALSE(s().state().searching);
+  EXPECT_EQ(s().state().selected, 1U);
+  type('n');
+  EXPECT_EQ(s().state().selected, 1U);
+}
+
+// On many keyboards the slash is a digit's other character.
+TEST_F(Window, ADigitsKeyWithShiftIsItsCharacter) {
+  press(GLFW_KEY_7, GLFW_MOD_SHIFT);
+  type('/');
+  EXPECT_EQ(s().state().what, preset::stage);
+  EXPECT_TRUE(s().state().searching);
+  press(GLFW_KEY_ESCAPE);
 }
 
 TEST_F(Window, LettersAreThoseOfTheUsersKeyboard) {

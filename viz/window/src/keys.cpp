@@ -29,6 +29,7 @@ std::vector<key_binding> make_bindings() {
       {letter('f'), commands::follow{}, "F", "follow what is live, or stay"},
       {letter('r'), commands::replay{}, "R  F5", "replay from the beginning"},
       {named(key::f5), commands::replay{}, "", ""},
+      {letter('x'), commands::next_clock{}, "X", "clock: linear, steps, warped"},
       {named(key::up), commands::pace{2}, "↑", "twice as fast", again},
       {named(key::down), commands::pace{0.5}, "↓", "half as fast", again},
       {letter('w'), commands::zoom{zoom}, "W  +", "show less time, larger", again},
@@ -50,6 +51,18 @@ std::vector<key_binding> make_bindings() {
       {letter('l'), commands::next_layout{}, "L", "stage: code to read, a strip, none"},
       {named(key::tab), commands::select_by{1}, "Tab", "select the next task", again},
       {shifted(key::tab), commands::select_by{-1}, "Shift Tab", "select the task before", again},
+      {letter('/'), commands::search{}, "/", "look for a task: number or name"},
+      {letter('n'), commands::find{1}, "N  Enter", "the next task that was found", again},
+      {named(key::enter), commands::find{1}, "", "", again},
+      {letter('e'), commands::find{-1}, "E", "the one found before it", again},
+      {shifted(key::enter), commands::find{-1}, "", "", again},
+      {letter('j'), commands::mark_lane{1}, "J", "mark the lane below", again},
+      {letter('k'), commands::mark_lane{-1}, "K", "mark the lane above", again},
+      {letter('z'), commands::fold_lane{}, "Z", "fold the marked lane, and back"},
+      {letter('g'), commands::fold_place{}, "G", "fold all lanes of its place"},
+      {letter('p'), commands::pin_lane{}, "P", "pin it to the top, and back"},
+      {letter('o'), commands::next_order{}, "O", "lanes by place, name, work, time"},
+      {letter('y'), commands::next_color{}, "Y", "timeline's colours: state, kind"},
       {letter('t'), commands::next_theme{}, "T", "light or dark"},
       {control('+'), commands::resize_text{1}, "Ctrl +", "larger text", again},
       {control('='), commands::resize_text{1}, "", "", again},
@@ -68,15 +81,40 @@ std::vector<key_binding> make_bindings() {
   };
 }
 
-}  // namespace
-
-std::span<const key_binding> key_bindings() {
-  static const auto all = make_bindings();
-  return all;
+// What a remote control sends, and what a speaker may need in spite of it: all else does nothing,
+// so that no book on the keyboard changes the picture.
+std::vector<key_binding> make_clicker_bindings() {
+  constexpr bool again = true;
+  return {
+      {named(key::page_down), commands::step{1}, "PageDown  →  ↓", "one event forwards", again},
+      {named(key::right), commands::step{1}, "", "", again},
+      {named(key::down), commands::step{1}, "", "", again},
+      {named(key::page_up), commands::step{-1}, "PageUp  ←  ↑", "one event back", again},
+      {named(key::left), commands::step{-1}, "", "", again},
+      {named(key::up), commands::step{-1}, "", "", again},
+      {named(key::space), commands::play{}, "Space", "play or pause"},
+      {letter('b'), commands::blank{}, "B  .", "black screen, and back"},
+      {letter('.'), commands::blank{}, "", ""},
+      {named(key::f5), window_action::present, "F5", "fill the screen, from the beginning"},
+      {named(key::escape), window_action::retire, "Esc", "back to a window"},
+      {named(key::f11), window_action::full_screen, "F11", "full screen, and back"},
+      {letter('m'), window_action::next_monitor, "M", "to the next monitor"},
+      {letter('?'), commands::help{}, "?  F1", "this help, and back"},
+      {named(key::f1), commands::help{}, "", ""},
+      {control('q'), window_action::quit, "Ctrl Q", "quit"},
+  };
 }
 
-const key_binding* find_binding(const key_press& pressed) {
-  const auto all = key_bindings();
+}  // namespace
+
+std::span<const key_binding> key_bindings(key_profile of) {
+  static const auto all = make_bindings();
+  static const auto clicker = make_clicker_bindings();
+  return of == key_profile::clicker ? clicker : all;
+}
+
+const key_binding* find_binding(const key_press& pressed, key_profile of) {
+  const auto all = key_bindings(of);
   const auto found = std::ranges::find(all, pressed, &key_binding::press);
   return found == all.end() ? nullptr : &*found;
 }

@@ -26,6 +26,8 @@ enum class key : std::uint8_t {
   page_down,
   tab,
   escape,
+  enter,
+  backspace,
   f1,
   f5,
   f11,
@@ -40,7 +42,21 @@ struct key_press {
 };
 
 /// What is no matter of the player but of the window.
-enum class window_action : std::uint8_t { full_screen, next_monitor, controls, snapshot, quit };
+enum class window_action : std::uint8_t {
+  full_screen,
+  next_monitor,
+  controls,
+  snapshot,
+  quit,
+  present,  ///< plays nothing yet: fills the screen, at the trace's begin
+  retire,   ///< back to a window; there it ends what `commands::dismiss` does
+};
+
+/// Which keys there are.
+enum class key_profile : std::uint8_t {
+  all,
+  clicker,  ///< of a speaker's remote control, and what he may need beside it
+};
 
 struct key_binding {
   key_press press;
@@ -51,8 +67,9 @@ struct key_binding {
 };
 
 /// All keys: the help lists this table.
-[[nodiscard]] std::span<const key_binding> key_bindings();
+[[nodiscard]] std::span<const key_binding> key_bindings(key_profile of = key_profile::all);
 /// Null for a key that does nothing.
-[[nodiscard]] const key_binding* find_binding(const key_press& pressed);
+[[nodiscard]] const key_binding* find_binding(const key_press& pressed,
+                                              key_profile of = key_profile::all);
 
 }  // namespace fronta::viz

@@ -81,6 +81,12 @@ std::size_t read_theme(const std::string& text) {
   refuse("--theme", known, text);
 }
 
+clock_kind read_clock(const std::string& text) {
+  const auto found = find_clock(text);
+  if (!found) refuse("--clock", "linear, steps or warped", text);
+  return *found;
+}
+
 // Steps of a tenth, as the keys make them.
 int read_scale(const std::string& text) {
   const auto scale = read_number("--scale", text, 0.7, 2.1, "a number from 0.7 to 2.1");
@@ -98,6 +104,8 @@ std::optional<stage_options> read_stage_options(int argc, const char* const* arg
   std::string scale_text;
   std::string exit_text;
   std::string tell_text;
+  std::string clock_text;
+  bool clicker = false;
   CLI::App app{"Plays a trace in a window; ? lists its keys", "fronta stage"};
   app.set_help_flag("-h,--help", "print this text and end");
   app.add_option("TRACE", o.trace, "what --trace or FRONTA_TRACE wrote")->type_name("");
@@ -117,9 +125,14 @@ std::optional<stage_options> read_stage_options(int argc, const char* const* arg
   add("--source", o.first.source, "DIR",
       "what the program's files lie below [where they were compiled, or here]");
   add("--theme", theme_text, "NAME", "light or dark [light]");
+  add("--clock", clock_text, "NAME",
+      "of time axes: linear; steps: one event after the other; warped: quiet stretches are "
+      "shortened [linear]");
   add("--size", size_text, "WxH", "of the window [1280x720]");
   add("--monitor", o.frame.monitor, "NAME", "where it opens; a part of the monitor's name");
   app.add_flag("--full-screen", o.frame.full_screen, "fill the monitor")->disable_flag_override();
+  app.add_flag("--clicker", clicker, "only a speaker's keys: a remote control's, and a few more")
+      ->disable_flag_override();
   add("--scale", scale_text, "X", "of the controls' text [1]");
   add("--attach", o.attach, "WHAT", "follow what goes on: a process's number, a socket or a FILE");
   app.add_flag("--exit-after-run", o.exit_after_run,
@@ -153,6 +166,8 @@ std::optional<stage_options> read_stage_options(int argc, const char* const* arg
       refuse("--source", "a folder that exists", o.first.source);
   }
   if (!theme_text.empty()) o.first.theme = read_theme(theme_text);
+  if (!clock_text.empty()) o.first.clock = read_clock(clock_text);
+  if (clicker) o.first.keys = key_profile::clicker;
   if (!size_text.empty()) read_size(size_text, o.frame);
   if (!scale_text.empty()) o.first.text_size = read_scale(scale_text);
   if (!o.trace.empty() && !o.attach.empty()) {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "screen.hpp"
 
-#include "keys.hpp"
 #include "painter.hpp"
 
+#include <fronta/viz/clock.hpp>
+#include <fronta/viz/search.hpp>
 #include <fronta/viz/theme.hpp>
 #include <fronta/viz/view.hpp>
 #include <fronta/viz/words.hpp>
@@ -28,7 +29,20 @@ item_id of_page(part which, std::uint32_t number, std::uint32_t nth = 0) {
 }
 
 // Numbers of what the controls consist of.
-enum : std::uint32_t { controls = 1, help_panel, tip_box, message_box, empty_page, black };
+enum : std::uint32_t {
+  controls = 1,
+  help_panel,
+  tip_box,
+  message_box,
+  empty_page,
+  black,
+  search_box,
+};
+
+// Of the bar below the picture; null: linear.
+const clock_map* clock_of_bar(const index& of, const player_state& s) {
+  return s.live || s.clock == clock_kind::linear ? nullptr : &clock_of(of, s.clock);
+}
 
 class page {
  public:
@@ -84,7 +98,7 @@ class page {
       std::string_view says;
     };
     std::vector<entry> entries;
-    for (const auto& b : key_bindings()) {
+    for (const auto& b : key_bindings(on_.keys)) {
       if (!b.shown.empty()) entries.push_back({b.shown, b.says});
     }
     const auto per_column = std::max<std::size_t>(1, (entries.size() + 1) / 2);
@@ -159,6 +173,35 @@ class page {
          on_.message);
   }
 
+  // What is looked for, and which of how many is selected.
+  void draw_search(const index& of) {
+    std::string words = "/ " + s_.wanted + "▏ ";
+    if (s_.wanted.empty()) {
+      words += " a number, or a part of a name";
+    } else {
+      const task_search all(of, s_.wanted);
+      if (all.count() == 0) {
+        words += " no such task";
+      } else {
+        words += ' ';
+        if (all.matches(s_.selected)) words += grouped(all.place_of(s_.selected)) + " of ";
+        words += grouped(all.count());
+        words += all.count() == 1 ? " task" : " tasks";
+        words += " (Enter: the next, Esc: enough)";
+      }
+    }
+    const auto pad = text_ * 0.5F;
+    const auto width = std::min(std::max(p_.width_of(words, text_) + 2 * pad + 1, p_.units(40)),
+                                on_.width - p_.units(6));
+    const auto height = lines_of(words, width - 2 * pad) * p_.line_height(text_) + pad;
+    const auto bottom =
+        on_.height - (on_.controls ? controls_height(on_.height, s_) : 0) - p_.units(1);
+    note("search", search_box,
+         {std::round((on_.width - width) / 2), std::round(bottom - height), std::ceil(width),
+          std::ceil(height)},
+         words);
+  }
+
   void draw_empty() {
     const rect at{0, 0, on_.width, on_.height};
     p_.begin_pane("empty", at);
@@ -176,8 +219,11 @@ class page {
  private:
   void draw_bar(const index& of, const rect& bar, const rect& row) {
     const auto whole = static_cast<double>(std::max(of.end(), of.begin() + 1) - of.begin());
+    const auto* clock = clock_of_bar(of, s_);
     const auto x_of = [&](std::int64_t t) {
-      const auto part_of = static_cast<double>(t - of.begin()) / whole;
+      const auto part_of = clock == nullptr || !(clock->end() > 0)
+                               ? static_cast<double>(t - of.begin()) / whole
+                               : clock->place(t) / clock->end();
       return bar.x + std::round(bar.width * static_cast<float>(std::clamp(part_of, 0.0, 1.0)));
     };
     p_.fill(of_page(part::bar, controls), bar, colors_.page);
@@ -258,15 +304,21 @@ scene draw(const screen& on, const index* of, const player_state& s, const font_
   }
   if (s.help) p.draw_help();
   if (on.met && !s.help) p.draw_tip(*on.met);
-  if (of != nullptr && !on.message.empty()) p.draw_message();
+  if (of != nullptr && s.searching) {
+    p.draw_search(*of);
+  } else if (of != nullptr && !on.message.empty()) {
+    p.draw_message();
+  }
   return made;
 }
 
-std::int64_t moment_at(const index& of, const rect& bar, float x) {
-  const auto part_of = bar.width <= 0 ? 0.0 : static_cast<double>((x - bar.x) / bar.width);
+std::int64_t moment_at(const index& of, const player_state& s, const rect& bar, float x) {
+  const auto part_of =
+      std::clamp(bar.width <= 0 ? 0.0 : static_cast<double>((x - bar.x) / bar.width), 0.0, 1.0);
+  if (const auto* clock = clock_of_bar(of, s); clock != nullptr && clock->end() > 0)
+    return clock->time(part_of * clock->end());
   const auto whole = static_cast<double>(of.end() - of.begin());
-  return of.begin() +
-         static_cast<std::int64_t>(std::llround(std::clamp(part_of, 0.0, 1.0) * whole));
+  return of.begin() + static_cast<std::int64_t>(std::llround(part_of * whole));
 }
 
 }  // namespace fronta::viz

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "keys.hpp"
+
 #include <fronta/viz/index.hpp>
 #include <fronta/viz/player.hpp>
 #include <fronta/viz/scene.hpp>
@@ -24,6 +26,7 @@ struct screen {
   const index* other = nullptr;  ///< the run to compare with
   std::string other_title = {};
   const source_files* sources = nullptr;  ///< the program's; null for none
+  key_profile keys = key_profile::all;    ///< those that the help lists
 };
 
 /// Sets what `v` of a run compares with. At the end of it all of the other run is shown, which may
@@ -39,7 +42,8 @@ inline constexpr item_id play_button{item_id::kind::page, item_id::part::mark, 0
 inline constexpr item_id scrub_bar{item_id::kind::page, item_id::part::bar, 0, 0};
 inline constexpr item_id help_button{item_id::kind::page, item_id::part::more, 0, 0};
 
-/// The moment that a point of the bar stands for.
-[[nodiscard]] std::int64_t moment_at(const index& of, const rect& bar, float x);
+/// The moment that a point of the bar stands for, on the clock of `s`.
+[[nodiscard]] std::int64_t moment_at(const index& of, const player_state& s, const rect& bar,
+                                     float x);
 
 }  // namespace fronta::viz

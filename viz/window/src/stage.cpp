@@ -53,6 +53,16 @@ trace::follower attached_to(const std::string& what) {
                                : std::string("it is not being recorded; show it without --attach"));
 }
 
+std::string utf8(char32_t c) {
+  const auto byte = [](char32_t value) { return static_cast<char>(value); };
+  if (c < 0x80) return {byte(c)};
+  const auto last = byte(0x80U | (c & 0x3FU));
+  if (c < 0x800) return {byte(0xC0U | (c >> 6U)), last};
+  const auto third = byte(0x80U | ((c >> 6U) & 0x3FU));
+  if (c < 0x10000) return {byte(0xE0U | (c >> 12U)), third, last};
+  return {byte(0xF0U | ((c >> 18U) & 0x07U)), byte(0x80U | ((c >> 12U) & 0x3FU)), third, last};
+}
+
 // Of what a frame took: drawing a live trace takes a quarter of a core at most.
 constexpr int rest = 3;
 
@@ -69,11 +79,16 @@ std::optional<milliseconds> since(std::int64_t at, std::chrono::steady_clock::ti
 }  // namespace
 
 stage::stage(const window::options& o, const appearance& first)
-    : window_(o, *this), sources_({.folder = first.source, .host = {}}), controls_(!o.full_screen) {
+    : window_(o, *this),
+      sources_({.folder = first.source, .host = {}}),
+      keys_(first.keys),
+      controls_(!o.full_screen),
+      filled_(window_.is_full_screen()) {
   state_.what = first.what;
   state_.theme = first.theme;
   state_.text_size = first.text_size;
   state_.layout = first.layout;
+  state_.clock = first.clock;
 }
 
 stage::~stage() = default;
@@ -231,6 +246,10 @@ void stage::replace(std::shared_ptr<const index> of, std::string trace, player_s
   state_.what = before.what;
   state_.theme = before.theme;
   state_.text_size = before.text_size;
+  state_.clock = before.clock;
+  state_.beats = before.beats;
+  state_.lanes.order = before.lanes.order;
+  state_.color = before.color;
   state_.reduced_motion = before.reduced_motion;
   state_.layout = before.layout;
   state_.blank = before.blank;
@@ -277,11 +296,24 @@ scene stage::picture() const {
                     .controls = controls_,
                     .other = other_.get(),
                     .other_title = name_of_file(other_file_),
-                    .sources = &sources_},
+                    .sources = &sources_,
+                    .keys = keys_},
                    of_.get(), state_, window_.fonts());
 }
 
+// A monitor that is unplugged leaves a window: with its bar, as any other.
+void stage::look_after_screen() {
+  const bool filled = window_.is_full_screen();
+  if (filled_ && !filled) {
+    controls_ = true;
+    window_.restore();
+    say("The monitor is gone: F11 fills the one that the window is on.");
+  }
+  filled_ = filled;
+}
+
 bool stage::draw() {
+  look_after_screen();
   take_what_was_read();
   if (live_) live_->show(state_.what);
   if (news_may_come_) take_news();
@@ -341,7 +373,8 @@ void stage::run(const until& u) {
 }
 
 void stage::pressed(const key_press& k, bool again) {
-  const auto* binding = find_binding(k);
+  if (state_.searching && take_typed(k)) return;
+  const auto* binding = find_binding(k, keys_);
   if (binding == nullptr || (again && !binding->repeats)) return;
   // What was said has been read.
   if (!message_.empty() && !reading_.valid()) say({});
@@ -352,11 +385,41 @@ void stage::pressed(const key_press& k, bool again) {
   }
 }
 
+// While somebody types what he looks for, characters are no keys.
+bool stage::take_typed(const key_press& k) {
+  if (k.control) return false;
+  if (k.named == key::backspace) {
+    apply(commands::erase{});
+  } else if (k.named == key::space) {
+    apply(commands::type{" "});
+  } else if (k.named == key::unnamed && k.character >= U' ') {
+    apply(commands::type{utf8(k.character)});
+  } else {
+    return false;
+  }
+  return true;
+}
+
 void stage::act(window_action a) {
+  const auto toggle = [&] {
+    window_.toggle_full_screen();
+    filled_ = window_.is_full_screen();
+    controls_ = !filled_;  // a room sees the picture alone
+  };
   switch (a) {
     case window_action::full_screen:
-      window_.toggle_full_screen();
-      controls_ = !window_.is_full_screen();  // a room sees the picture alone
+      toggle();
+      break;
+    case window_action::present:
+      apply(commands::to_begin{});
+      if (!window_.is_full_screen()) toggle();
+      break;
+    case window_action::retire:
+      if (state_.help || state_.blank || !window_.is_full_screen()) {
+        apply(commands::dismiss{});
+      } else {
+        toggle();
+      }
       break;
     case window_action::next_monitor:
       window_.to_next_monitor();
@@ -427,7 +490,7 @@ void stage::meet(std::optional<point> at) {
 void stage::pointed(std::optional<point> at) {
   if (scrubbing_ && at && of_ != nullptr) {
     for (const auto& h : shown_.hits) {
-      if (h.id == scrub_bar) apply(commands::scrub{moment_at(*of_, h.at, at->x)});
+      if (h.id == scrub_bar) apply(commands::scrub{moment_at(*of_, state_, h.at, at->x)});
     }
     return;
   }
@@ -448,9 +511,13 @@ void stage::button(point at, bool down) {
   } else if (h->id == scrub_bar) {
     scrubbing_ = true;
     met_.reset();
-    apply(commands::scrub{moment_at(*of_, h->at, at.x)});
+    apply(commands::scrub{moment_at(*of_, state_, h->at, at.x)});
   } else if (h->id.what == item_id::kind::task) {
     apply(commands::select{h->id.number});
+  } else if (h->id.which == item_id::part::name && h->id.what == item_id::kind::lane) {
+    apply(commands::fold_lane{h->id.number});
+  } else if (h->id.which == item_id::part::name && h->id.what == item_id::kind::place) {
+    apply(commands::fold_place{h->id.number});
   }
 }
 

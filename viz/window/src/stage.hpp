@@ -35,6 +35,8 @@ class stage final : public window_listener {
     stage_layout layout = stage_layout::plain;
     std::string source =
         {};  ///< what the program's files lie below; empty: where they were compiled
+    clock_kind clock = clock_kind::linear;
+    key_profile keys = key_profile::all;
   };
 
   /// Throws `window_error`.
@@ -111,6 +113,8 @@ class stage final : public window_listener {
 
   void take_what_was_read();
   void act(window_action a);
+  bool take_typed(const key_press& k);
+  void look_after_screen();
   void save_snapshot();
   void say(std::string what);
   void meet(std::optional<point> at);
@@ -130,7 +134,9 @@ class stage final : public window_listener {
   std::optional<hit> met_;
   scene shown_;
   int frames_due_ = 1;
+  key_profile keys_;
   bool controls_;
+  bool filled_ = false;  // the screen, as far as is known
   bool scrubbing_ = false;
   std::string note_;  // that it is not heard of
   // As the frame before it took long, the next news waits.

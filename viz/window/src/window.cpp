@@ -152,6 +152,11 @@ key named_key(int k) {
       return key::tab;
     case GLFW_KEY_ESCAPE:
       return key::escape;
+    case GLFW_KEY_ENTER:
+    case GLFW_KEY_KP_ENTER:
+      return key::enter;
+    case GLFW_KEY_BACKSPACE:
+      return key::backspace;
     case GLFW_KEY_F1:
       return key::f1;
     case GLFW_KEY_F5:
@@ -252,6 +257,10 @@ class window::body {
       glfwSetWindowMonitor(handle(), nullptr, before_.x, before_.y, before_.width, before_.height,
                            GLFW_DONT_CARE);
     }
+  }
+
+  void restore() {
+    if (before_.width > 0) glfwSetWindowSize(handle(), before_.width, before_.height);
   }
 
   void to_next_monitor() {
@@ -358,6 +367,7 @@ class window::body {
   void on_key(int k, int scancode, int action, int modifiers) {
     again_ = action == GLFW_REPEAT;
     if (action == GLFW_RELEASE || wants_text()) return;
+    digit_told_ = false;
     const bool control = (modifiers & GLFW_MOD_CONTROL) != 0;
     if ((modifiers & (GLFW_MOD_ALT | GLFW_MOD_SUPER)) != 0) return;  // the desktop's
     if (const auto named = named_key(k); named != key::unnamed) {
@@ -367,13 +377,14 @@ class window::body {
       if (const auto c = character_on(k, scancode); c != 0) {
         tell_.pressed({.character = c, .control = true}, again_);
       }
-    } else if (const auto digit = digit_of(k); digit != 0) {
+    } else if (const auto digit = digit_of(k); digit != 0 && (modifiers & GLFW_MOD_SHIFT) == 0) {
+      digit_told_ = true;  // with Shift the key is its other character
       tell_.pressed({.character = digit}, again_);
     }
   }
 
   void on_character(unsigned c) {
-    const bool told_as_key = c == U' ' || (c >= U'0' && c <= U'9');
+    const bool told_as_key = c == U' ' || std::exchange(digit_told_, false);
     if (!told_as_key && !wants_text()) tell_.pressed({.character = small(c)}, again_);
   }
 
@@ -414,6 +425,7 @@ class window::body {
   area before_;  // it filled the screen
   point pointer_;
   bool again_ = false;
+  bool digit_told_ = false;  // as a key: its character is to come
 };
 
 window::window(const options& o, window_listener& tell) : body_(std::make_unique<body>(o, tell)) {}
@@ -455,6 +467,7 @@ void window::wake() { glfwPostEmptyEvent(); }
 void window::toggle_full_screen() { body_->toggle_full_screen(); }
 bool window::is_full_screen() const { return glfwGetWindowMonitor(body_->handle()) != nullptr; }
 void window::to_next_monitor() { body_->to_next_monitor(); }
+void window::restore() { body_->restore(); }
 GLFWwindow* window::handle() const { return body_->handle(); }
 
 }  // namespace fronta::viz

@@ -72,6 +72,8 @@ class window {
   void toggle_full_screen();
   [[nodiscard]] bool is_full_screen() const;
   void to_next_monitor();
+  /// To the size that it had before it filled a screen which is no longer there.
+  void restore();
 
   /// For tests: what GLFW calls.
   [[nodiscard]] GLFWwindow* handle() const;

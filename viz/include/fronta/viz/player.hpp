@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <variant>
 
 /// Playing of a trace: what keys, clicks and the passing of time make of what is looked at. Pure:
@@ -17,11 +18,16 @@ namespace fronta::viz {
 struct player_state {
   preset what = preset::stage;
   std::int64_t at = 0;  ///< within the trace
-  double ahead = 0;     ///< the part of a nanosecond played beyond `at`, less than 1
+  /// The part played beyond `at`, less than 1: of a nanosecond, or of an event's time in steps.
+  double ahead = 0;
   std::int64_t from = 0;
   std::int64_t to = 1;  ///< of the time axis, after `from`; `at` is not outside
-  /// Nanoseconds of the trace in a second on the screen.
+  /// Nanoseconds of the trace in a second on the screen, where the clock shortens nothing.
   double dilation = 1e9;
+  double beats = 2;  ///< events in a second on the screen, on the clock of steps
+  clock_kind clock = clock_kind::linear;
+  lane_view lanes = {};
+  bar_color color = bar_color::state;
   task_number selected = no_task;
   std::size_t theme = 0;  ///< index in `all_themes()`
   int text_size = 0;      ///< steps larger than usual
@@ -33,6 +39,8 @@ struct player_state {
   stage_layout layout = stage_layout::plain;
   bool blank = false;  ///< nothing is shown, for a speaker who wants to be looked at
   bool help = false;
+  bool searching = false;   ///< what is typed is what is looked for
+  std::string wanted = {};  ///< UTF-8
 
   bool operator==(const player_state&) const = default;
 };
@@ -40,11 +48,14 @@ struct player_state {
 namespace player_limits {
 inline constexpr double least_dilation = 1;
 inline constexpr double most_dilation = 1e12;
+inline constexpr double least_beats = 1.0 / 16;
+inline constexpr double most_beats = 1024;
 inline constexpr std::int64_t least_span = 100;  ///< of the time axis, in ns
 /// What the axis of a live trace shows at first, in ns; so much at most while it is shorter.
 inline constexpr std::int64_t live_span = 12'000'000'000;
 inline constexpr int smallest_text = -4;
 inline constexpr int largest_text = 8;
+inline constexpr std::size_t longest_search = 200;  ///< bytes
 }  // namespace player_limits
 
 namespace commands {
@@ -70,11 +81,11 @@ struct scrub {
 };
 /// Plays the same trace from its begin.
 struct replay {};
-/// Multiplies the dilation.
+/// Multiplies how fast it plays.
 struct pace {
   double by = 1;
 };
-/// Around the playhead; more than 1 shows less time, larger.
+/// Around the playhead; more than 1 shows less time, larger. On other clocks less of their places.
 struct zoom {
   double by = 1;
 };
@@ -101,10 +112,37 @@ struct play {};
 struct next_theme {};
 /// The stage with code beside it, above it, and without; from another preset to the stage first.
 struct next_layout {};
+struct next_clock {};  ///< has no effect to be seen while the trace is live
+struct next_order {};  ///< of lanes
+struct next_color {};  ///< of bars: states, or kinds
+/// Marks the name so many further down, from the first one on.
+struct mark_lane {
+  int by = 1;
+};
+/// These three: a lane, or `none` for the marked one; and back again.
+struct fold_lane {
+  std::uint32_t lane = none;  ///< of a folded place: unfolds that
+};
+struct fold_place {
+  std::uint32_t lane = none;  ///< any of the place's
+};
+struct pin_lane {
+  std::uint32_t lane = none;
+};
+/// Looks for tasks by what is typed from now on, or stops typing.
+struct search {};
+struct type {
+  std::string text;  ///< UTF-8; goes to the first match from the selected task on
+};
+struct erase {};  ///< the last character
+/// To the match so many further: selects it, and goes to its begin where that is not to be seen.
+struct find {
+  int matches = 1;
+};
 struct reduce_motion {};  ///< turns it on or off, as the two below
 struct blank {};
 struct help {};
-/// Ends help, blank and selection.
+/// Ends typing; else help, blank, selection and mark.
 struct dismiss {};
 
 }  // namespace commands
@@ -115,7 +153,10 @@ using command =
                  commands::show, commands::select, commands::select_by, commands::resize_text,
                  commands::follow, commands::grown, commands::ended, commands::play,
                  commands::next_theme, commands::next_layout, commands::reduce_motion,
-                 commands::blank, commands::help, commands::dismiss>;
+                 commands::blank, commands::help, commands::dismiss, commands::next_clock,
+                 commands::next_order, commands::next_color, commands::mark_lane,
+                 commands::fold_lane, commands::fold_place, commands::pin_lane, commands::search,
+                 commands::type, commands::erase, commands::find>;
 
 /// The whole trace from its begin, paused, at a pace that shows it in some ten seconds.
 [[nodiscard]] player_state opened(const index& of);

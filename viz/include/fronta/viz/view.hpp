@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <fronta/viz/clock.hpp>
 #include <fronta/viz/index.hpp>
 #include <fronta/viz/scene.hpp>
 #include <fronta/viz/theme.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace fronta::viz {
 
@@ -38,6 +43,35 @@ enum class stage_layout : std::uint8_t {
 };
 [[nodiscard]] std::string_view name_of(stage_layout l) noexcept;
 
+/// In which order lanes lie below each other.
+enum class lane_order : std::uint8_t {
+  place,  ///< workers, then devices, then other threads
+  name,
+  busy,   ///< which is at work longest in the whole trace, first
+  first,  ///< which is at work earliest
+};
+inline constexpr std::size_t lane_orders = static_cast<std::size_t>(lane_order::first) + 1;
+[[nodiscard]] std::string_view name_of(lane_order o) noexcept;
+
+/// An executor and the number of a place of it.
+using lane_place = std::pair<std::uint16_t, std::int32_t>;
+
+/// How lanes are arranged. None is ever left out.
+struct lane_view {
+  lane_order order = lane_order::place;
+  std::vector<std::uint32_t> pinned = {};      ///< above all others, in this order
+  std::vector<std::uint32_t> folded = {};      ///< as low as their names
+  std::vector<lane_place> folded_places = {};  ///< all their lanes under one name
+  std::uint32_t marked = none;                 ///< its name is: what keys act on
+  bool operator==(const lane_view&) const = default;
+};
+
+/// What the colour of a bar in the timeline means.
+enum class bar_color : std::uint8_t {
+  state,
+  kind,  ///< of tasks by their names, as long as they are at work; all other states keep theirs
+};
+
 /// What is looked at, and how. Together with an index and a size it makes a scene; nothing else
 /// does, so that the same moment always looks the same, however it was reached.
 struct view {
@@ -47,7 +81,8 @@ struct view {
   std::int64_t to = 0;        ///< not after `from`: the whole trace
   task_number selected = no_task;
   source shown = source::recorded;
-  /// Nanoseconds of the trace in a second on the screen while it plays; 0: a still.
+  /// Nanoseconds of the trace in a second on the screen while it plays, where the clock shortens
+  /// nothing; 0: a still.
   double dilation = 0;
   bool steps = false;  ///< one event after the other: how long one is shown means nothing
   /// 1 as usual; larger text leaves less room for all else. From 0.5 to 2.2.
@@ -61,6 +96,12 @@ struct view {
   /// What there is of the program's files; null for none. Must outlive the drawing.
   const source_files* sources = nullptr;
   std::string note = {};  ///< what else is to be known of the moment, such as "paused"
+  /// Of time axes, but in comparisons, in biographies and while a trace is live: there it is
+  /// linear, and the picture says so.
+  clock_kind clock = clock_kind::linear;
+  double beats = 0;      ///< of `steps`, how many events a second while it plays; 0: not told
+  lane_view lanes = {};  ///< of comparisons only the order
+  bar_color color = bar_color::state;
 };
 
 /// The presets' names, as on a command line.

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <src/lane_arrangement.hpp>
+
+#include <gmock/gmock.h>
+
+#include "scene_words.hpp"
+#include "story.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace {
+
+using fronta::test::drawn;
+using fronta::test::story;
+using fronta::test::texts_in;
+using fronta::test::tips_of;
+using fronta::viz::arranged;
+using fronta::viz::index;
+using fronta::viz::item_id;
+using fronta::viz::lane_block;
+using fronta::viz::lane_order;
+using fronta::viz::lane_place;
+using fronta::viz::lane_view;
+using fronta::viz::rect;
+using fronta::viz::view;
+using ::testing::Contains;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
+using ::testing::Not;
+
+// Twelve workers, of which the last begins first and number 3 works longest; and a device.
+story crowd() {
+  story s;
+  s.main().at(0);
+  for (std::uint64_t t = 1; t <= 13; ++t) s.main().submit(t, t % 2 == 0 ? "even" : "odd");
+  for (int w = 11; w >= 0; --w) {
+    const auto t = static_cast<std::uint64_t>(w) + 1;
+    s.worker(w).at(100 + (11 - w) * 10).start(t);
+  }
+  for (int w = 0; w < 12; ++w) {
+    if (w == 3) continue;
+    s.worker(w).at(10'000 + w);
+    if (w == 5) {
+      s.worker(w).fail(6);
+    } else {
+      s.worker(w).finish(static_cast<std::uint64_t>(w) + 1);
+    }
+  }
+  s.worker(0).at(12'000).start(13).issue(13, 1, 0);
+  s.span(13, 0, 13'000, 20'000);
+  s.worker(3).at(30'000).finish(4);
+  s.worker(0).at(31'000).finish(13);
+  return s;
+}
+
+std::vector<std::string> names_in(const index& of, const lane_view& how) {
+  std::vector<std::string> names;
+  for (const auto& b : arranged(of, how)) names.push_back(name_of(of, b));
+  return names;
+}
+
+std::uint32_t lane_called(const index& of, std::string_view name) {
+  for (std::uint32_t l = 0; l < of.lanes().size(); ++l) {
+    if (of.lanes()[l].name == name) return l;
+  }
+  ADD_FAILURE() << "no lane " << name;
+  return 0;
+}
+
+lane_place place_called(const index& of, std::string_view lane) {
+  const auto& l = of.lanes()[lane_called(of, lane)];
+  return {l.executor, l.place};
+}
+
+TEST(LaneArrangement, SortsByNumbersInNamesByWorkAndByFirstUse) {
+  const index of(crowd().told());
+  lane_view how;
+  how.order = lane_order::name;
+  const auto names = names_in(of, how);
+  const auto at = [&](std::string_view name) {
+    return std::ranges::find(names, name) - names.begin();
+  };
+  EXPECT_LT(at("cpu 2"), at("cpu 10"));
+  how.order = lane_order::busy;
+  EXPECT_EQ(names_in(of, how).front(), "cpu 3");
+  how.order = lane_order::first;
+  EXPECT_EQ(names_in(of, how).front(), "cpu 11");
+}
+
+TEST(LaneArrangement, HasEachLaneOnceHoweverItIsArranged) {
+  const index of(crowd().told());
+  const auto usual = arranged(of, {});
+  std::vector<std::uint32_t> all;
+  for (const auto& b : usual) all.insert(all.end(), b.lanes.begin(), b.lanes.end());
+  for (std::size_t o = 0; o < fronta::viz::lane_orders; ++o) {
+    for (const bool fold : {false, true}) {
+      lane_view how;
+      how.order = static_cast<lane_order>(o);
+      how.pinned = {lane_called(of, "cpu 7"), lane_called(of, "cpu 7"), lane_called(of, "cpu 2")};
+      how.folded = {lane_called(of, "cpu 1"), 4'711};
+      if (fold) how.folded_places = {place_called(of, "cpu 1"), {9, 9}};
+      std::vector<std::uint32_t> found;
+      const auto blocks = arranged(of, how);
+      for (const auto& b : blocks) found.insert(found.end(), b.lanes.begin(), b.lanes.end());
+      EXPECT_THAT(found, ::testing::UnorderedElementsAreArray(all));
+      EXPECT_EQ(name_of(of, blocks[0]), "cpu 7");
+      EXPECT_EQ(name_of(of, blocks[1]), "cpu 2");
+    }
+  }
+}
+
+TEST(LaneArrangement, AFoldedPlaceSaysHowManyLanesItHas) {
+  const index of(crowd().told());
+  lane_view how;
+  how.folded_places = {place_called(of, "cpu 0")};
+  EXPECT_THAT(names_in(of, how), Contains("cpu, 12 lanes"));
+  how.pinned = {lane_called(of, "cpu 3")};
+  EXPECT_THAT(names_in(of, how), IsSupersetOf({"cpu 3", "cpu, 11 lanes"}));
+}
+
+TEST(LaneArrangement, GivesTheRoomOfWhatIsFoldedToTheOthers) {
+  std::vector<lane_block> blocks(6, {{0}, false, false, false});
+  const rect in{0, 0, 100, 300};
+  const auto usual = places_of(blocks, in, {20, 2, 200});
+  blocks[1].folded = blocks[2].folded = true;
+  const auto folded = places_of(blocks, in, {20, 2, 200});
+  EXPECT_FLOAT_EQ(folded[1].at.height, 22);
+  EXPECT_GT(folded[0].at.height, usual[0].at.height);
+  for (const auto& places : {usual, folded}) {
+    float y = 0;
+    for (const auto& p : places) {
+      EXPECT_FLOAT_EQ(p.at.y, y);
+      y += p.at.height;
+      EXPECT_TRUE(p.named);
+    }
+    EXPECT_NEAR(y, 300, 0.01);
+  }
+}
+
+TEST(LaneArrangement, NamesWhatIsPinnedWhereNotAllCanBe) {
+  std::vector<lane_block> blocks(100, {{0}, false, false, false});
+  blocks[0].pinned = true;
+  blocks[1] = {std::vector<std::uint32_t>(64, 0), false, true, true};
+  const auto places = places_of(blocks, {0, 0, 100, 300}, {20, 2, 200});
+  EXPECT_TRUE(places[0].named);
+  EXPECT_TRUE(places[1].named);
+  EXPECT_FALSE(places[2].named);
+  EXPECT_LE(places.back().at.bottom(), 300.1F);
+  // Too many of them are as thin as all others.
+  for (auto& b : blocks) b.pinned = true;
+  for (const auto& p : places_of(blocks, {0, 0, 100, 300}, {20, 2, 200})) {
+    EXPECT_LE(p.at.bottom(), 300.1F);
+    EXPECT_GE(p.inner.height, 1);
+  }
+}
+
+std::size_t bars_in(const fronta::viz::scene& s) {
+  std::size_t bars = 0;
+  for (const auto& h : s.hits) {
+    if (h.id.what == item_id::kind::task && h.id.which == item_id::part::bar) ++bars;
+  }
+  return bars;
+}
+
+TEST(LanesFolded, StillShowAllThatRan) {
+  const index of(crowd().told());
+  view v;
+  const auto usual = drawn(of, v);
+  v.lanes.folded_places = {place_called(of, "cpu 0"), place_called(of, "gpu:0 stream 0")};
+  const auto folded = drawn(of, v);
+  EXPECT_EQ(bars_in(folded), bars_in(usual));
+  EXPECT_THAT(texts_in(folded, "lanes"), Contains("cpu, 12 lanes"));
+  EXPECT_THAT(texts_in(folded, "lanes"), Not(Contains("cpu 4")));
+  // The one that failed, too.
+  const auto red = fronta::viz::light_theme().of(fronta::viz::look::failed).fill;
+  EXPECT_THAT(folded.primitives, Contains(::testing::Truly([&](const auto& p) {
+                const auto* b = std::get_if<fronta::viz::box>(&p.what);
+                return b != nullptr && b->fill == red && p.id.what == item_id::kind::lane;
+              })));
+}
+
+TEST(LanesFolded, ANameSaysWhatAClickDoes) {
+  const index of(crowd().told());
+  view v;
+  v.lanes.folded = {lane_called(of, "cpu 1")};
+  v.lanes.pinned = {lane_called(of, "cpu 2")};
+  EXPECT_THAT(tips_of(drawn(of, v)),
+              IsSupersetOf({"cpu 0 (a click folds)", "cpu 1, folded (a click unfolds)",
+                            "cpu 2, pinned (a click folds)"}));
+}
+
+TEST(LanesByKind, ColourWhatIsAtWorkByItsNameAndSayWhich) {
+  const index of(crowd().told());
+  view v;
+  v.color = fronta::viz::bar_color::kind;
+  v.at = 5'000;
+  const auto shown = drawn(of, v);
+  EXPECT_THAT(texts_in(shown, "legend"), IsSupersetOf({"even", "odd"}));
+  // A colour with two meanings would have none.
+  EXPECT_THAT(texts_in(shown, "legend"), Not(Contains("running")));
+  EXPECT_THAT(texts_in(shown, "legend"), Not(Contains("done")));
+  std::vector<fronta::viz::color> fills(13);
+  for (std::uint32_t w = 0; w < 12; ++w) {
+    const auto lane = lane_called(of, "cpu " + std::to_string(w));
+    for (const auto& p : shown.primitives) {
+      const auto* b = std::get_if<fronta::viz::box>(&p.what);
+      if (b != nullptr && b->fill && p.id.what == item_id::kind::lane && p.id.number == lane &&
+          p.id.which == item_id::part::bar)
+        fills[w] = *b->fill;
+    }
+  }
+  for (std::size_t w = 2; w < 12; ++w) EXPECT_EQ(fills[w], fills[w - 2]) << w;
+  EXPECT_NE(fills[0], fills[1]);
+}
+
+}  // namespace

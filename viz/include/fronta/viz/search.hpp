@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <fronta/viz/index.hpp>
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fronta::viz {
+
+/// The tasks that somebody looks for: of that number, as people count, or with that in their names,
+/// whether it is written in capitals or not. Nothing is looked for by an empty text.
+///
+///     const task_search masks(trace, "mask");
+///     const auto first = masks.next(no_task, 1);
+class task_search {
+ public:
+  /// `of` must outlive this. Looks at each name once.
+  task_search(const index& of, std::string_view wanted);
+
+  [[nodiscard]] bool matches(task_number t) const noexcept;
+  [[nodiscard]] std::size_t count() const noexcept { return count_; }
+  /// How many up to this one.
+  [[nodiscard]] std::size_t place_of(task_number t) const noexcept;
+  /// The match so many further, counted from a task that need not be one, and round about;
+  /// backwards if negative. `no_task` for the first, or the last; `no_task` if there is none.
+  [[nodiscard]] task_number next(task_number from, int by) const noexcept;
+
+ private:
+  [[nodiscard]] bool is_known(task_number t) const noexcept;
+
+  const index& of_;
+  std::vector<bool> texts_;  // those that have it in them
+  task_number number_ = no_task;
+  std::size_t count_ = 0;
+};
+
+}  // namespace fronta::viz
