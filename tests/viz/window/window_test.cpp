@@ -637,7 +637,7 @@ TEST_F(LiveWindow, SaysThatAThreadHoldsTheNewsBack) {
   s().miss(std::chrono::milliseconds(40), std::chrono::milliseconds(1'230));
   EXPECT_TRUE(s().draw());
   EXPECT_THAT(to_text(s().picture()),
-              HasSubstr("no news for 1.2 s: a thread is in the middle of telling something"));
+              HasSubstr("no news for 1.20 s: a thread is in the middle of telling something"));
   s().miss(std::chrono::milliseconds(1'300), std::chrono::milliseconds(1'400));
   EXPECT_TRUE(s().draw());
   EXPECT_THAT(to_text(s().picture()), testing::Not(HasSubstr("a thread")));
