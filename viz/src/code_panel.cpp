@@ -128,10 +128,13 @@ std::vector<code_piece> broken(std::string_view line, std::size_t columns) {
   while (characters_of(rest) > columns - indent && pieces.size() + 1 < most_pieces) {
     const auto fits = bytes_of(rest, columns - indent);
     auto end = rest.rfind(' ', fits);
-    // A word that is longer than half a line is broken itself.
-    if (end == std::string_view::npos ||
-        characters_of(rest.substr(0, end)) < (columns - indent) / 2)
-      end = fits;
+    const auto too_short = [&](std::size_t at) {
+      return at == std::string_view::npos ||
+             characters_of(rest.substr(0, at)) < (columns - indent) / 2;
+    };
+    // A word that is longer than half a line is broken itself, behind a sign if there is one.
+    if (too_short(end)) end = rest.find_last_of("(,;:.>", fits - 1) + 1;
+    if (too_short(end)) end = fits;
     pieces.push_back({indent, trimmed(rest.substr(0, end))});
     rest = trimmed(rest.substr(end));
     if (pieces.size() == 1) indent = std::min(indent + 4, columns / 2);
@@ -261,7 +264,7 @@ class code_painter {
     } else if (headed && first == range.head + 1) {
       first = range.head;
     }
-    draw(first, shown_.lines().size());
+    draw(first, range.end);
   }
 
   // One row each, the line in the middle.
