@@ -780,10 +780,12 @@ class Pictures(Case):
             done = fronta("render", "t", "-o", "t.svg", "--preset", "stage", "--layout", layout, "--source", sources,
                           cwd=self.folder)
             self.assertEqual(done.returncode, 0, done.stderr)
-            self.assertIn("{.name = &quot;is_divisible_by&quot;},", (self.folder / "t.svg").read_text())
-        done = fronta("render", "t", "-o", "t.svg", "--preset", "stage", "--layout", "read", cwd=self.folder)
-        self.assertEqual(done.returncode, 0, "files that are not there are no error")
-        self.assertIn("was not found", (self.folder / "t.svg").read_text())
+            self.assertRegex((self.folder / "t.svg").read_text(), r"; lit is demos/src/divisibility\.cpp:\d+\.</desc>")
+        for more, says in [(["--source", sources], "answer = ex.submit"), ([], "was not found")]:
+            done = fronta("render", "t", "-o", "t.html", "--preset", "stage", "--layout", "read", "--from", 0, "--to", 20,
+                          *more, cwd=self.folder)
+            self.assertEqual(done.returncode, 0, "files that are not there are no error")
+            self.assertTrue(says in (self.folder / "t.html").read_text(), says)
         for arguments, says in [(["--layout", "read"], "add --preset stage"), (["--source", "nowhere"], "that exists")]:
             done = fronta("render", "t", "-o", "t.svg", *arguments, cwd=self.folder)
             self.assertNotEqual(done.returncode, 0)

@@ -243,6 +243,8 @@ TEST(Broken, LinesLoseNothingButTheSpacesAtWhichTheyBreak) {
   EXPECT_THAT(broken("", 10), ElementsAre(code_piece{0, ""}));
   EXPECT_THAT(broken("aaaaaaaaaaaaaaa", 10),
               ElementsAre(code_piece{0, "aaaaaaaaaa"}, code_piece{4, "aaaaa"}));
+  EXPECT_THAT(broken("one::two(three)", 10),
+              ElementsAre(code_piece{0, "one::two("}, code_piece{4, "three)"}));
 }
 
 }  // namespace

@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <regex>
 #include <string>
+#include <utility>
+#include <variant>
 
 // The stage's tasks as tokens.
 namespace {
@@ -23,6 +25,7 @@ using fronta::viz::scene;
 using fronta::viz::view;
 using kind = item_id::kind;
 using part = item_id::part;
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 
@@ -126,6 +129,60 @@ TEST(Queues, SayHowManyThereAreHoweverLongTheirNames) {
   view v;
   v.what = preset::stage;
   EXPECT_THAT(texts_in(drawn(index(s.told()), v), "queues"), Contains(HasSubstr("… · 7")));
+}
+
+TEST(Workers, ShowWholeNumbersHoweverManyWaitInTheirDeques) {
+  story s;
+  constexpr std::uint64_t many = 20'000;
+  for (std::uint64_t t = 1; t <= many; ++t) s.main().at(1).submit(t);
+  for (std::int32_t w = 0; w < 8; ++w) {
+    const auto first = many - 1'000 * static_cast<std::uint64_t>(w) - 1;
+    s.worker(w).at(2).start(first);
+    for (std::uint64_t t = 1; t < 900; ++t)
+      s.worker(w).at(3).enqueue(first - t, fronta::trace::queue::deque);
+  }
+  const index of(s.told());
+  for (const auto& [width, height] :
+       {std::pair(1024.0F, 768.0F), {1280.0F, 720.0F}, {1920.0F, 1080.0F}}) {
+    view v;
+    v.what = preset::stage;
+    const auto scene = drawn(of, v, width, height);
+    int numbers = 0;
+    for (const auto& p : scene.primitives) {
+      const auto* l = std::get_if<label>(&p.what);
+      if (l == nullptr || scene.panes[p.pane].name != "workers" || p.id.which != part::number)
+        continue;
+      ++numbers;
+      EXPECT_EQ(l->text, std::to_string(p.id.number + 1));
+    }
+    EXPECT_GT(numbers, 3) << width;
+  }
+}
+
+TEST(Workers, HaveNamesOnTwoLinesWhereThereIsLittleRoom) {
+  story s;
+  s.main().at(1).submit(1).submit(2);
+  s.worker(0).at(2).start(1).at(3).issue(1, 1, 0).at(4).start(2).at(5).issue(2, 1, 1);
+  s.span(1, 0, 10, 20).span(2, 1, 10, 20);
+  s.main().at(30).finish(1).finish(2);
+  view v;
+  v.what = preset::stage;
+  const auto texts = texts_in(drawn(index(s.told()), v, 1024, 768), "workers");
+  EXPECT_THAT(texts, Contains("gpu:0").Times(2));
+  EXPECT_THAT(texts, Contains("stream 0"));
+  EXPECT_THAT(texts, Contains("stream 1"));
+}
+
+TEST(Completed, KeepTheNumbersOfTheirNames) {
+  story s;
+  s.main().at(1).submit(1, "chunk 12, divisor 345").submit(2, "part 123456789012345678901");
+  s.worker(0).at(2).start(1).at(3).finish(1).start(2).at(4).finish(2);
+  view v;
+  v.what = preset::stage;
+  const auto texts = texts_in(drawn(index(s.told()), v, 1024, 768), "completed");
+  EXPECT_THAT(texts, Contains(AllOf(HasSubstr("12,"), HasSubstr("345"))));
+  // The end of a number would be another one.
+  EXPECT_THAT(texts, Contains("✓ done"));
 }
 
 TEST(Tokens, OfTheSelectedTaskHaveARing) {

@@ -96,7 +96,8 @@ line_range function_around(std::span<const std::string> lines, std::size_t line)
   constexpr std::size_t reach = 400;
   auto level = is_blank(lines[line]) ? std::string_view::npos : indent_of(lines[line]);
   auto head = line;
-  for (auto i = line; i-- > 0 && line - i <= reach && level > 0;) {
+  for (std::size_t up = 1; up <= std::min(line, reach) && level > 0; ++up) {
+    const auto i = line - up;
     if (is_blank(lines[i]) || indent_of(lines[i]) >= level) continue;
     level = indent_of(lines[i]);
     if (!is_head(lines, i)) continue;
@@ -128,10 +129,13 @@ std::vector<code_piece> broken(std::string_view line, std::size_t columns) {
   while (characters_of(rest) > columns - indent && pieces.size() + 1 < most_pieces) {
     const auto fits = bytes_of(rest, columns - indent);
     auto end = rest.rfind(' ', fits);
-    // A word that is longer than half a line is broken itself.
-    if (end == std::string_view::npos ||
-        characters_of(rest.substr(0, end)) < (columns - indent) / 2)
-      end = fits;
+    const auto too_short = [&](std::size_t at) {
+      return at == std::string_view::npos ||
+             characters_of(rest.substr(0, at)) < (columns - indent) / 2;
+    };
+    // A word that is longer than half a line is broken itself, behind a sign if there is one.
+    if (too_short(end)) end = rest.find_last_of("(,;:.>", fits - 1) + 1;
+    if (too_short(end)) end = fits;
     pieces.push_back({indent, trimmed(rest.substr(0, end))});
     rest = trimmed(rest.substr(end));
     if (pieces.size() == 1) indent = std::min(indent + 4, columns / 2);
@@ -261,7 +265,7 @@ class code_painter {
     } else if (headed && first == range.head + 1) {
       first = range.head;
     }
-    draw(first, shown_.lines().size());
+    draw(first, range.end);
   }
 
   // One row each, the line in the middle.
@@ -269,10 +273,12 @@ class code_painter {
     const auto lit = shown_.line();
     const auto first = lit == 0 ? 0 : lit - 1;
     const auto end = std::min(lit + 2, shown_.lines().size());
-    for (auto size = largest;; size *= 0.94F) {
-      set_size(std::max(size, least));
-      dedent_to(first, end);
-      if (pieces_in(first, end) == end - first || size <= least) break;
+    auto size = largest;
+    set_size(size);
+    dedent_to(first, end);
+    while (pieces_in(first, end) != end - first && size > least) {
+      size = std::max(size * 0.94F, least);
+      set_size(size);
     }
     row_ = at_.height / 3;
     y_ = at_.y + (lit == 0 ? row_ : 0);
@@ -332,10 +338,10 @@ class code_painter {
     auto pieces = pieces_of(line);
     // The rest of what is cut off goes behind the last, for an ellipsis.
     if (pieces.size() > most) {
-      const auto* const end = shown_.lines()[line].data() + shown_.lines()[line].size();
+      const std::string_view whole = trimmed(shown_.lines()[line]);
       pieces.resize(most);
       auto& last = pieces.back().text;
-      last = {last.data(), static_cast<std::size_t>(end - last.data())};
+      last = whole.substr(static_cast<std::size_t>(last.begin() - whole.begin()));
     }
     const auto height = row_ * static_cast<float>(pieces.size());
     auto ink = p_.colors().text;

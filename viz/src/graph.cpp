@@ -187,7 +187,7 @@ class graph_picture {
       const auto left = room - least - gap * static_cast<float>(n - 1);
       if (more > 0) named = std::min(named, std::max(0.0F, left) / more);
     }
-    constexpr float readable = 0.6F;
+    constexpr float readable = 0.4F;  // numbers of names stay
     if (wanted == names::all && named < 1) return false;
     if (named < readable) {
       if (wanted == names::most) return false;
@@ -439,10 +439,11 @@ class graph_picture {
     const rect number_at{at.x + pad, at.y, wide + 1, at.height};
     const rect sign_at{number_at.right(), at.y, text, at.height};
     const auto named = at.right() - sign_at.right() - pad - text * 0.2F;
-    constexpr std::size_t least = 4;  // bytes; less says nothing
+    constexpr std::size_t least = 4;  // bytes of one that is cut; less says nothing
     const auto name =
         m_.of.tasks()[t].text == 0 ? std::string() : p_.brief(m_.of.name_of(t), text, named);
-    const bool has_name = !name.empty() && (name == m_.of.name_of(t) || name.size() >= least + 3);
+    const bool has_name =
+        !name.empty() && (name.find("…") == std::string::npos || name.size() >= least + 3);
     if (s.hatched) {
       const auto until = has_name ? at.right() - pad / 2 : sign_at.right();
       p_.fill({kind::task, part::mark, t, 0},
@@ -451,7 +452,8 @@ class graph_picture {
     }
     p_.write({kind::task, part::number, t, 0}, number_at, digits, text, s.ink, align::left,
              typeface::bold);
-    p_.write({kind::task, part::state, t, 0}, sign_at, s.sign, text * 0.9F, s.ink, align::center);
+    p_.write({kind::task, part::state, t, 0}, sign_at, s.sign,
+             std::max(text * 0.9F, p_.units(2.2F)), s.ink, align::center);
     if (has_name) {
       p_.write({kind::task, part::name, t, 0},
                {sign_at.right() + text * 0.2F, at.y, named, at.height}, name, text, s.ink);

@@ -244,12 +244,12 @@ class inspector {
              align::left, typeface::bold);
   }
 
-  // How many lines each phase has: two where its words need them and there is room for all.
+  // How many lines each phase has: up to three where its words need them and there is room for all.
   [[nodiscard]] std::vector<float> phase_lines(float words, float room) const {
     std::vector<float> lines;
     float all = 0;
     for (const auto& phase : told_.phases) {
-      lines.push_back(std::clamp(p_.lines_of(phase.why, text_, words), 1.0F, 2.0F));
+      lines.push_back(std::clamp(p_.lines_of(phase.why, text_, words), 1.0F, 3.0F));
       all += lines.back() * line_ + 0.15F * line_;
     }
     if (all > room) std::ranges::fill(lines, 1.0F);

@@ -478,8 +478,9 @@ void lane_painter::label(const drawn_run& r, std::span<const rect> below) {
     at.width = free.width - pad;
   }
   const auto name = p_.brief(m_.of.name_of(r.task), text_, at.width - wide - pad);
-  const bool says_something =
-      name.size() > 4 || (!name.empty() && name.find("…") == std::string::npos);
+  // What is cut must leave some letters, and its beginning.
+  const auto cut = name.find("…");
+  const bool says_something = cut == std::string::npos ? !name.empty() : cut > 1;
   const bool named = says_something && m_.of.tasks()[r.task].text != 0;
   const auto total = wide + (named ? pad + p_.width_of(name, text_) : 0);
   const auto& state = p_.colors().of(chosen.l);

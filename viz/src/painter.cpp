@@ -157,10 +157,14 @@ std::string painter::brief(std::string_view name, float size, float most, typefa
   constexpr std::string_view ellipsis = "…";
   if (!end.starts_with(ellipsis)) return end;
   // From a word on: the rest of one says nothing.
-  const auto kept = end.size() - ellipsis.size();
-  if (made[made.size() - kept - 1] == ' ') return end;
+  const auto begin = made.size() - (end.size() - ellipsis.size());
+  if (made[begin - 1] == ' ') return end;
   const auto space = end.find(' ', ellipsis.size());
-  if (space == std::string::npos) return end;
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (space == std::string::npos) {
+    // The end of a number would be another number.
+    return is_digit(made[begin - 1]) && is_digit(made[begin]) ? std::string() : end;
+  }
   end.erase(ellipsis.size(), space + 1 - ellipsis.size());
   return end;
 }

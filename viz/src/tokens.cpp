@@ -328,8 +328,10 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
   const auto least = token_height(p) + p.units(0.8F);
   const auto a_column = std::max(1, static_cast<int>((room.height + gap) / (least + gap)));
   const lane_names names(p, of, lanes, name_size);
-  const bool two_fit = (room.width - gap) / 2 >= std::min(names.least(p, least), p.units(9)) +
-                                                     token_width(p, of) + p.units(6);
+  // A name, and beside it a token or some words.
+  const bool two_fit =
+      (room.width - gap) / 2 >= std::min(names.least(p, least), p.units(9)) +
+                                    std::max(token_width(p, of) + p.units(5), p.units(17));
   const int columns = static_cast<int>(lanes.size()) > a_column && two_fit ? 2 : 1;
   const auto rows = std::min(a_column, (static_cast<int>(lanes.size()) + columns - 1) / columns);
   const auto width =
@@ -373,12 +375,15 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
         if (p.width_of(text, name_size) > inner.width - token - p.units(16))
           text = plus(length, "");
         const auto w = std::min(p.width_of(text, name_size) + 1, inner.width / 2);
-        p.meet({kind::queue, part::value, number, 0}, {inner.right() - w, inner.y, w, inner.height},
+        const rect count{inner.right() - w, inner.y, w, inner.height};
+        p.meet({kind::queue, part::value, number, 0}, count,
                count_of(length, "task", "tasks") + " in the deque of " + which.name);
-        p.write({kind::queue, part::value, number, 0},
-                {inner.right() - w, inner.y, w, inner.height}, text, name_size, p.colors().text,
-                align::right);
-        inner.width -= w + pad;
+        // A task's number is never cut for it.
+        if (inner.width - w - pad >= token) {
+          p.write({kind::queue, part::value, number, 0}, count, text, name_size, p.colors().text,
+                  align::right);
+          inner.width -= w + pad;
+        }
       }
     }
     auto open = of.open_at(l, m.at);
@@ -475,7 +480,8 @@ void draw_completed(painter& p, const moment_in_view& m, const rect& at) {
     auto words = std::string(p.colors().of(l).sign) + " ";
     const rect beside{room.x + token + p.units(0.8F), y, room.width - token - p.units(0.8F),
                       height};
-    words += p.brief(m.of.name_of(t), size, beside.width - p.width_of(words, size));
+    const auto name = p.brief(m.of.name_of(t), size, beside.width - p.width_of(words, size));
+    words += name.empty() ? std::string(p.colors().of(l).word) : name;
     p.write({kind::completion, part::name, t, 0}, beside, words, size, p.colors().text);
   }
 }
