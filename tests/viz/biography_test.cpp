@@ -217,10 +217,10 @@ TEST(Biography, OfAnyTaskIsWithoutGaps) {
     for (task_number t = 0; t < of.tasks().size(); ++t) {
       for (auto at = of.begin(); at <= of.end(); at += 41) {
         const auto b = biography_of(of, relations, t, at);
-        const auto* now = of.state_of(t, at);
-        ASSERT_EQ(b.phases.empty(), now == nullptr);
-        if (now == nullptr) continue;
-        ASSERT_EQ(&of.changes()[b.phases.back().change], now);
+        const auto now = of.state_of(t, at);
+        ASSERT_EQ(b.phases.empty(), !now);
+        if (!now) continue;
+        ASSERT_EQ(b.phases.back().change, of.change_of(t, at));
         for (std::size_t i = 0; i < b.phases.size(); ++i) {
           ASSERT_LE(b.phases[i].begin, b.phases[i].end);
           ASSERT_LE(b.phases[i].end, at);

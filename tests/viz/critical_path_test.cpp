@@ -322,8 +322,7 @@ TEST(CriticalPath, TilesTheWholeTime) {
         ASSERT_TRUE(std::ranges::binary_search(path.tasks, s.task));
         // A run is one: the task has not ended before, and had begun.
         if (s.what == fronta::viz::path_time::running) {
-          const auto* c = of.state_of(s.task, s.begin);
-          ASSERT_TRUE(c != nullptr);
+          ASSERT_TRUE(of.state_of(s.task, s.begin));
         }
       }
       ASSERT_EQ(at, path.end);

@@ -157,8 +157,8 @@ TEST(GraphLayout, CountsWhatTasksDoAtAnyMoment) {
       for (std::size_t level = 0; level < all.count(); ++level) {
         std::vector<std::uint32_t> expected(all.at(level).nodes.size() * fronta::viz::looks);
         for (task_number k = 0; k < of.tasks().size(); ++k) {
-          const auto* c = of.state_of(k, t);
-          if (c == nullptr) continue;
+          const auto c = of.state_of(k, t);
+          if (!c) continue;
           ++expected[all.node_of(level, k) * fronta::viz::looks +
                      static_cast<std::size_t>(look_of(of, *c))];
         }

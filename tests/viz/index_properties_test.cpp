@@ -113,7 +113,8 @@ void check_order(const index& of) {
       ASSERT_LT(e.other(), e.task);
     }
   }
-  for (const auto& n : of.notes()) {
+  for (std::size_t i = 0; i < of.notes(); ++i) {
+    const auto n = of.note_at(i);
     ASSERT_LE(n.begin, n.end);
     ASSERT_LT(n.lane, of.lanes().size());
   }
@@ -280,19 +281,20 @@ void check_lane_at(const index& of, std::uint32_t on, const std::vector<bar>& ba
 }
 
 // Tasks with the change that put them where they are.
-using queued_tasks = std::vector<std::pair<const fronta::viz::change*, task_number>>;
+using queued_tasks = std::vector<std::pair<std::uint32_t, task_number>>;
 
 void check_at(const index& of, std::int64_t t) {
   std::vector<std::uint32_t> counts(fronta::viz::task_states);
   std::vector<queued_tasks> queues(of.queues().size());
   std::size_t ended = 0;
   for (task_number task = 0; task < of.tasks().size(); ++task) {
-    const auto* const c = of.state_of(task, t);
-    if (c == nullptr) continue;
+    const auto c = of.state_of(task, t);
+    if (!c) continue;
     ASSERT_LE(of.time_of(*c), t);
     ASSERT_EQ(of.events()[c->event].task == task || c->state == task_state::unknown, true);
     ++counts[static_cast<std::size_t>(c->state)];
-    if (in_queue(c->state) && c->where != nowhere) queues[c->where].emplace_back(c, task);
+    if (in_queue(c->state) && c->where != nowhere)
+      queues[c->where].emplace_back(of.change_of(task, t), task);
     if (is_final(c->state)) ++ended;
   }
   ASSERT_EQ(of.counts_at(t), counts) << "at " << t;

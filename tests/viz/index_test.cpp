@@ -8,6 +8,7 @@
 
 #include "story.hpp"
 
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -39,8 +40,8 @@ using testing::Pair;
 using in = fronta::trace::queue;
 
 task_state state_at(const index& of, std::uint64_t task, std::int64_t t) {
-  const auto* const c = of.state_of(number_of(of, task), t);
-  return c == nullptr ? task_state::unknown : c->state;
+  const auto c = of.state_of(number_of(of, task), t);
+  return !c ? task_state::unknown : c->state;
 }
 
 std::vector<std::uint64_t> queued(const index& of, std::string_view queue, std::int64_t t,
@@ -64,7 +65,7 @@ TEST(Index, APlainTaskIsQueuedThenRunsThenIsDone) {
   EXPECT_EQ(index.name_of(0), "resize");
   EXPECT_EQ(index.completed_at(49), 0U);
   EXPECT_EQ(index.completed_at(50), 1U);
-  EXPECT_EQ(index.state_of(0, 9), nullptr);
+  EXPECT_FALSE(index.state_of(0, 9));
   EXPECT_EQ(index.begin(), 0);
   EXPECT_EQ(index.end(), 50);
   EXPECT_TRUE(index.ended());
@@ -946,8 +947,8 @@ TEST(Index, ZonesNestAndMessagesAreMoments) {
   s.worker(0).at(15).zone_end(1).at(20).zone_end(1).at(21).finish(1).zone_end();
   s.main().at(30).zone("waiting");
   const index index(s.told());
-  const auto notes = index.notes();
-  ASSERT_EQ(notes.size(), 4U);
+  ASSERT_EQ(index.notes(), 4U);
+  const std::array notes{index.note_at(0), index.note_at(1), index.note_at(2), index.note_at(3)};
   EXPECT_EQ(index.text(notes[0].text), "outer");
   EXPECT_THAT(std::pair(notes[0].begin, notes[0].end), Pair(10, 20));
   EXPECT_EQ(notes[0].depth, 0);
@@ -987,7 +988,7 @@ TEST(Index, WhereEventsAreMissingTheRunningTaskIsUnknown) {
               ElementsAre("10 waiting for inputs", "25 running on cpu 0", "40 unknown", "70 done"));
   EXPECT_THAT(bars_on(index, "cpu 0"),
               ElementsAre("1 run 20-40 lost", "  2 run 25-40 lost", "3 run 50-60"));
-  EXPECT_EQ(index.notes()[0].end, 40);
+  EXPECT_EQ(index.note_at(0).end, 40);
 }
 
 TEST(Index, AnEnqueueThatIsSeenLateChangesNothing) {
@@ -1084,7 +1085,7 @@ TEST(Index, ThreadsAndTextsThatTheFileDoesNotHaveDoNoHarm) {
   told.texts.clear();
   const index index(std::move(told));
   EXPECT_EQ(state_at(index, 1, 20), task_state::running);
-  EXPECT_EQ(index.text(index.notes()[0].text), "");
+  EXPECT_EQ(index.text(index.note_at(0).text), "");
 }
 
 TEST(Index, AnEmptyTraceHasNothing) {

@@ -61,8 +61,8 @@ std::string name_of_place(const index& of, const change& c) {
 
 using told_state = std::tuple<task_state, std::string, int, std::int64_t>;
 told_state state_at(const index& of, task_number t, std::int64_t at) {
-  const auto* const c = t < of.tasks().size() ? of.state_of(t, at) : nullptr;
-  if (c == nullptr) return {task_state::unknown, "not submitted", -1, 0};
+  const auto c = t < of.tasks().size() ? of.state_of(t, at) : std::nullopt;
+  if (!c) return {task_state::unknown, "not submitted", -1, 0};
   return {c->state, name_of_place(of, *c), c->attempt, of.time_of(*c)};
 }
 
@@ -82,8 +82,8 @@ std::set<told_bar> open_bars_at(const index& of, std::int64_t at) {
   for (std::uint32_t l = 0; l < of.lanes().size(); ++l) {
     for (const auto& b : of.open_at(l, at)) {
       if (b.what != bar::kind::run) continue;
-      const auto* const c = of.state_of(b.task, at);
-      if (c != nullptr && c->state == task_state::suspended) continue;
+      const auto c = of.state_of(b.task, at);
+      if (c && c->state == task_state::suspended) continue;
       all.insert({of.lanes()[l].name, b.task, b.begin, b.depth});
     }
   }

@@ -25,7 +25,7 @@ TEST(Relations, OfAnyTaskAtAnyMomentAreWhatTheTraceHasTold) {
     for (task_number t = 0; t < of.tasks().size(); ++t) {
       for (auto at = of.begin(); at <= of.end(); at += 37) {
         const relations r(of, t, at);
-        if (of.state_of(t, at) == nullptr) {
+        if (!of.state_of(t, at)) {
           ASSERT_EQ(r.selected(), no_task);
           continue;
         }

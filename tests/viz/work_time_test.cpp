@@ -128,8 +128,8 @@ TEST(WorkTime, OfAnyTraceAgreesWithCountingByHand) {
         devices.emplace_back(one.time, s.end_latest);
       }
       for (auto now = of.begin(); now < of.end(); ++now) {
-        const auto* c = of.state_of(t, now);
-        if (c == nullptr) continue;
+        const auto c = of.state_of(t, now);
+        if (!c) continue;
         const bool device = std::ranges::any_of(
             devices, [&](const auto& d) { return d.first <= now && now < d.second; });
         const bool on_stream = c->state == task_state::queued && c->where != nowhere &&

@@ -31,7 +31,7 @@ class biographer {
     for (const auto e : told_until(of_, relations_.uses_of(task_), at_))
       told_.dependents.push_back(of_.events()[e].task);
     for (const auto t : relations_.submitted_by(task_)) {
-      if (of_.state_of(t, at_) != nullptr) told_.submitted.push_back(t);
+      if (of_.state_of(t, at_)) told_.submitted.push_back(t);
     }
     return std::move(told_);
   }
@@ -185,7 +185,8 @@ class biographer {
       p.goes_on = i + 1 == changes.size() && !is_final(c.state);
       p.end = i + 1 < changes.size() ? of_.time_of(of_.changes()[changes[i + 1]]) : at_;
       if (is_final(c.state)) p.end = p.begin;
-      const change* next = i + 1 < changes.size() ? &of_.changes()[changes[i + 1]] : nullptr;
+      const auto next =
+          i + 1 < changes.size() ? std::optional(of_.changes()[changes[i + 1]]) : std::nullopt;
       // Queues that it only went through.
       const bool waits = c.state == task_state::waiting_inputs || c.state == task_state::queued ||
                          c.state == task_state::waiting_tags || c.state == task_state::retry_wait;
@@ -196,18 +197,17 @@ class biographer {
     }
   }
 
-  [[nodiscard]] bool fails(const change& c, const change* next) const {
-    if (next == nullptr || (c.state != task_state::running && c.state != task_state::suspended))
-      return false;
+  [[nodiscard]] bool fails(const change& c, const std::optional<change>& next) const {
+    if (!next || (c.state != task_state::running && c.state != task_state::suspended)) return false;
     const auto what = of_.events()[next->event].what();
     return next->state == task_state::failed || what == event_kind::retry ||
            what == event_kind::fall_back;
   }
 
   // The trace may tell of a wait only behind what made it one.
-  [[nodiscard]] std::uint32_t told_wait(const change& c, const change* next) const {
+  [[nodiscard]] std::uint32_t told_wait(const change& c, const std::optional<change>& next) const {
     for (const auto& [number, why] : waits_) {
-      if (number > c.event && (next == nullptr || number < next->event)) return why;
+      if (number > c.event && (!next || number < next->event)) return why;
     }
     return wait_cause::untold;
   }
@@ -216,7 +216,7 @@ class biographer {
     return c.where < of_.lanes().size() ? of_.lanes()[c.where].name : std::string("a thread");
   }
 
-  [[nodiscard]] std::string reason(const change& c, const change* next,
+  [[nodiscard]] std::string reason(const change& c, const std::optional<change>& next,
                                    const biography::phase& p) const {
     std::string words;
     const auto attempt = [&] {
@@ -229,8 +229,8 @@ class biographer {
       case task_state::waiting_inputs: {
         std::vector<task_number> missing;
         for (const auto input : told_.inputs) {
-          const auto* then = of_.state_of(input, p.begin);
-          if (then == nullptr || !is_final(then->state)) missing.push_back(input);
+          const auto then = of_.state_of(input, p.begin);
+          if (!then || !is_final(then->state)) missing.push_back(input);
         }
         if (missing.empty())
           return told_.inputs.empty() ? "it has no inputs" : "its inputs were there before it";

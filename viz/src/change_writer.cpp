@@ -7,8 +7,8 @@
 namespace fronta::viz {
 
 const change* change_writer::last_of(task_number t) const {
-  const auto c = to_.tasks_[t].last_change;
-  return c == none ? nullptr : &to_.changes_[c];
+  const auto c = rows_.tasks[t].last_change;
+  return c == none ? nullptr : &rows_.changes[c];
 }
 
 bool change_writer::ended(task_number t) const {
@@ -34,13 +34,13 @@ void change_writer::keep(task_number t, std::uint32_t event, task_state state,
 
 void change_writer::set(task_number t, std::uint32_t event, task_state state, std::uint16_t where,
                         std::uint8_t attempt) {
-  auto& changes = to_.changes_;
+  auto& changes = rows_.changes;
   const bool several = to_.executors_.size() > 1;
   if (several && by_executor_.empty()) by_executor_.resize(to_.executors_.size() * task_states);
   if (to_.checkpoints_.empty() || to_.checkpoints_.back().changes + apart() <= changes.size())
     to_.checkpoints_.push_back({changes.size(), counts_, by_executor_});
   const auto number = static_cast<std::uint32_t>(changes.size());
-  const auto previous = std::exchange(to_.tasks_[t].last_change, number);
+  const auto previous = std::exchange(rows_.tasks[t].last_change, number);
   if (previous != none) {
     const auto before = changes[previous];
     --count(static_cast<std::size_t>(before.state));
@@ -65,10 +65,12 @@ void change_writer::leave_queue(task_number t, const change& before, std::uint32
 void change_writer::enter_queue(task_number t, std::uint16_t queue, std::uint32_t number) {
   ++count(task_states + queue);
   if (open_.size() <= queue) open_.resize(queue + std::size_t{1});
-  if (entry_.size() <= t) entry_.resize(to_.tasks_.size());
+  if (entry_.size() <= t) entry_.resize(rows_.tasks.size());
+  if (rows_.entries.size() <= queue) rows_.entries.resize(queue + std::size_t{1});
   auto& row = to_.queue_rows_[queue];
-  entry_[t] = static_cast<std::uint32_t>(row.entries.size());
-  row.entries.push_back(number);
+  auto& entries = rows_.entries[queue];
+  entry_[t] = static_cast<std::uint32_t>(entries.size());
+  entries.push_back(number);
   if (entry_[t] % block == 0) {
     row.latest_end.push_back(none);
     open_[queue].push_back(0);
@@ -87,7 +89,7 @@ std::uint32_t& change_writer::count(std::size_t nth) {
 }
 
 std::uint32_t& change_writer::count_of_executor(task_number t, task_state s) {
-  const auto at = std::ranges::lower_bound(to_.executors_, to_.tasks_[t].executor);
+  const auto at = std::ranges::lower_bound(to_.executors_, rows_.tasks[t].executor);
   return by_executor_[static_cast<std::size_t>(at - to_.executors_.begin()) * task_states +
                       static_cast<std::size_t>(s)];
 }

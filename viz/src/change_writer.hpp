@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "index_rows.hpp"
+
 #include <fronta/viz/index.hpp>
 
 #include <cstddef>
@@ -13,7 +15,7 @@ namespace fronta::viz {
 /// who is in which queue, and every so often how many are in each state.
 class change_writer {
  public:
-  explicit change_writer(index& made) : to_(made) {}
+  change_writer(index& made, index_rows& rows) : to_(made), rows_(rows) {}
 
   void set(task_number t, std::uint32_t event, task_state state, std::uint16_t where,
            std::uint8_t attempt);
@@ -36,6 +38,7 @@ class change_writer {
   void enter_queue(task_number t, std::uint16_t queue, std::uint32_t number);
 
   index& to_;
+  index_rows& rows_;
   std::vector<std::uint32_t> entry_;  // of each task, in the queue where it is
   std::vector<std::uint32_t> counts_ = std::vector<std::uint32_t>(task_states);
   std::vector<std::uint32_t> by_executor_;

@@ -117,20 +117,20 @@ class member_row {
   // Its states one after the other, from its own list of changes.
   void draw_states(const family::member& of, const rect& bar) {
     auto until = of.ended.value_or(m_.at);
-    std::vector<const change*> states;
+    std::vector<change> states;
     for (auto c = m_.of.tasks()[of.task].last_change; c != none; c = m_.of.changes()[c].previous) {
       const auto& change = m_.of.changes()[c];
-      if (m_.of.time_of(change) <= m_.at) states.push_back(&change);
+      if (m_.of.time_of(change) <= m_.at) states.push_back(change);
     }
     auto nth = static_cast<std::uint32_t>(states.size());
-    for (const auto* c : states) {
-      const auto begin = m_.of.time_of(*c);
+    for (const auto& c : states) {
+      const auto begin = m_.of.time_of(c);
       --nth;
       const rect piece{x(begin), bar.y, x(until) - x(begin), bar.height};
       until = begin;
       if (piece.width < 0.5F) continue;
       const item_id id{kind::task, part::bar, of.task, nth};
-      const auto l = look_of(m_.of, *c);
+      const auto l = look_of(m_.of, c);
       if (piece.width >= 3) {
         p_.state_box(id, piece, l, 0);
       } else {
@@ -139,11 +139,11 @@ class member_row {
     }
     const auto left = x(of.submitted);
     const auto right = x(of.ended.value_or(m_.at));
-    const auto* now = m_.of.state_of(of.task, m_.at);
+    const auto now = m_.of.state_of(of.task, m_.at);
     const item_id id{kind::task, part::frame, of.task, 0};
     p_.meet(id, {chart_.x, bar.y, chart_.width, bar.height},
             called(of.task) + " " + std::string(m_.of.name_of(of.task)) + ": " +
-                std::string(now == nullptr ? "" : p_.colors().of(look_of(m_.of, *now)).word));
+                std::string(!now ? "" : p_.colors().of(look_of(m_.of, *now)).word));
     if (of.task == m_.what.selected)
       p_.ring(id, {left, bar.y, std::max(right - left, 4 * p_.stroke()), bar.height});
   }

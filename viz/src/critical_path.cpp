@@ -104,7 +104,7 @@ class walk {
   }
 
   [[nodiscard]] std::int64_t time(std::uint32_t event) const { return of_.events()[event].time; }
-  [[nodiscard]] const change& at(std::uint32_t c) const { return of_.changes()[c]; }
+  [[nodiscard]] change at(std::uint32_t c) const { return of_.changes()[c]; }
 
   // The event with which a task ended; `none` if it is not told.
   [[nodiscard]] std::uint32_t end_of(task_number t) const {

@@ -55,12 +55,12 @@ task_number event_columns::task_of(const trace::event& e) {
 task_number event_columns::number_of(std::uint16_t executor, std::uint64_t id) {
   auto& number = table_.number_of(executor, id);
   if (number == task_table::empty) {
-    number = static_cast<std::uint32_t>(to_.tasks_.size());
+    number = static_cast<std::uint32_t>(rows_.tasks.size());
     task t;
     t.id = id;
     t.executor = executor;
     executors_.insert(executor);
-    to_.tasks_.push_back(t);
+    rows_.tasks.push_back(t);
     issues_.push_back(false);
   }
   return number;
@@ -91,8 +91,8 @@ void event_columns::take_events() {
 void event_columns::take_spans() {
   if (from_.spans.empty()) return;
   task_table by_id;
-  for (task_number t = 0; t < to_.tasks_.size(); ++t) {
-    auto& number = by_id.number_of(0, to_.tasks_[t].id);
+  for (task_number t = 0; t < rows_.tasks.size(); ++t) {
+    auto& number = by_id.number_of(0, rows_.tasks[t].id);
     if (number == task_table::empty) number = t;
   }
   const auto known = to_.events_.empty() ? 0 : to_.events_.back().time;
@@ -124,7 +124,7 @@ void event_columns::merge(const std::vector<timed_span>& spans) {
     e.thread = std::min(s.thread, static_cast<std::uint32_t>(threads_ - 1));
     e.slot = -1;
     e.executor = s.what.executor != 0 ? s.what.executor : only_executor;
-    if (s.task != no_task) e.executor = to_.tasks_[s.task].executor;
+    if (s.task != no_task) e.executor = rows_.tasks[s.task].executor;
     // At one time: what ends, what takes no time, what begins.
     const bool takes_time = s.what.begin_earliest != s.what.end_latest;
     e.time = s.what.begin_earliest;
@@ -170,7 +170,7 @@ task_number event_columns::other_of(std::uint32_t event) noexcept {
   const auto& e = to_.events_[event];
   const auto elsewhere = elsewhere_.find(event);
   const auto executor =
-      elsewhere == elsewhere_.end() ? to_.tasks_[e.task].executor : elsewhere->second;
+      elsewhere == elsewhere_.end() ? rows_.tasks[e.task].executor : elsewhere->second;
   return table_.number_if_known(executor, e.argument);
 }
 

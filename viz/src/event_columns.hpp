@@ -2,6 +2,7 @@
 #pragma once
 
 #include "device_spans.hpp"
+#include "index_rows.hpp"
 #include "task_table.hpp"
 
 #include <fronta/trace_file.hpp>
@@ -23,8 +24,8 @@ class event_columns {
   static constexpr std::int64_t farthest = std::int64_t{1} << 54U;
 
   /// Of so many threads, the last one for those that the file does not tell of.
-  event_columns(index& made, trace::file_contents& from, std::size_t threads)
-      : to_(made), from_(from), threads_(threads) {}
+  event_columns(index& made, index_rows& rows, trace::file_contents& from, std::size_t threads)
+      : to_(made), rows_(rows), from_(from), threads_(threads) {}
 
   void take_all();
 
@@ -42,6 +43,7 @@ class event_columns {
   void find_elsewhere();
 
   index& to_;
+  index_rows& rows_;
   trace::file_contents& from_;
   std::size_t threads_;
   task_table table_;

@@ -529,8 +529,8 @@ std::vector<std::uint32_t> graph_layouts::counts_at(const index& of, std::size_t
   std::vector<std::uint32_t> counts(l.graph.nodes.size() * looks);
   if (!l.graph.grouped) {
     for (const auto& n : l.graph.nodes) {
-      const auto* c = of.state_of(n.first, t);
-      if (c == nullptr) continue;
+      const auto c = of.state_of(n.first, t);
+      if (!c) continue;
       ++counts[l.nodes[n.first] * looks + static_cast<std::size_t>(look_of(of, *c))];
     }
     return counts;

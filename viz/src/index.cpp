@@ -5,6 +5,7 @@
 #include <array>
 #include <iterator>
 #include <limits>
+#include <ranges>
 #include <tuple>
 
 namespace fronta::viz {
@@ -41,9 +42,20 @@ std::string_view index::place_name(std::uint16_t executor, std::int32_t place) c
 
 std::optional<task_number> index::find(std::uint16_t executor, std::uint64_t id) const {
   const auto found = std::ranges::find_if(
-      tasks_, [&](const task& t) { return t.id == id && t.executor == executor; });
-  if (found == tasks_.end()) return std::nullopt;
-  return static_cast<task_number>(found - tasks_.begin());
+      tasks(), [&](const task& t) { return t.id == id && t.executor == executor; });
+  if (found == tasks().end()) return std::nullopt;
+  return static_cast<task_number>(found - tasks().begin());
+}
+
+note index::note_at(std::size_t nth) const noexcept {
+  const auto& n = notes_[nth];
+  const auto& began = events_[n.begin];
+  return {began.time,
+          n.end == none ? forever : events_[n.end].time,
+          began.text,
+          n.lane,
+          static_cast<std::uint8_t>(n.depth),
+          began.task};
 }
 
 std::uint32_t index::last_event(std::int64_t t) const noexcept {
@@ -51,17 +63,22 @@ std::uint32_t index::last_event(std::int64_t t) const noexcept {
   return after == events_.begin() ? none : static_cast<std::uint32_t>(after - events_.begin() - 1);
 }
 
-const change* index::state_of(task_number t, std::int64_t at) const noexcept {
-  for (auto c = tasks_[t].last_change; c != none; c = changes_[c].previous) {
-    if (time_of(changes_[c]) <= at) return &changes_[c];
-  }
-  return nullptr;
+std::uint32_t index::change_of(task_number t, std::int64_t at) const noexcept {
+  auto c = tasks_.last_change_of(t);
+  while (c != none && events_[changes_.event_of(c)].time > at) c = changes_.previous_of(c);
+  return c;
+}
+
+std::optional<change> index::state_of(task_number t, std::int64_t at) const noexcept {
+  const auto c = change_of(t, at);
+  return c == none ? std::nullopt : std::optional(changes_[c]);
 }
 
 std::size_t index::changes_until(std::int64_t t) const noexcept {
-  const auto after =
-      std::ranges::partition_point(changes_, [&](const change& c) { return time_of(c) <= t; });
-  return static_cast<std::size_t>(after - changes_.begin());
+  const auto after = std::ranges::partition_point(
+      std::views::iota(std::size_t{0}, changes_.size()),
+      [&](std::size_t c) { return events_[changes_.event_of(c)].time <= t; });
+  return *after;
 }
 
 const index::checkpoint* index::checkpoint_before(std::size_t changes) const noexcept {
@@ -76,16 +93,16 @@ std::vector<std::uint32_t> index::counts_at(std::int64_t t) const {
   if (from == nullptr) return counts;
   std::ranges::copy_n(from->counts.begin(), task_states, counts.begin());
   for (auto c = from->changes; c < until; ++c) {
-    ++counts[static_cast<std::size_t>(changes_[c].state)];
-    if (const auto before = changes_[c].previous; before != none)
-      --counts[static_cast<std::size_t>(changes_[before].state)];
+    ++counts[static_cast<std::size_t>(changes_.kind_of(c).state)];
+    if (const auto before = changes_.previous_of(c); before != none)
+      --counts[static_cast<std::size_t>(changes_.kind_of(before).state)];
   }
   return counts;
 }
 
 task_number index::task_of(std::uint32_t change) const noexcept {
-  const auto own = events_[changes_[change].event].task;
-  if (by_others_.empty() || changes_[change].state != task_state::unknown) return own;
+  const auto own = events_[changes_.event_of(change)].task;
+  if (by_others_.empty() || changes_.kind_of(change).state != task_state::unknown) return own;
   const auto at = std::ranges::lower_bound(by_others_, change, {},
                                            &std::pair<std::uint32_t, task_number>::first);
   return at != by_others_.end() && at->first == change ? at->second : own;
@@ -109,9 +126,9 @@ std::vector<std::uint32_t> index::counts_at(std::int64_t t, std::uint16_t execut
   std::ranges::copy_n(from->by_executor.begin() + begin, task_states, counts.begin());
   for (auto c = from->changes; c < until; ++c) {
     if (executor_of(changes_[c]) != executor) continue;
-    ++counts[static_cast<std::size_t>(changes_[c].state)];
-    if (const auto before = changes_[c].previous; before != none)
-      --counts[static_cast<std::size_t>(changes_[before].state)];
+    ++counts[static_cast<std::size_t>(changes_.kind_of(c).state)];
+    if (const auto before = changes_.previous_of(c); before != none)
+      --counts[static_cast<std::size_t>(changes_.kind_of(before).state)];
   }
   return counts;
 }
@@ -123,10 +140,12 @@ std::uint32_t index::length_at(std::uint32_t queue, std::int64_t t) const {
   const auto slot = task_states + queue;
   auto length = slot < from->counts.size() ? from->counts[slot] : 0;
   for (auto c = from->changes; c < until; ++c) {
-    if (is_in_queue(changes_[c]) && changes_[c].where == queue) ++length;
-    const auto before = changes_[c].previous;
-    if (before != none && is_in_queue(changes_[before]) && changes_[before].where == queue)
-      --length;
+    const auto is_there = [&](const change& kind) {
+      return kind.where == queue && is_in_queue(kind);
+    };
+    if (is_there(changes_.kind_of(c))) ++length;
+    const auto before = changes_.previous_of(c);
+    if (before != none && is_there(changes_.kind_of(before))) --length;
   }
   return length;
 }
@@ -136,12 +155,15 @@ std::vector<task_number> index::queued_at(std::uint32_t queue, std::int64_t t, s
   std::vector<task_number> found;
   const auto& row = queue_rows_[queue];
   const auto until = changes_until(t);  // those have happened
-  const auto last = std::ranges::lower_bound(row.entries, until);
-  const auto size = static_cast<std::size_t>(last - row.entries.begin());
+  const detail::made_range entries(row.entries);
+  const auto last = std::ranges::lower_bound(entries, until);
+  const auto size = static_cast<std::size_t>(last - entries.begin());
   const auto take = [&](std::size_t nth) {
-    const auto& c = changes_[row.entries[nth]];
-    const auto task = events_[c.event].task;
-    if (state_of(task, t) == &c) found.push_back(task);
+    const auto entry = entries[nth];
+    const auto task = task_of(entry);
+    auto now = tasks_.last_change_of(task);
+    while (now != none && now >= until) now = changes_.previous_of(now);
+    if (now == entry) found.push_back(task);
     return found.size() < most;
   };
   if (most == 0) return found;
@@ -182,8 +204,8 @@ std::optional<index::untold> index::untold_at(std::uint32_t number, std::int64_t
 
 std::size_t index::completed_at(std::int64_t t) const noexcept {
   const auto after = std::ranges::partition_point(
-      completions_, [&](std::uint32_t c) { return time_of(changes_[c]) <= t; });
-  return static_cast<std::size_t>(after - completions_.begin());
+      completions(), [&](std::uint32_t c) { return events_[changes_.event_of(c)].time <= t; });
+  return static_cast<std::size_t>(after - completions().begin());
 }
 
 }  // namespace fronta::viz

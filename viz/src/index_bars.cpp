@@ -12,8 +12,9 @@ namespace fronta::viz {
 namespace {
 
 // By a number that is there.
-std::int64_t value_of(const std::vector<std::pair<std::uint32_t, std::int64_t>>& of,
-                      std::uint32_t number) noexcept {
+template <class Value>
+Value value_of(const std::vector<std::pair<std::uint32_t, Value>>& of,
+               std::uint32_t number) noexcept {
   return std::ranges::lower_bound(of, number, {}, [](const auto& p) { return p.first; })->second;
 }
 
@@ -33,7 +34,9 @@ bar index::bar_at(std::uint32_t lane, std::size_t nth) const noexcept {
   bar out;
   out.begin = began.time;
   out.end = b.end == none ? forever : events_[b.end].time;
-  out.task = b.task;
+  out.task = (b.flags & stored_bar::of_other) != 0
+                 ? value_of(lane_rows_[lane].tasks, static_cast<std::uint32_t>(nth))
+                 : began.task;
   out.sure_begin = out.begin;
   out.sure_end = out.end;
   if (began.kind == device_began) {

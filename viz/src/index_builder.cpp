@@ -2,6 +2,7 @@
 #include "change_writer.hpp"
 #include "device_spans.hpp"
 #include "event_columns.hpp"
+#include "index_rows.hpp"
 #include "lane_register.hpp"
 #include "lane_sums.hpp"
 #include "stack_reader.hpp"
@@ -31,9 +32,9 @@ class index_builder {
   index_builder(index& made, trace::file_contents& from)
       : to_(made),
         from_(from),
-        columns_(made, from, from.threads.size() + 1),
+        columns_(made, written_, from, from.threads.size() + 1),
         lanes_(made, from),
-        changes_(made),
+        changes_(made, written_),
         stacks_(made, lanes_, changes_, from.threads.size() + 1) {}
 
   void build() {
@@ -50,7 +51,7 @@ class index_builder {
     for (const auto& t : from_.threads)
       to_.places_of_threads_.push_back(t.executor != 0 ? t.place : -1);
     columns_.take_all();
-    now_.resize(to_.tasks_.size());
+    now_.resize(written_.tasks.size());
     to_.begin_ = to_.events_.empty() ? 0 : to_.events_.front().time;
     to_.end_ = to_.events_.empty() ? 0 : to_.events_.back().time;
     to_.end_ = std::max(to_.end_, from_.known_until);
@@ -117,7 +118,7 @@ class index_builder {
       case event_kind::zone_begin:
       case event_kind::zone_end:
       case event_kind::message:
-        stacks_.read_note(e);
+        stacks_.read_note(number);
         return;
       case event_kind::counter:
         read_counter(e);
@@ -135,8 +136,8 @@ class index_builder {
     const auto t = e.task;
     switch (e.what()) {
       case event_kind::submit:
-        to_.tasks_[t].text = e.text;
-        to_.tasks_[t].parent = e.other();
+        written_.tasks[t].text = e.text;
+        written_.tasks[t].parent = e.other();
         if (changes_.last_of(t) == nullptr)
           changes_.set(t, number, task_state::waiting_inputs, nowhere, 0);
         return;
@@ -154,7 +155,7 @@ class index_builder {
         return;
       case event_kind::steal:
         if (!changes_.at_work(t) && !changes_.ended(t)) {
-          to_.steals_.push_back(number);
+          written_.steals.push_back(number);
           changes_.keep(
               t, number, task_state::queued,
               lanes_.queue_of(queue::kind::deque, e.executor, lanes_.place_of_thread(e), e.slot));
@@ -216,7 +217,7 @@ class index_builder {
     const bool submits = e.what() == event_kind::submit;
     // In older traces, which do not tell of other executors: who runs there is it.
     if (const auto running = submits ? stacks_.running_at(e) : no_task;
-        running < e.task && to_.tasks_[running].id == e.argument) {
+        running < e.task && written_.tasks[running].id == e.argument) {
       other = running;
     }
     const bool comes_before = submits || e.what() == event_kind::dependency;
@@ -292,7 +293,7 @@ class index_builder {
     const bool failed = !cancelled && e.argument != 0;
     stacks_.end_run(t, number, failed ? stack_reader::failed_bar : stack_reader::plain_bar);
     release(t, number, stack_reader::lost_bar);
-    to_.completions_.push_back(static_cast<std::uint32_t>(to_.changes_.size()));
+    written_.completions.push_back(static_cast<std::uint32_t>(written_.changes.size()));
     const auto state = failed ? task_state::failed : task_state::done;
     changes_.keep(t, number, cancelled ? task_state::cancelled : state, nowhere);
   }
@@ -385,7 +386,7 @@ class index_builder {
   // A recording that has ended in order has heard of all.
   void keep_untold() {
     if (to_.ended_) return;
-    for (task_number t = 0; t < to_.tasks_.size(); ++t) {
+    for (task_number t = 0; t < written_.tasks.size(); ++t) {
       const auto& n = now_[t];
       if (n.issued == none || changes_.ended(t)) continue;
       const auto& issue = to_.events_[n.issued];
@@ -403,11 +404,21 @@ class index_builder {
     for (std::uint32_t l = 0; l < to_.lanes_.size(); ++l) lane_sums(to_).sum_up(l);
     lanes_.name_all();
     count_workers();
-    for (auto& row : to_.queue_rows_) row.entries.shrink_to_fit();
-    to_.changes_.shrink_to_fit();
-    to_.tasks_.shrink_to_fit();
+    pack();
+  }
+
+  void pack() {
+    to_.tasks_ = detail::task_list(written_.tasks);
+    to_.changes_ = detail::change_list(written_.changes);
+    to_.completions_ = detail::rising_numbers(written_.completions);
+    to_.steals_ = detail::rising_numbers(written_.steals);
+    for (std::size_t q = 0; q < written_.entries.size(); ++q)
+      to_.queue_rows_[q].entries = detail::rising_numbers(written_.entries[q]);
     to_.notes_.shrink_to_fit();
-    to_.completions_.shrink_to_fit();
+    for (auto& row : to_.lane_rows_) {
+      row.parked.shrink_to_fit();
+      row.own.shrink_to_fit();
+    }
   }
 
   // Told by the executor, else those that were seen.
@@ -423,6 +434,7 @@ class index_builder {
   }
 
   index& to_;
+  index_rows written_;
   trace::file_contents& from_;
   event_columns columns_;
   lane_register lanes_;

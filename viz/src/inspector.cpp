@@ -470,9 +470,9 @@ class inspector {
                  more, text_, p_.colors().text);
         return;
       }
-      const auto* c = m_.of.state_of(t, m_.at);
-      draw_token(p_, m_, {x, at.y, width, height}, t,
-                 c != nullptr ? look_of(m_.of, *c) : look::unknown, text_);
+      const auto c = m_.of.state_of(t, m_.at);
+      draw_token(p_, m_, {x, at.y, width, height}, t, c ? look_of(m_.of, *c) : look::unknown,
+                 text_);
       x += width + gap;
     }
     // One alone: who it is, too.
@@ -541,9 +541,9 @@ void draw_none_selected(painter& p, const moment_in_view& m, const rect& at) {
           p.colors().text);
   x += label;
   for (std::size_t i = 0; i < now.size() && x + widths[i] <= at.right(); ++i) {
-    const auto* c = m.of.state_of(now[i], m.at);
-    draw_token(p, m, {x, y, widths[i], line * 1.2F}, now[i],
-               c != nullptr ? look_of(m.of, *c) : look::unknown, text);
+    const auto c = m.of.state_of(now[i], m.at);
+    draw_token(p, m, {x, y, widths[i], line * 1.2F}, now[i], c ? look_of(m.of, *c) : look::unknown,
+               text);
     x += widths[i] + gap;
   }
 }

@@ -67,7 +67,7 @@ progress::counts progress::at(const index& of, std::uint32_t group, std::int64_t
   const auto until = changes_until(of, group, t);
   if (until == 0) return found;
   const auto* const all = changes_.data() + firsts_[group];
-  const auto change_at = [&](std::size_t i) -> const change& { return of.changes()[all[i]]; };
+  const auto change_at = [&](std::size_t i) { return of.changes()[all[i]]; };
   found.begin = of.time_of(change_at(0));
   found.end = of.time_of(change_at(until - 1));
   const auto from = (until - 1) / apart;

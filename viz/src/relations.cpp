@@ -19,7 +19,7 @@ std::string count_of(std::size_t number, const char* one, const char* many) {
 }  // namespace
 
 relations::relations(const index& of, task_number selected, std::int64_t at) : of_(&of), at_(at) {
-  if (selected >= of.tasks().size() || of.state_of(selected, at) == nullptr) return;
+  if (selected >= of.tasks().size() || !of.state_of(selected, at)) return;
   selected_ = selected;
   all_ = &task_relations_of(of);
   inputs_ = told_until(of, all_->inputs_of(selected), at);

@@ -32,10 +32,12 @@ class series_builder {
   }
 
   std::vector<run_value> build() {
-    std::size_t next = 0;
+    std::size_t c = 0;
     const auto changes = of_.changes();
+    const auto event_of = [&] { return c < changes.size() ? changes[c].event : none; };
+    auto next = event_of();
     for (std::uint32_t e = 0; e < of_.events().size(); ++e) {
-      for (; next < changes.size() && changes[next].event == e; ++next) read(changes[next]);
+      for (; next == e; ++c, next = event_of()) read(changes[c]);
       read(of_.events()[e]);
     }
     for (const auto& one : of_.counters()) {

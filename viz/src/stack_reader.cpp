@@ -37,7 +37,7 @@ stack_reader::lane_state& stack_reader::state_of(std::uint32_t lane) {
 }
 
 void stack_reader::put_on_thread(task_number t, std::uint32_t thread) {
-  if (threads_of_.size() <= t) threads_of_.resize(to_.tasks_.size(), none);
+  if (threads_of_.size() <= t) threads_of_.resize(t + std::size_t{1}, none);
   threads_of_[t] = thread;
 }
 
@@ -51,10 +51,15 @@ task_number stack_reader::running_at(const event& e) const noexcept {
 std::uint32_t stack_reader::open_bar(std::uint32_t lane, std::uint32_t event, task_number t,
                                      bar::kind what, std::size_t depth, std::uint8_t flags) {
   auto& bars = to_.lane_rows_[lane].bars;
-  bars.push_back({event, none, t, what,
+  const auto number = static_cast<std::uint32_t>(bars.size());
+  if (to_.events_[event].task != t) {
+    flags |= index::stored_bar::of_other;
+    to_.lane_rows_[lane].tasks.emplace_back(number, t);
+  }
+  bars.push_back({event, none, what,
                   static_cast<std::uint8_t>(std::min<std::size_t>(depth, most_nested)),
                   t != no_task ? changes_.attempt_of(t) : std::uint8_t{0}, flags});
-  return static_cast<std::uint32_t>(bars.size() - 1);
+  return number;
 }
 
 void stack_reader::close_bar(std::uint32_t lane, std::uint32_t bar, std::uint32_t event,
@@ -85,7 +90,8 @@ void stack_reader::time_waiting(const thread_state& of) {
 void stack_reader::leave_lane(thread_state& of, std::uint32_t event) {
   if (of.lane == none) return;
   state_of(of.lane).holder = none;
-  auto& bars = to_.lane_rows_[of.lane].bars;
+  auto& row = to_.lane_rows_[of.lane];
+  auto& bars = row.bars;
   of.lane = none;
   if (of.stack.empty()) return;
   auto& top = of.stack.back();
@@ -93,6 +99,7 @@ void stack_reader::leave_lane(thread_state& of, std::uint32_t event) {
   // Nothing ran there meanwhile: then it left when it began to wait.
   if (top.suspended != none && top.suspended + std::size_t{1} == bars.size()) {
     until = bars.back().begin;
+    if ((bars.back().flags & index::stored_bar::of_other) != 0) row.tasks.pop_back();
     bars.pop_back();
     top.suspended = none;
   }
@@ -281,7 +288,7 @@ void stack_reader::lose(std::uint32_t event) {
   of.lost_until = e.time;
   if (of.last_lane != none) to_.lane_rows_[of.last_lane].missing.emplace_back(from, e.time);
   while (!of.stack.empty()) lose_top(of.stack, event);
-  for (const auto z : of.zones) to_.notes_[z].end = e.time;
+  for (const auto z : of.zones) to_.notes_[z].end = event;
   of.zones.clear();
   of.last_event = event;
   of.closed.clear();
@@ -289,24 +296,20 @@ void stack_reader::lose(std::uint32_t event) {
 
 // ---- What a program and its threads say.
 
-void stack_reader::read_note(const event& e) {
+void stack_reader::read_note(std::uint32_t event) {
+  const auto& e = to_.events_[event];
   auto& of = threads_[e.thread];
   if (e.what() == event_kind::zone_end) {
     if (of.zones.empty()) return;
-    to_.notes_[of.zones.back()].end = e.time;
+    to_.notes_[of.zones.back()].end = event;
     of.zones.pop_back();
     return;
   }
   const bool zone = e.what() == event_kind::zone_begin;
-  note n;
-  n.begin = e.time;
-  n.end = zone ? forever : e.time;
-  n.text = e.text;
-  n.lane = lane_of(e, e.slot);
-  n.depth = static_cast<std::uint8_t>(std::min<std::size_t>(of.zones.size(), most_nested));
-  n.task = e.task;
+  const auto depth = std::min<std::size_t>(of.zones.size(), most_nested);
   if (zone) of.zones.push_back(static_cast<std::uint32_t>(to_.notes_.size()));
-  to_.notes_.push_back(n);
+  to_.notes_.push_back({event, zone ? none : event, lane_of(e, e.slot) & 0xFF'FFFFU,
+                        static_cast<std::uint32_t>(depth) & 0xFFU});
 }
 
 // It comes behind an event of the same thread, and belongs to what that opened or closed.

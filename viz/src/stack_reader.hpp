@@ -47,7 +47,7 @@ class stack_reader {
   void unpark(const event& e);
   /// Events of a thread are missing: what it was running may have ended.
   void lose(std::uint32_t event);
-  void read_note(const event& e);
+  void read_note(std::uint32_t event);
   void read_cpu_time(const event& e);
 
   // Bars of any lane.

@@ -193,9 +193,9 @@ class queue_painter {
     const auto tasks = m_.of.queued_at(q.number, m_.at, std::min<std::size_t>(cells, q.length),
                                        index::first::oldest);
     for (std::size_t nth = 0; nth < tasks.size(); ++nth) {
-      const auto* c = m_.of.state_of(tasks[nth], m_.at);
+      const auto c = m_.of.state_of(tasks[nth], m_.at);
       draw_token(p_, m_, cell(nth % columns_, nth / columns_), tasks[nth],
-                 c != nullptr ? look_of(m_.of, *c) : look::unknown, size_);
+                 c ? look_of(m_.of, *c) : look::unknown, size_);
     }
     const auto hidden = q.length - std::min<std::size_t>(tasks.size(), q.length);
     if (hidden != 0 && q.rows > 1) {
@@ -414,8 +414,8 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
                     p.colors().text);
       continue;
     }
-    const auto* c = of.state_of(shown->task, m.at);
-    auto state = c != nullptr ? look_of(of, *c) : look::unknown;
+    const auto c = of.state_of(shown->task, m.at);
+    auto state = c ? look_of(of, *c) : look::unknown;
     if (shown->what == bar::kind::device) state = look::on_device;
     if (shown->what == bar::kind::reserved) {
       p.hatch({kind::lane, part::hatch, l, 0}, inner, p.colors().grid, p.units(1.2F), p.stroke());

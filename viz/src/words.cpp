@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <iterator>
+#include <optional>
 #include <string_view>
 
 namespace fronta::viz {
@@ -53,12 +54,13 @@ std::string ordinal(std::uint64_t n) {
 
 // Where the change that the event made has led. What one event changes of other tasks, which are
 // lost then, comes before.
-const change* change_by(const index& of, std::uint32_t event) {
+std::optional<change> change_by(const index& of, std::uint32_t event) {
   const auto changes = of.changes();
   const auto after = std::ranges::upper_bound(changes, event, {}, &change::event);
-  if (after == changes.begin()) return nullptr;
-  const auto& last = *std::prev(after);
-  return last.event == event && last.state != task_state::unknown ? &last : nullptr;
+  if (after == changes.begin()) return std::nullopt;
+  const auto last = *std::prev(after);
+  return last.event == event && last.state != task_state::unknown ? std::optional(last)
+                                                                  : std::nullopt;
 }
 
 // The place is that of the thread's slots, where it has any.
@@ -72,9 +74,8 @@ std::string worker_starts(const index& of, const event& e) {
   return text += " starts";
 }
 
-std::string lane_name(const index& of, const change* c) {
-  return c != nullptr && c->where < of.lanes().size() ? of.lanes()[c->where].name
-                                                      : std::string("a thread");
+std::string lane_name(const index& of, const std::optional<change>& c) {
+  return c && c->where < of.lanes().size() ? of.lanes()[c->where].name : std::string("a thread");
 }
 
 // Only moments that are known: what was observed may have begun at any time, and was seen to have
@@ -192,10 +193,9 @@ std::string narrate(const index& of, std::uint32_t event) {
   }
   if (e.task == no_task) return "";
   const auto who = named(of, e.task);
-  const auto* c = change_by(of, event);
+  const auto c = change_by(of, event);
   const auto in_queue = [&] {
-    return c != nullptr && c->where < of.queues().size() ? of.queues()[c->where].name
-                                                         : std::string("a queue");
+    return c && c->where < of.queues().size() ? of.queues()[c->where].name : std::string("a queue");
   };
   switch (e.what()) {
     case event_kind::submit:
@@ -203,29 +203,29 @@ std::string narrate(const index& of, std::uint32_t event) {
                         ? " is submitted by " + called(of.tasks()[e.task].parent)
                         : " is submitted");
     case event_kind::ready:
-      return c == nullptr ? "" : "all inputs of " + who + " are there";
+      return !c ? "" : "all inputs of " + who + " are there";
     case event_kind::enqueue:
-      if (c == nullptr) return "";
+      if (!c) return "";
       if (c->state == task_state::waiting_tags) return who + " waits for its tags";
       if (c->state == task_state::retry_wait) return who + " waits to be tried again";
       return who + " is queued: " + in_queue();
     case event_kind::steal:
-      return c == nullptr ? "" : who + " is stolen by " + in_queue();
+      return !c ? "" : who + " is stolen by " + in_queue();
     case event_kind::start:
-      if (c == nullptr) return "";
+      if (!c) return "";
       return who + " runs on " + lane_name(of, c) +
              (c->attempt == 0 ? ""
                               : ", for the " + ordinal(std::uint64_t{c->attempt} + 1) + " time");
     case event_kind::block:
-      return c == nullptr ? "" : who + " waits and lends its slot";
+      return !c ? "" : who + " waits and lends its slot";
     case event_kind::unblock:
-      return c == nullptr ? "" : who + " goes on, on " + lane_name(of, c);
+      return !c ? "" : who + " goes on, on " + lane_name(of, c);
     case event_kind::issue:
       return "the work of " + who + " is enqueued on its stream";
     case event_kind::finish:
-      return c == nullptr ? "" : who + (c->state == task_state::failed ? " fails" : " is done");
+      return !c ? "" : who + (c->state == task_state::failed ? " fails" : " is done");
     case event_kind::cancel:
-      return c == nullptr ? "" : who + " is cancelled";
+      return !c ? "" : who + " is cancelled";
     case event_kind::retry:
       return who + " fails and will be tried again";
     case event_kind::fall_back:

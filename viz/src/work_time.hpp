@@ -76,9 +76,11 @@ template <class Left>
   const auto events = of.events();
   const auto changes = of.changes();
   std::uint32_t c = 0;
+  const auto event_of = [&] { return c < changes.size() ? changes[c].event : none; };
+  auto next = event_of();
   for (std::uint32_t e = 0; e < events.size(); ++e) {
     const auto& one = events[e];
-    for (; c < changes.size() && changes[c].event == e; ++c) {
+    for (; next == e; ++c, next = event_of()) {
       const auto t = of.task_of(c);
       all[t].advance(one.time);
       if (all[t].last_change() != none) left(t, all[t]);

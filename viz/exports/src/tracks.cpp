@@ -156,7 +156,8 @@ class maker {
   // Zones nest per thread, but two threads may have some in one slot: each goes where it nests.
   void add_notes() {
     std::map<std::uint32_t, std::vector<std::vector<std::int64_t>>> open;  // ends, by lane and row
-    for (const auto& n : of_.notes()) {
+    for (std::size_t i = 0; i < of_.notes(); ++i) {
+      const auto n = of_.note_at(i);
       if (n.end == n.begin) {
         made_.moments.push_back({n.begin, track_of(n.lane, 0, true), of_.text(n.text)});
         continue;

@@ -3,7 +3,12 @@
 
 #include <fronta/trace.hpp>
 #include <fronta/viz/detail/bar_levels.hpp>
+#include <fronta/viz/detail/change_list.hpp>
+#include <fronta/viz/detail/compact_numbers.hpp>
+#include <fronta/viz/detail/made_range.hpp>
+#include <fronta/viz/detail/task_list.hpp>
 #include <fronta/viz/detail/untold_work.hpp>
+#include <fronta/viz/model.hpp>
 
 #include <array>
 #include <cstddef>
@@ -24,152 +29,6 @@ struct file_contents;
 /// The model: what a trace says of any moment. Times are in nanoseconds since the beginning of the
 /// recording.
 namespace fronta::viz {
-
-/// A task's place in the order of first mention, which is that of submission; from 0. People see it
-/// counted from 1.
-using task_number = std::uint32_t;
-inline constexpr task_number no_task = std::numeric_limits<task_number>::max();
-inline constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
-inline constexpr std::int64_t forever = std::numeric_limits<std::int64_t>::max();
-
-/// At any moment a submitted task is in exactly one of these.
-enum class task_state : std::uint8_t {
-  waiting_inputs,
-  waiting_tags,
-  queued,  ///< in a queue, or on a device behind what its stream does first
-  retry_wait,
-  copying,  ///< a device moves its data
-  running,  ///< between start and finish, not necessarily on a core; on a stream: in turn or at
-            ///< work
-  suspended,
-  done,
-  failed,
-  cancelled,
-  unknown,  ///< the trace does not say
-};
-inline constexpr std::size_t task_states = static_cast<std::size_t>(task_state::unknown) + 1;
-[[nodiscard]] std::string_view name_of(task_state s) noexcept;
-[[nodiscard]] constexpr bool is_final(task_state s) noexcept {
-  return s == task_state::done || s == task_state::failed || s == task_state::cancelled;
-}
-
-/// Where tasks are at work: a slot of a place, a stream of a device, or what a task reserves.
-struct lane {
-  enum class kind : std::uint8_t { slot, stream, copies, reserved, thread };
-  kind what = kind::slot;
-  std::uint16_t executor = 0;
-  std::int32_t place = -1;
-  std::int32_t number = 0;  ///< of the slot or stream in its place, or of the thread
-  std::string name;         ///< such as "cpu 2" or "gpu:0 stream 1"
-};
-
-/// Whether bars of such a lane lie in rows, instead of within each other.
-[[nodiscard]] bool is_in_rows(lane::kind what) noexcept;
-
-struct queue {
-  enum class kind : std::uint8_t { router, deque, inbox, priority, tags, streams, backoff, stream };
-  kind what = kind::inbox;
-  std::uint16_t executor = 0;
-  std::int32_t place = -1;   ///< -1: of the executor
-  std::int32_t number = -1;  ///< of the slot or stream that it belongs to
-  std::string name;
-};
-
-/// Whether the argument of such events is another task.
-[[nodiscard]] constexpr bool names_another(trace::event_kind kind) noexcept {
-  using enum trace::event_kind;
-  return kind == submit || kind == dependency || kind == block || kind == follow || kind == consume;
-}
-
-/// An event of the file, as the model keeps it.
-struct event {
-  std::int64_t time;
-  std::uint64_t argument;  ///< as in the file, but where it is another task: see `other`
-  task_number task;        ///< no_task where it is of none
-  std::uint32_t thread;
-  std::uint32_t text : 24;  ///< index in `texts()`
-  std::uint32_t kind : 8;   ///< a `trace::event_kind`, or of `device_event`
-  std::int16_t slot;
-  std::uint16_t executor;
-
-  [[nodiscard]] trace::event_kind what() const noexcept {
-    return static_cast<trace::event_kind>(kind);
-  }
-  /// The task that it names beside its own, of whichever executor: who submitted it, its input,
-  /// whose end it waits for or follows, who took its value. `no_task` where that is none, or one of
-  /// which the trace tells nothing else, or makes no sense: its own, or an input or parent that
-  /// was not mentioned before it. So inputs and parents cannot go round in circles.
-  [[nodiscard]] task_number other() const noexcept {
-    return names_another(what()) ? static_cast<task_number>(argument) : no_task;
-  }
-  /// Whether the trace says that it is none: outside tasks, or several.
-  [[nodiscard]] bool names_none() const noexcept {
-    return names_another(what()) && argument == nobody;
-  }
-  static constexpr std::uint64_t nobody = std::uint64_t{1} << 32U | no_task;
-};
-static_assert(sizeof(event) == 32);
-
-/// Where a device began and ended to work for a task: events of the model, made from spans. The
-/// argument is the span's number.
-inline constexpr std::uint8_t device_began = 250;
-inline constexpr std::uint8_t device_ended = 251;
-
-/// What a task is doing from an event on.
-struct change {
-  std::uint32_t event;
-  std::uint32_t previous;  ///< of the same task, `none` for its first
-  std::uint16_t where;     ///< the lane or queue, as the state says; `nowhere` for none
-  task_state state;
-  std::uint8_t attempt;  ///< from 0; 255 stands for all beyond
-};
-inline constexpr std::uint16_t nowhere = std::numeric_limits<std::uint16_t>::max();
-
-/// Something between two moments on a lane. A device's bar is the whole time in which it may have
-/// been at work, and within it the time in which it was for sure: what the host only observed has
-/// none. What the host did itself is sure as a whole.
-struct bar {
-  enum class kind : std::uint8_t { run, suspended, device, copy, reserved };
-  std::int64_t begin = 0;
-  std::int64_t end = forever;       ///< `forever` if the trace does not know it
-  std::int64_t sure_begin = 0;      ///< the latest begin
-  std::int64_t sure_end = forever;  ///< the earliest end; before `sure_begin` if nothing is sure
-  task_number task = no_task;
-  std::uint32_t span = none;  ///< of device and copy bars: what is known of their times
-  kind what = kind::run;
-  std::uint8_t depth = 0;  ///< in how many bars of other tasks it lies; or its row
-  std::uint8_t attempt = 0;
-  std::int64_t cpu_time = -1;  ///< see `index::cpu_time_of`
-  bool came_over = false;      ///< it begins here because the task went on from another lane
-  bool goes_on = false;        ///< it ends here because the task goes on in another lane
-  bool failed = false;         ///< it ended with an error
-  bool lost = false;           ///< it ended at the latest here; when is not known
-
-  [[nodiscard]] bool has_sure_part() const noexcept { return sure_begin < sure_end; }
-};
-
-struct task {
-  std::uint64_t id = 0;          ///< as in the trace
-  task_number parent = no_task;  ///< a smaller number
-  std::uint32_t text = 0;        ///< its name's, 0 for none
-  std::uint32_t last_change = none;
-  std::uint16_t executor = 0;
-};
-
-/// A zone, or a program's message (begin and end the same).
-struct note {
-  std::int64_t begin = 0;
-  std::int64_t end = 0;
-  std::uint32_t text = 0;
-  std::uint32_t lane = none;
-  std::uint8_t depth = 0;  ///< among the zones of its thread
-  task_number task = no_task;
-};
-
-struct counter_series {
-  std::string name;
-  std::vector<std::pair<std::int64_t, double>> values;  ///< by time; each holds until the next
-};
 
 class summaries;
 
@@ -206,12 +65,18 @@ class index {
   [[nodiscard]] std::int64_t end() const noexcept { return end_; }  ///< the last that is known of
 
   [[nodiscard]] std::span<const event> events() const noexcept { return events_; }
-  /// By time, all tasks together.
-  [[nodiscard]] std::span<const change> changes() const noexcept { return changes_; }
-  [[nodiscard]] std::span<const task> tasks() const noexcept { return tasks_; }
+  /// By time, all tasks together. Changes and tasks are packed: each is made when it is asked for,
+  /// and nothing may point to it.
+  [[nodiscard]] detail::made_range<detail::change_list> changes() const noexcept {
+    return detail::made_range(changes_);
+  }
+  [[nodiscard]] detail::made_range<detail::task_list> tasks() const noexcept {
+    return detail::made_range(tasks_);
+  }
   [[nodiscard]] std::span<const lane> lanes() const noexcept { return lanes_; }
   [[nodiscard]] std::span<const queue> queues() const noexcept { return queues_; }
-  [[nodiscard]] std::span<const note> notes() const noexcept { return notes_; }
+  [[nodiscard]] std::size_t notes() const noexcept { return notes_.size(); }
+  [[nodiscard]] note note_at(std::size_t nth) const noexcept;  ///< by their begin
   [[nodiscard]] std::span<const counter_series> counters() const noexcept { return counters_; }
   [[nodiscard]] std::span<const trace::device_span> spans() const noexcept { return spans_; }
   [[nodiscard]] std::string_view text(std::uint32_t number) const noexcept {
@@ -268,11 +133,13 @@ class index {
   [[nodiscard]] std::span<const std::pair<std::int64_t, std::int64_t>> parked(
       std::uint32_t lane) const noexcept;
   /// Tasks in the order in which they ended, whichever way.
-  [[nodiscard]] std::span<const std::uint32_t> completions() const noexcept {
-    return completions_;  // changes
+  [[nodiscard]] detail::made_range<detail::rising_numbers> completions() const noexcept {
+    return detail::made_range(completions_);  // changes
   }
   /// The events in which a slot took a task from another's deque, by time.
-  [[nodiscard]] std::span<const std::uint32_t> steals() const noexcept { return steals_; }
+  [[nodiscard]] detail::made_range<detail::rising_numbers> steals() const noexcept {
+    return detail::made_range(steals_);
+  }
   /// The event that is the last at or before `t`; `none` before the first.
   [[nodiscard]] std::uint32_t last_event(std::int64_t t) const noexcept;
   [[nodiscard]] std::int64_t time_of(const change& c) const noexcept {
@@ -292,9 +159,11 @@ class index {
 
   // ---- At a moment. What happens at t itself has happened.
 
-  /// The last change of the task up to `t`; null before its submission. Takes as many steps as the
+  /// The last change of the task up to `t`; none before its submission. Takes as many steps as the
   /// task has changes.
-  [[nodiscard]] const change* state_of(task_number task, std::int64_t t) const noexcept;
+  [[nodiscard]] std::optional<change> state_of(task_number task, std::int64_t t) const noexcept;
+  /// Its number; `none` before its submission.
+  [[nodiscard]] std::uint32_t change_of(task_number task, std::int64_t t) const noexcept;
   /// How many tasks are in each state.
   [[nodiscard]] std::vector<std::uint32_t> counts_at(std::int64_t t) const;
   /// Those of one executor.
@@ -352,18 +221,24 @@ class index {
       failed = 4,
       lost = 8,
       hosts = 16,
-      timed = 32
+      timed = 32,
+      of_other = 64  // than the event of its begin
     };
     std::uint32_t begin;  // an event
     std::uint32_t end;
-    task_number task;
     bar::kind what;
     std::uint8_t depth;
     std::uint8_t attempt;
     std::uint8_t flags;
   };
+  struct stored_note {
+    std::uint32_t begin;  // an event
+    std::uint32_t end;    // `none` if the trace does not know it
+    std::uint32_t lane : 24;
+    std::uint32_t depth : 8;
+  };
   struct queue_row {
-    std::vector<std::uint32_t> entries;  // changes that put a task there
+    detail::rising_numbers entries;  // changes that put a task there
     std::vector<std::uint32_t>
         latest_end;  // of each 64: the change that took the last away, or none
   };
@@ -374,6 +249,7 @@ class index {
     // By the number of a bar, for the few that have any.
     std::vector<std::pair<std::uint32_t, std::int64_t>> own;  // with others in it: its own time
     std::vector<std::pair<std::uint32_t, std::int64_t>> cpu;
+    std::vector<std::pair<std::uint32_t, task_number>> tasks;  // of other ones than their event's
     std::size_t rows = 0;
     // Of slots.
     std::int64_t first_sign = forever;  // of a worker
@@ -398,15 +274,15 @@ class index {
   bool given_clock_ = false;
   std::vector<std::string> texts_;
   std::vector<event> events_;
-  std::vector<change> changes_;
-  std::vector<task> tasks_;
+  detail::change_list changes_;
+  detail::task_list tasks_;
   std::vector<lane> lanes_;
   std::vector<queue> queues_;
-  std::vector<note> notes_;
+  std::vector<stored_note> notes_;
   std::vector<counter_series> counters_;
   std::vector<trace::device_span> spans_;
-  std::vector<std::uint32_t> completions_;
-  std::vector<std::uint32_t> steals_;
+  detail::rising_numbers completions_;
+  detail::rising_numbers steals_;
   std::vector<lane_row> lane_rows_;
   std::vector<queue_row> queue_rows_;
   struct named_place {
