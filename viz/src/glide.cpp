@@ -179,9 +179,9 @@ scene draw_gliding(const index& of, const view& what, const glide& g, float widt
   const auto back = static_cast<std::int64_t>(takes);
   earlier.at = at - std::min(back, at - of.begin());
   return glided(draw(of, earlier, width, height, font, colors), std::move(now), [&](task_number t) {
-    const auto* c = of.state_of(t, at);
+    const auto c = of.state_of(t, at);
     // Others make room at once.
-    return c == nullptr ? 1 : static_cast<double>(at - of.time_of(*c)) / takes;
+    return c ? static_cast<double>(at - of.time_of(*c)) / takes : 1;
   });
 }
 
