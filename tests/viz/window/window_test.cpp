@@ -529,6 +529,37 @@ TEST_F(Window, WhatIsDroppedIsOpenedOrToldOf) {
   EXPECT_THAT(to_text(s().picture()), HasSubstr("pane controls"));
 }
 
+TEST_F(Window, TwoProcessesOfOneTimeAreShownTogether) {
+  const test::temporary_folder folder;
+  const auto record = [&](const std::string& name) {
+    trace::recording trace(folder.file(name), {.flush_every = std::chrono::milliseconds(0)});
+    trace::detail::emit(trace::event_kind::submit, 1, 0);
+    trace.stop();
+    return folder.file(name);
+  };
+  const auto a = record("a");
+  const auto later = record("later");
+  const auto b = folder.file("b");
+  std::filesystem::copy_file(a, b);
+  {
+    std::fstream header(b, std::ios::binary | std::ios::in | std::ios::out);
+    header.seekp(12);  // the process
+    header.write("\x11\x22\0\0", 4);
+  }
+  const auto before = s().picture();
+  EXPECT_FALSE(s().show_together(a, later)) << "they are of two times";
+  EXPECT_FALSE(s().show_together(a, folder.file("absent")));
+  EXPECT_EQ(to_text(s().picture()), to_text(before));
+  ASSERT_TRUE(s().show_together(a, b));
+  press(GLFW_KEY_END);
+  const auto picture = to_text(s().picture());
+  for (const auto* const words : {"a + b", "2 processes on one clock", " 2 tasks, "}) {
+    EXPECT_THAT(picture, HasSubstr(words));
+  }
+  s().show(of_, "run.trace");
+  EXPECT_THAT(to_text(s().picture()), testing::Not(HasSubstr("processes")));
+}
+
 // ---- Live. What happens is told by the test, and so is the time.
 
 class LiveWindow : public Window {

@@ -52,8 +52,11 @@ int main(int argc, char** argv) {
     auto in = o->frame;
     in.title = "Fronta";
     stage s(in, o->first);
-    if (!o->other.empty()) s.compare_with(o->other);
-    if (!o->trace.empty()) s.open(o->trace);
+    const bool compares = o->first.what == preset::compare;
+    if (o->other.empty() || compares || !s.show_together(o->trace, o->other)) {
+      if (!o->other.empty()) s.compare_with(o->other);
+      if (!o->trace.empty()) s.open(o->trace);
+    }
     if (!o->attach.empty()) s.attach(o->attach);
     stage::until until{.seconds = o->exit_after, .recording_ends = o->exit_after_run, .shown = {}};
     if (by.waits()) {

@@ -109,7 +109,10 @@ std::optional<stage_options> read_stage_options(int argc, const char* const* arg
   CLI::App app{"Plays a trace in a window; ? lists its keys", "fronta stage"};
   app.set_help_flag("-h,--help", "print this text and end");
   app.add_option("TRACE", o.trace, "what --trace or FRONTA_TRACE wrote")->type_name("");
-  app.add_option("OTHER", o.other, "a second one, which compare (5) shows beside it")
+  app.add_option(
+         "OTHER", o.other,
+         "of another process at the same time: both in one picture; else a second run, which "
+         "compare (5) shows beside it")
       ->type_name("");
   const auto add = [&](const char* name, std::string& to, const char* placeholder,
                        const char* description) {

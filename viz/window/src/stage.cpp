@@ -3,6 +3,7 @@
 
 #include <fronta/trace_file.hpp>
 #include <fronta/trace_follower.hpp>
+#include <fronta/viz/merge.hpp>
 #include <fronta/viz/pictures.hpp>
 #include <fronta/viz/theme.hpp>
 #include <fronta/viz/words.hpp>
@@ -21,6 +22,7 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace fronta::viz {
 namespace {
@@ -145,6 +147,27 @@ void stage::compare_with(const std::string& trace) {
   show_soon();
 }
 
+bool stage::show_together(const std::string& trace, const std::string& other) {
+  std::vector<trace::file_contents> both;
+  try {
+    for (const auto* const file : {&trace, &other}) {
+      trace::follower f(*file);
+      f.poll();
+      if (f.state() == phase::goes_on) return false;
+      both.push_back(std::move(f).contents());
+    }
+  } catch (const std::exception&) {
+    return false;  // who opens it says why
+  }
+  if (!why_apart(both).empty()) return false;
+  auto made = merge(std::move(both));
+  const auto damage = made.all.damage;
+  show(std::make_shared<const index>(std::move(made.all)), trace + " + " + name_of_file(other));
+  together_ = std::move(made.said);
+  if (!damage.empty()) say(damage);
+  return true;
+}
+
 void stage::finish_opening() {
   if (!reading_.valid()) return;
   reading_.wait();
@@ -236,6 +259,7 @@ void stage::replace(std::shared_ptr<const index> of, std::string trace, player_s
   live_.reset();
   kept_back_.reset();
   note_.clear();
+  together_.clear();
   of_ = std::move(of);
   file_ = std::move(trace);
   failure_.clear();
@@ -291,7 +315,7 @@ scene stage::picture() const {
                     .height = size.height,
                     .title = name_of_file(file_),
                     .message = message_,
-                    .note = note_,
+                    .note = note(),
                     .met = met_,
                     .controls = controls_,
                     .other = other_.get(),
@@ -448,7 +472,7 @@ void stage::save_snapshot() {
   v.title = name_of_file(file_);
   compare(v, *of_, other_.get(), name_of_file(other_file_));
   v.sources = &sources_;
-  if (!note_.empty()) v.note = note_;
+  if (auto n = note(); !n.empty()) v.note = std::move(n);
   const std::array pages{viz::draw(*of_, v, std::max(640.0F, size.width),
                                    std::max(400.0F, size.height), window_.fonts(),
                                    all_themes()[state_.theme])};
@@ -470,6 +494,13 @@ void stage::save_snapshot() {
   } catch (const std::exception& error) {
     say(std::string("The picture was not saved: ") + error.what());
   }
+}
+
+// Instead of what the player has to say, which is said with it.
+std::string stage::note() const {
+  if (together_.empty()) return note_;
+  const auto own = view_of(state_).note;
+  return own.empty() ? together_ : together_ + ", " + own;
 }
 
 void stage::show_soon() { frames_due_ = std::max(frames_due_, 1); }

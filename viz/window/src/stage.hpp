@@ -51,6 +51,10 @@ class stage final : public window_listener {
   /// Reads a second trace for the preset `compare`, of whatever trace is open. Blocks. Throws
   /// `std::exception`s of `trace::read_file`.
   void compare_with(const std::string& trace);
+  /// Shows two traces as one if they are of two processes of one machine, recorded at the same
+  /// time; see `merge`. Blocks. False, and nothing has happened, where they are not, or cannot be
+  /// read.
+  [[nodiscard]] bool show_together(const std::string& trace, const std::string& other);
   /// Follows a recording that goes on: of the process of that number, of who listens at that
   /// socket, or in that file.
   void attach(std::string to);
@@ -120,6 +124,7 @@ class stage final : public window_listener {
   void meet(std::optional<point> at);
   void show_soon();
   void read_sources();
+  [[nodiscard]] std::string note() const;
 
   window window_;
   player_state state_;
@@ -138,7 +143,8 @@ class stage final : public window_listener {
   bool controls_;
   bool filled_ = false;  // the screen, as far as is known
   bool scrubbing_ = false;
-  std::string note_;  // that it is not heard of
+  std::string note_;      // that it is not heard of
+  std::string together_;  // of a trace that was several
   // As the frame before it took long, the next news waits.
   bool news_may_come_ = true;
   std::optional<live_news> kept_back_;  // while the picture stands still
