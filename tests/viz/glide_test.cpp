@@ -23,7 +23,6 @@ using fronta::viz::glide;
 using fronta::viz::glide_seconds;
 using fronta::viz::index;
 using fronta::viz::item_id;
-using fronta::viz::player_state;
 using fronta::viz::preset;
 using fronta::viz::rect;
 using fronta::viz::reduce;

@@ -81,6 +81,7 @@ TEST_F(Painter, ShortensWordsBeforeNumbers) {
   EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 10), "c. 3, d. 5");
   EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 7), "…d. 5");
   EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 4), "…5");
+  EXPECT_EQ(p_.brief("chunk #, kernel", 2, 10), "ch. #, ke.");
   EXPECT_EQ(p_.brief("is_divisible_by", 2, 6), "is_di…");
   EXPECT_EQ(p_.brief("a 1", 2, 2), "…1");
   EXPECT_EQ(p_.brief("part 12345", 2, 5), "");

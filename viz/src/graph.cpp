@@ -187,11 +187,12 @@ class graph_picture {
       const auto left = room - least - gap * static_cast<float>(n - 1);
       if (more > 0) named = std::min(named, std::max(0.0F, left) / more);
     }
-    constexpr float readable = 0.4F;  // numbers of names stay
+    constexpr float readable = 0.6F;
+    constexpr float of_use = 0.4F;  // numbers of names stay
     if (wanted == names::all && named < 1) return false;
     if (named < readable) {
       if (wanted == names::most) return false;
-      if (!g.grouped) named = 0;
+      if (!g.grouped && named < of_use) named = 0;
     }
     auto wide = p_.units(14);
     float longest = 0;

@@ -252,11 +252,11 @@ class header_layout {
     const auto beside = [&] { return width_ - width_of(whole) - units(1); };
     if (width_of(whole) > width_ * most || width_of(title) > beside()) whole.text = joined(parts);
     const auto width = width_of(whole);
-    // A long title is written smaller before it is cut.
-    const auto least = std::max(units(2.6F), p_.height() * 0.022F);
-    while (width_of(title) > beside() && title.size > least)
-      title.size = std::max(least, title.size * 0.95F);
     if (width <= width_ * most) {
+      // A long title is written smaller before it is cut.
+      const auto least = std::max(units(2.6F), p_.height() * 0.022F);
+      while (width_of(title) > beside() && title.size > least)
+        title.size = std::max(least, title.size * 0.95F);
       put(title, left_, width_ - width - units(1), high);
       put(whole, left_ + width_ - width, width, high);
       y_ += high;

@@ -114,7 +114,8 @@ std::string painter::fit(std::string_view text, float size, float most, typeface
 std::string painter::brief(std::string_view name, float size, float most, typeface face) const {
   constexpr std::size_t longest = 200;
   if (width_of(name, size, face) <= most) return std::string(name);
-  const bool numbered = std::ranges::any_of(name, [](char c) { return c >= '0' && c <= '9'; });
+  const bool numbered =
+      std::ranges::any_of(name, [](char c) { return (c >= '0' && c <= '9') || c == '#'; });
   if (!numbered || name.size() > longest) return fit(name, size, most, face);
   struct word {
     std::size_t begin;

@@ -436,6 +436,8 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
     auto words = std::string(p.colors().of(state).sign) + " ";
     const bool sure = m.at >= shown->sure_begin && m.at < shown->sure_end;
     if (!sure) words += "perhaps ";
+    if (p.width_of(words, size) > inner.width - token - pad)
+      words = std::string(p.colors().of(state).sign) + (sure ? "" : " ?");
     std::string inside;
     if (which.what == lane::kind::slot && open.size() > 1 && shown->depth > 0)
       inside = " (inside " + called(open.front().task) + ")";
