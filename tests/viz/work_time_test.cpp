@@ -152,7 +152,7 @@ TEST(WorkTime, OfAnyTraceAgreesWithCountingByHand) {
       ASSERT_EQ(time.run(), run);
       ASSERT_EQ(time.wait(), wait);
       auto whole = all[t];
-      if (whole.last_change() != none) whole.advance(of.end());
+      if (whole.submitted()) whole.advance(of.end());
       ASSERT_EQ(whole.run(), run);
       ASSERT_EQ(whole.wait(), wait);
       ASSERT_EQ(whole.retries(), time.retries());

@@ -31,7 +31,7 @@ statistics::statistics(const index& of, const task_groups& groups) {
   const auto changes = of.changes();
   const auto leave = [&](task_number t, const work_time& spent) {
     if (spent.waited() == 0) return;
-    auto why = cause_of(of, changes[spent.last_change()], spent.told());
+    auto why = cause_of(of, spent.last_change(), spent.told());
     if (!why) return;
     if (why->what == wait_cause::kind::queue && why->detail < kinds.size())
       why->detail = kinds[why->detail];
@@ -42,21 +42,20 @@ statistics::statistics(const index& of, const task_groups& groups) {
   const auto ended = of.completions();
   ends_.reserve(ended.size());
   std::vector<std::uint32_t> place_of(of.tasks().size(), none);
+  std::vector<task_number> by_end;
+  by_end.reserve(ended.size());
   firsts_.assign(groups.size() + 1, 0);
   for (std::uint32_t i = 0; i < ended.size(); ++i) {
-    const auto& last = changes[ended[i]];
-    ends_.push_back(of.time_of(last));
-    const auto t = of.task_of(ended[i]);
-    place_of[t] = i;
-    ++firsts_[groups.of(t) + std::size_t{1}];
+    const auto& end = of.events()[changes[ended[i]].event];
+    ends_.push_back(end.time);
+    by_end.push_back(end.task);
+    place_of[end.task] = i;
+    ++firsts_[groups.of(end.task) + std::size_t{1}];
   }
   std::partial_sum(firsts_.begin(), firsts_.end(), firsts_.begin());
   auto next = firsts_;
   std::vector<task_number> in_table(ended.size());
-  for (const auto done : ended) {
-    const auto t = of.task_of(done);
-    in_table[next[groups.of(t)]++] = t;
-  }
+  for (const auto t : by_end) in_table[next[groups.of(t)]++] = t;
   table_.reserve(ended.size() + 1);
   std::array<std::vector<std::int64_t>, 2> times;
   for (auto& t : totals_) t.push_back(0);
@@ -65,7 +64,7 @@ statistics::statistics(const index& of, const task_groups& groups) {
     const auto& l = lives[t];
     before.place = place_of[t];
     table_.push_back(before);
-    const auto state = changes[ended[place_of[t]]].state;
+    const auto state = l.last_change().state;
     if (state == task_state::failed) ++before.failed;
     if (state == task_state::cancelled) ++before.cancelled;
     before.retries += l.retries();

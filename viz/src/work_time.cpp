@@ -46,10 +46,9 @@ void work_time::advance(std::int64_t now) {
   if (waits || now_ == doing::waits_for_inputs) waited_ += lasted;
 }
 
-void work_time::read(const index& of, std::uint32_t change) {
-  const auto& c = of.changes()[change];
+void work_time::read(const index& of, const change& c) {
   advance(of.time_of(c));
-  change_ = change;
+  last_ = c;
   waited_ = 0;
   told_ = wait_cause::untold;
   now_ = doing_of(of, c);
@@ -81,12 +80,12 @@ work_time work_of(const index& of, const task_relations& relations, task_number 
   work_time made;
   for (const auto e : told_until(of, relations.events_of(t), at)) {
     for (; !changes.empty() && of.changes()[changes.back()].event <= e; changes.pop_back())
-      made.read(of, changes.back());
+      made.read(of, of.changes()[changes.back()]);
     const auto& one = of.events()[e];
     if (one.kind == device_began || one.kind == device_ended) made.read_device(one);
   }
   // What others' events told of it.
-  for (; !changes.empty(); changes.pop_back()) made.read(of, changes.back());
+  for (; !changes.empty(); changes.pop_back()) made.read(of, of.changes()[changes.back()]);
   made.advance(at);
   return made;
 }

@@ -22,7 +22,7 @@ namespace fronta::viz {
 class work_time {
  public:
   /// Its changes, and what devices do for it, by time.
-  void read(const index& of, std::uint32_t change);
+  void read(const index& of, const change& c);
   void read_device(const event& e);
   /// Why it blocks is told behind its change.
   void read_wait(const event& e);
@@ -31,13 +31,14 @@ class work_time {
 
   [[nodiscard]] std::int64_t run() const noexcept { return run_; }
   [[nodiscard]] std::int64_t wait() const noexcept { return wait_; }
+  [[nodiscard]] bool submitted() const noexcept { return last_.event != none; }
   /// Whether an attempt has begun.
   [[nodiscard]] bool ran() const noexcept { return ran_; }
   /// How often it was tried again.
   [[nodiscard]] std::uint32_t retries() const noexcept { return retries_; }
 
   /// The last change that was read, and how long it has waited since, for inputs, too.
-  [[nodiscard]] std::uint32_t last_change() const noexcept { return change_; }
+  [[nodiscard]] const change& last_change() const noexcept { return last_; }
   [[nodiscard]] std::int64_t waited() const noexcept { return waited_; }
   [[nodiscard]] std::uint32_t told() const noexcept { return told_; }  ///< see `cause_of`
 
@@ -56,7 +57,7 @@ class work_time {
   std::int64_t wait_ = 0;
   std::int64_t since_ = 0;
   std::int64_t waited_ = 0;
-  std::uint32_t change_ = none;
+  change last_{none, none, nowhere, task_state::unknown, 0};
   std::uint32_t retries_ = 0;
   std::uint32_t devices_ = 0;  // pieces of work that are under way
   doing now_ = doing::nothing;
@@ -76,15 +77,17 @@ template <class Left>
   const auto events = of.events();
   const auto changes = of.changes();
   std::uint32_t c = 0;
-  const auto event_of = [&] { return c < changes.size() ? changes[c].event : none; };
-  auto next = event_of();
+  const auto read_next = [&] {
+    return c < changes.size() ? changes[c] : change{none, none, nowhere, task_state::unknown, 0};
+  };
+  auto next = read_next();
   for (std::uint32_t e = 0; e < events.size(); ++e) {
     const auto& one = events[e];
-    for (; next == e; ++c, next = event_of()) {
-      const auto t = of.task_of(c);
+    for (; next.event == e; ++c, next = read_next()) {
+      const auto t = next.state == task_state::unknown ? of.task_of(c) : one.task;
       all[t].advance(one.time);
-      if (all[t].last_change() != none) left(t, all[t]);
-      all[t].read(of, c);
+      if (all[t].submitted()) left(t, all[t]);
+      all[t].read(of, next);
     }
     if (one.task == no_task) continue;
     if (one.kind == device_began || one.kind == device_ended) all[one.task].read_device(one);
