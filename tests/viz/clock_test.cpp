@@ -202,6 +202,24 @@ TEST(ClockInPictures, TheDilationIsThatOfTheMoment) {
               Not(Contains(HasSubstr("1 s on screen = 1.00 µs"))));
 }
 
+TEST(ClockInPictures, WordsBesideThePaceStayWhereTheyAreWhenItChanges) {
+  const index of(with_a_pause().told());
+  auto v = on(clock_kind::warped);
+  v.dilation = 1'000;
+  const auto places = [&](std::int64_t at) {
+    v.at = at;
+    std::vector<float> found;
+    for (const auto& p : drawn(of, v).primitives) {
+      const auto* l = std::get_if<fronta::viz::label>(&p.what);
+      if (l != nullptr && p.id.what == item_id::kind::title && p.id.nth == 5)
+        found.push_back(l->baseline.x);
+    }
+    return found;
+  };
+  ASSERT_THAT(places(5'000), SizeIs(1));
+  EXPECT_EQ(places(5'000), places(1'000'000));
+}
+
 TEST(ClockInPictures, WhatKeepsItsScaleSaysSo) {
   const index of(with_a_pause().told());
   for (const auto c : {clock_kind::steps, clock_kind::warped}) {

@@ -296,7 +296,9 @@ class header_layout {
     const auto high = units(4.18F);
     const auto warned = all.size();
     all.push_back(plain(0, clock_of(m_, m_.at)));
+    auto pace_at = all.size();
     if (auto pace = pace_of(m_); !pace.empty()) all.push_back(plain(2, std::move(pace)));
+    if (pace_at == all.size()) pace_at = 0;
     if (auto scale = scale_of(m_); !scale.empty()) all.push_back(plain(5, std::move(scale)));
     if (auto sharing = sharing_of(m_.of); !sharing.empty())
       all.push_back(plain(3, std::move(sharing)));
@@ -311,6 +313,7 @@ class header_layout {
     widths[warned] = std::max(widths[warned], width_of(widest));
     widest.text = totals_of(m_, m_.of.end());
     widths.back() = std::max(widths.back(), width_of(widest));
+    if (pace_at != 0) widths[pace_at] = std::max(widths[pace_at], widest_pace(all[pace_at]));
     const auto gap = units(2);
     const auto used = [&](std::size_t from) {
       auto sum = -gap;
@@ -341,6 +344,21 @@ class header_layout {
       put(all[i], right, widths[i], high);
     }
     y_ += high;
+  }
+
+  // On the warped clock: within each of its cuts, and between them.
+  [[nodiscard]] float widest_pace(piece one) const {
+    if (m_.what.clock != clock_kind::warped || m_.what.shown == source::live) return 0;
+    float widest = 0;
+    for (const auto& cut : viz::clock_of(m_.of, m_.what.clock).cuts()) {
+      auto there = m_;
+      for (const auto at : {cut.begin, cut.end}) {
+        there.at = at;
+        one.text = pace_of(there);
+        widest = std::max(widest, width_of(one));
+      }
+    }
+    return widest;
   }
 
   // One after the other, on as many lines as they need.

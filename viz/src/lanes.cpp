@@ -242,8 +242,7 @@ void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes
   const relations related(m.of, m.what.selected, m.at);
   std::vector<lane_painter> reserved;
   std::vector<lane_painter> shown;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const auto& [lane, row] = rows[i];
+  for (const auto& [lane, row] : rows) {
     const auto& which = m.of.lanes()[lane];
     // What a host task has reserved lies behind the device's own work.
     if (which.what == lane::kind::stream && which.number == 0) {

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <system_error>
 
 namespace fronta::viz {
@@ -17,8 +18,9 @@ char small(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c 
 task_search::task_search(const index& of, std::string_view wanted) : of_(of) {
   if (wanted.empty()) return;
   std::uint32_t number = 0;
-  const auto* const end = wanted.data() + wanted.size();
-  const auto [at, error] = std::from_chars(wanted.data(), end, number);
+  const auto* const begin = std::to_address(wanted.begin());
+  const auto* const end = begin + wanted.size();
+  const auto [at, error] = std::from_chars(begin, end, number);
   if (error == std::errc() && at == end && number != 0) number_ = number - 1;
   std::vector<bool> seen;
   for (task_number t = 0; t < of.tasks().size(); ++t) {

@@ -24,7 +24,8 @@ std::int64_t next_step(std::int64_t step) noexcept {
   auto power = std::int64_t{1};
   while (step / power >= 10) power *= 10;
   const auto digit = step / power;
-  return (digit == 1 ? 2 : digit == 2 ? 5 : 10) * power;
+  if (digit == 1) return 2 * power;
+  return (digit == 2 ? 5 : 10) * power;
 }
 
 // What stands below an axis, and the lines that belong to it.
