@@ -5,11 +5,13 @@
 
 #include "story.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 // The program's files, as far as they are there.
 namespace {
@@ -100,6 +102,28 @@ TEST_F(SourceFiles, OfAnotherMachineAreDoubtful) {
   all.read(index(s.told()));
   ASSERT_NE(all.find("main.cpp"), nullptr);
   EXPECT_EQ(all.find("main.cpp")->doubt, "The file is of elsewhere, the run of there.");
+}
+
+TEST_F(SourceFiles, AreReadAsFarAsAnybodyWould) {
+  write("project/main.cpp", std::string(1'000'000, 'a') + "\nshort\n");
+  const auto lines = read("main.cpp").lines;
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[0], std::string(1'000, 'a') + "…");
+  EXPECT_EQ(lines[1], "short");
+}
+
+TEST_F(SourceFiles, AreNotReadUnderEachOfVeryManyNames) {
+  write("project/main.cpp", "short\n");
+  story s;
+  std::vector<std::string> names{"main.cpp"};
+  for (std::uint64_t t = 1; t <= 600; ++t) {
+    names.push_back("./" + names.back());
+    s.main().at(0).submit(t).tell(fronta::trace::event_kind::location, t, 1, names.back() + ":1");
+  }
+  source_files all({.folder = folder_ / "project", .host = "there"});
+  all.read(index(s.told()));
+  EXPECT_EQ(std::ranges::count_if(names, [&](const auto& n) { return all.find(n) != nullptr; }),
+            500);
 }
 
 TEST_F(SourceFiles, ThatWereGivenAreNotRead) {

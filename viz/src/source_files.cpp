@@ -23,6 +23,8 @@ namespace fs = std::filesystem;
 
 // A trace may be anybody's: what it names is read only if it looks like a program's text.
 constexpr std::uintmax_t largest = 4'000'000;
+constexpr std::size_t most_files = 500;
+constexpr std::size_t longest_line = 1'000;  // bytes; nobody reads what comes behind
 constexpr std::array<std::string_view, 16> endings{".c",   ".cc",  ".cpp", ".cxx", ".c++", ".cu",
                                                    ".cuh", ".h",   ".hh",  ".hpp", ".hxx", ".h++",
                                                    ".inc", ".inl", ".ipp", ".tpp"};
@@ -44,11 +46,17 @@ std::vector<std::string> lines_of(std::string_view text) {
   std::string line;
   const auto end_line = [&] {
     if (line.ends_with('\r')) line.pop_back();
+    if (line.size() > longest_line) {
+      line.resize(longest_line);
+      line += "…";
+    }
     lines.push_back(std::exchange(line, {}));
   };
   for (const char c : text) {
     if (c == '\n') {
       end_line();
+    } else if (line.size() > longest_line) {
+      continue;
     } else if (c == '\t') {
       line.append(tab - line.size() % tab, ' ');
     } else {
@@ -155,6 +163,7 @@ source_files::source_files(options o) : options_(std::move(o)) {
 
 void source_files::read(const index& of) {
   for (const auto& name : of.whole().locations_of(of).files()) {
+    if (files_.size() >= most_files) return;
     if (!files_.contains(name)) files_.emplace(name, reader(options_, of).read(name));
   }
 }
