@@ -3,18 +3,24 @@
 
 #include <algorithm>
 #include <bit>
-#include <limits>
 
 namespace fronta::viz::detail {
 
 static_assert(std::endian::native == std::endian::little);
 
-narrow_numbers::narrow_numbers(std::span<const std::uint32_t> all) {
+namespace {
+
+std::size_t bytes_of(std::span<const std::uint32_t> all) noexcept {
   const auto most = all.empty() ? 0 : std::ranges::max(all);
-  width_ = (static_cast<std::size_t>(std::bit_width(most)) + 7) / 8;
-  mask_ = std::numeric_limits<std::uint32_t>::max();
-  if (width_ < sizeof(most)) mask_ = (std::uint32_t{1} << (8 * width_)) - 1;
-  bytes_ = std::vector<std::byte>(all.size() * width_ + sizeof(std::uint32_t));
+  return (static_cast<std::size_t>(std::bit_width(most)) + 7) / 8;
+}
+
+}  // namespace
+
+narrow_numbers::narrow_numbers(std::span<const std::uint32_t> all)
+    : width_(bytes_of(all)),
+      mask_(static_cast<std::uint32_t>((std::uint64_t{1} << (8 * width_)) - 1)),
+      bytes_(all.size() * width_ + sizeof(std::uint32_t)) {
   for (std::size_t n = 0; n < all.size(); ++n)
     std::memcpy(bytes_.data() + n * width_, &all[n], width_);
 }
@@ -49,7 +55,8 @@ rising_numbers::rising_numbers(std::span<const std::uint32_t> all) : size_(all.s
     const auto bits = std::uint64_t{all[n]} & ((std::uint64_t{1} << width_) - 1);
     const auto bit = n * width_;
     lower_[bit / 64] |= bits << (bit % 64);
-    if (bit % 64 + width_ > 64) lower_[bit / 64 + 1] |= bits >> (64 - bit % 64);
+    // In two steps: by 64 at once nothing may be shifted.
+    if (bit % 64 + width_ > 64) lower_[bit / 64 + 1] |= bits >> 1U >> (63 - bit % 64);
   }
   steps_.finish();
 }
