@@ -144,7 +144,7 @@ class name_writer {
       const item_id id{b.whole_place ? kind::place : kind::lane, part::name, lane, 0};
       const auto name = name_of(m_.of, b);
       p_.write(id, row, name, text_, p_.colors().text, align::right);
-      if (std::ranges::find(b.lanes, m_.what.lanes.marked) != b.lanes.end()) mark(lane, row);
+      if (std::ranges::find(b.lanes, m_.what.lanes.marked) != b.lanes.end()) mark(lane, row, name);
       if (m_.what.what != preset::compare) p_.meet(id, row, tip_of(b, name));
       return;
     }
@@ -160,10 +160,12 @@ class name_writer {
   }
 
  private:
-  void mark(std::uint32_t lane, const rect& row) {
+  void mark(std::uint32_t lane, const rect& row, const std::string& name) {
+    const auto pad = p_.units(0.6F);
+    const auto wide = std::min(row.width, p_.width_of(name, text_) + pad);
     const auto high = std::min(row.height, p_.line_height(text_) * 1.1F);
     p_.outline({kind::lane, part::mark, lane, 0},
-               {row.x, row.y + (row.height - high) / 2, row.width + p_.units(0.6F), high},
+               {row.right() - wide, row.y + (row.height - high) / 2, wide + pad, high},
                p_.colors().text, 1.5F * p_.stroke());
   }
   static std::string tip_of(const lane_block& b, const std::string& name) {

@@ -29,6 +29,7 @@ constexpr int rest_when_idle = 20;
 
 void prepare(const index& of, preset shown, phase state) {
   auto& whole = of.whole();
+  static_cast<void>(whole.looks_of(of));  // the legend's
   switch (shown) {
     case preset::timeline:
       // While it goes on nobody knows it.

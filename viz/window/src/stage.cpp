@@ -194,13 +194,13 @@ void stage::take_what_was_read() {
 }
 
 void stage::show(std::shared_ptr<const index> of, std::string trace) {
-  const auto seen = opened(*of);
-  replace(std::move(of), std::move(trace), seen);
+  auto seen = opened(*of);
+  replace(std::move(of), std::move(trace), std::move(seen));
 }
 
 void stage::show_live(std::shared_ptr<const index> of, std::string trace, trace::follower f) {
-  const auto seen = opened_live(*of);
-  replace(std::move(of), std::move(trace), seen);
+  auto seen = opened_live(*of);
+  replace(std::move(of), std::move(trace), std::move(seen));
   live_.emplace(std::move(f), [] { window::wake(); }, state_.what);
 }
 
@@ -265,7 +265,7 @@ void stage::replace(std::shared_ptr<const index> of, std::string trace, player_s
   failure_.clear();
   message_.clear();
   met_.reset();
-  state_ = seen;
+  state_ = std::move(seen);
   // How it is looked at stays.
   state_.what = before.what;
   state_.theme = before.theme;
