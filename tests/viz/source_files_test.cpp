@@ -22,7 +22,6 @@ using fronta::viz::source_files;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
 
 namespace fs = std::filesystem;
 
