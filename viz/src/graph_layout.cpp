@@ -430,7 +430,7 @@ graph_layouts::graph_layouts(const index& of) {
   for (const auto& [most_columns, most_kinds] :
        {std::pair<std::uint32_t, std::size_t>{32, 12}, {16, 10}, {8, 8}, {4, 5}}) {
     const bool last = most_columns == 4;
-    const auto each = (steps + most_columns - 1) / most_columns;
+    const auto each = std::max(1U, (steps + most_columns - 1) / most_columns);
     const auto few = most_frequent(kinds, most_kinds);
     group_by([&](task_number t) { return std::tuple(few[t], ranks_[t] / each); },
              [&](task_number t) { return ranks_[t] / each; }, last);

@@ -90,8 +90,11 @@ template <class Left>
       all[t].read(of, next);
     }
     if (one.task == no_task) continue;
-    if (one.kind == device_began || one.kind == device_ended) all[one.task].read_device(one);
-    if (one.what() == trace::event_kind::wait) all[one.task].read_wait(one);
+    if (one.kind == device_began || one.kind == device_ended) {
+      all[one.task].read_device(one);
+    } else if (one.what() == trace::event_kind::wait) {
+      all[one.task].read_wait(one);
+    }
   }
   return all;
 }
