@@ -29,9 +29,6 @@ using fronta::viz::lane_view;
 using fronta::viz::rect;
 using fronta::viz::view;
 using ::testing::Contains;
-using ::testing::Each;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
 using ::testing::Not;
 
