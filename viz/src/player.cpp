@@ -520,7 +520,8 @@ float text_scale(int steps) noexcept { return std::pow(1.1F, static_cast<float>(
 
 std::optional<glide> glide_of(const player_state& s) noexcept {
   if (s.reduced_motion) return std::nullopt;
-  if (s.playing) return glide{.plays = true};
+  // A token's way takes a time of the trace: a clock that changes its pace has no such.
+  if (s.playing && (s.live || s.clock == clock_kind::linear)) return glide{.plays = true};
   return s.stepped;
 }
 
