@@ -37,8 +37,8 @@ struct block_sizes {
   float gap = 0;
   float most = 0;  ///< height of a row
 };
-/// Folded ones are as high as a name, or as some pixels a lane. Where not all can be named, pinned ones
-/// and folded places are, as long as that leaves half of the room to the others.
+/// Folded ones are as high as a name, or as some pixels a lane. Where not all can be named, pinned
+/// ones and folded places are, as long as that leaves half of the room to the others.
 [[nodiscard]] std::vector<block_place> places_of(const std::vector<lane_block>& blocks,
                                                  const rect& in, const block_sizes& sizes);
 
