@@ -43,6 +43,7 @@ using fronta::gpu::virtual_devices;
 using fronta::test::host_kernel;
 using fronta::trace::device_span;
 using fronta::trace::time_grade;
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
@@ -289,6 +290,29 @@ TEST(VirtualDevices, AFaultReachesItsTasksWithoutAnyClock) {
   }
   EXPECT_NO_THROW(good.result(0s));
   EXPECT_THROW(bad.result(0s), fronta::device_fault);
+}
+
+// On threads the second one waits for the first one's end.
+TEST(VirtualDevices, AHostPartThatFindsNoMemoryFailsAtOnceAndSaysWhoHasIt) {
+  virtual_devices gpus{{.streams = 2, .memory = 1'000}};
+  const auto tasks = std::make_shared<manual_tasks>();
+  executor ex{manual{tasks}, gpus.places()};
+  const auto use = [](stream& s) {
+    const auto scratch = s.allocate<char>(600);
+    fronta::test::run_on(s, [] {});
+  };
+  const auto first = ex.submit({.name = "first"}, use);
+  const auto second = ex.submit({.name = "second"}, use);
+  while (tasks->run_one() || gpus.step()) {
+  }
+  EXPECT_NO_THROW(first.result(0s));
+  EXPECT_THAT([&] { second.result(0s); },
+              ThrowsMessage<fronta::device_bad_alloc>(
+                  AllOf(HasSubstr("by task \"second\""), HasSubstr("\"first\" (600 bytes)"))));
+  const auto later = ex.submit(use);
+  while (tasks->run_one() || gpus.step()) {
+  }
+  EXPECT_NO_THROW(later.result(0s));
 }
 
 TEST(VirtualDevices, AKernelThatHangsLeavesNothingToHappenUntilItsDeviceIsGivenUp) {

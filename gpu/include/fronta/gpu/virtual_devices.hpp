@@ -15,7 +15,8 @@ struct virtual_places;
 /// `step`, and no clock but theirs is read. With `cpu::manual` and a seed, a run and its trace are
 /// the same each time. Options that go by the host's clock (`hang_timeout`, `blocking_sync`) are
 /// refused; retries without `backoff` need none. What `select_by::cost` chooses is measured, and so
-/// may differ. Not thread-safe.
+/// may differ. Where a host part finds no memory on a device it fails at once, with
+/// device_bad_alloc: what it would wait for on threads cannot end while it runs. Not thread-safe.
 /// ```
 /// fronta::gpu::virtual_devices gpus{{.devices = 2, .seed = 7}};
 /// fronta::executor ex{{.seed = 7}, fronta::cpu::manual{tasks}, gpus.places()};
