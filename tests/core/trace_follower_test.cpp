@@ -483,7 +483,7 @@ TEST(TraceFollower, ChangedBytesAnywhereNeverCrashIt) {
 constexpr std::uintmax_t huge = std::uintmax_t{1} << 40;
 
 TEST(TraceFollower, HolesInTheRingsTakeNoMemory) {
-  const sample whole;
+  const sample_trace whole;
   const temporary_folder folder;
   write(folder.file("t"), whole.file);
   auto rings = whole.rings;
@@ -517,7 +517,7 @@ TEST(TraceFollower, HolesInTheRingsTakeNoMemory) {
 }
 
 TEST(TraceFollower, ChunksThatClaimMoreThanOneMayHaveTakeNoMemory) {
-  const sample whole;
+  const sample_trace whole;
   const temporary_folder folder;
   constexpr auto front = sizeof(format::file_header);
   for (const std::uint32_t length : {format::longest_chunk + 1, 0xFFFF'FFFFU}) {
