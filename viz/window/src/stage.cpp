@@ -325,9 +325,11 @@ scene stage::picture() const {
                    of_.get(), state_, window_.fonts());
 }
 
-// A monitor that is unplugged leaves a window: with its bar, as any other.
+// A monitor that is unplugged leaves a window: with its bar, as any other. What fills a screen is
+// for a room.
 void stage::look_after_screen() {
   const bool filled = window_.is_full_screen();
+  if (filled != awake_.has_value()) filled ? static_cast<void>(awake_.emplace()) : awake_.reset();
   if (filled_ && !filled) {
     controls_ = true;
     window_.restore();

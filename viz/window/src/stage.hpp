@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "awake.hpp"
 #include "screen.hpp"
 #include "window.hpp"
 
@@ -142,6 +143,7 @@ class stage final : public window_listener {
   key_profile keys_;
   bool controls_;
   bool filled_ = false;  // the screen, as far as is known
+  std::optional<awake> awake_;
   bool scrubbing_ = false;
   std::string note_;      // that it is not heard of
   std::string together_;  // of a trace that was several
