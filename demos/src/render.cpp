@@ -171,9 +171,12 @@ class pictures {
     }
     if (!found.empty()) return found;
     constexpr std::size_t most = 12;
+    std::vector<std::string> names;
+    for (const auto& lane : lanes) names.push_back(lane.name);
+    std::ranges::sort(names);  // else in the order in which the threads of a run told of them
     std::string known;
-    for (std::size_t l = 0; l < std::min(most, lanes.size()); ++l)
-      known += (known.empty() ? "\"" : ", \"") + lanes[l].name + "\"";
+    for (std::size_t l = 0; l < std::min(most, names.size()); ++l)
+      known += (known.empty() ? "\"" : ", \"") + names[l] + "\"";
     if (lanes.size() > most) known += ", …";
     throw demo_error(
         fmt::format("{}: there is no lane \"{}\"; {}.", option, name,

@@ -275,6 +275,7 @@ TEST_F(Window, AStepGlidesAndThenNothingIsDrawnAgain) {
 
 TEST_F(Window, LShowsCodeBesideTheStage) {
   press(GLFW_KEY_2);
+  type('2');
   type('l');
   EXPECT_EQ(s().state().what, preset::stage);
   EXPECT_EQ(s().state().layout, stage_layout::read);

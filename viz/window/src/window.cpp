@@ -366,8 +366,8 @@ class window::body {
   // A key comes twice: as a key, and as the character that it gives.
   void on_key(int k, int scancode, int action, int modifiers) {
     again_ = action == GLFW_REPEAT;
-    digit_told_ = false;  // its character comes before its release, and need not come
     if (action == GLFW_RELEASE || wants_text()) return;
+    digit_told_ = false;
     const bool control = (modifiers & GLFW_MOD_CONTROL) != 0;
     if ((modifiers & (GLFW_MOD_ALT | GLFW_MOD_SUPER)) != 0) return;  // the desktop's
     if (const auto named = named_key(k); named != key::unnamed) {
