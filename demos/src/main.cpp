@@ -103,8 +103,11 @@ exit_code run_with_pictures(const command& given, const session& s) {
 }
 
 // The run in a window of its own, if one can be opened; else nothing has run. The trace is kept:
-// what the window saves lies beside it.
-std::optional<exit_code> run_on_stage(const command& given, const session& s) {
+// what the window saves lies beside it. `shown`: options of the window; afterwards those of the
+// next one, or none if the run is not wanted again.
+std::optional<exit_code> run_on_stage(const command& given, const session& s,
+                                      std::vector<std::string>& shown) {
+  const auto options = std::exchange(shown, {});
   if (given.trace.empty() && recorded_by_environment()) {
     fmt::print(stderr,
                "fronta: there is no window on this run: FRONTA_TRACE records it; open that file "
@@ -129,7 +132,7 @@ std::optional<exit_code> run_on_stage(const command& given, const session& s) {
   stage_window window(
       file,
       given.exit_after_run ? stage_window::closes::after_the_run : stage_window::closes::by_hand,
-      s);
+      options, s);
   if (!window.reason().empty()) {
     recorded.stop();
     if (given.trace.empty()) std::filesystem::remove(file);
@@ -150,13 +153,18 @@ std::optional<exit_code> run_on_stage(const command& given, const session& s) {
   }
   if (!s.json && !given.exit_after_run) print_row("window", "goes on until you close it (Ctrl Q)");
   flush_output();
-  window.wait_until_closed();
+  if (auto again = window.wait_until_closed()) shown = std::move(*again);
   return code;
 }
 
 exit_code run(const command& given, const session& s) {
   if (given.stage) {
-    if (const auto code = run_on_stage(given, s)) return *code;
+    std::vector<std::string> shown;
+    for (;;) {
+      const auto code = run_on_stage(given, s, shown);
+      if (code && shown.empty()) return *code;
+      if (!code) break;  // without a window
+    }
   }
   return given.pictures.empty() ? run_recorded(given, s) : run_with_pictures(given, s);
 }

@@ -15,6 +15,8 @@
 #include <cstring>
 #include <filesystem>
 #include <functional>
+#include <iterator>
+#include <sstream>
 #include <stop_token>
 #include <string_view>
 #include <system_error>
@@ -40,18 +42,17 @@ std::string read_line(int from, int& error) {
     pollfd ready{from, POLLIN, 0};
     const int n = ::poll(&ready, 1, patience);
     if (n < 0 && errno == EINTR) continue;
-    std::array<char, 256> some{};
-    const auto got = n > 0 ? ::read(from, some.data(), some.size()) : -1;
+    char one = 0;  // no more than the line
+    const auto got = n > 0 ? ::read(from, &one, 1) : -1;
     if (got <= 0) {
       error = n == 0 ? ETIMEDOUT : EPIPE;
       return line;
     }
-    line.append(some.data(), static_cast<std::size_t>(got));
-    if (line.ends_with('\n')) {
-      line.pop_back();
+    if (one == '\n') {
       error = 0;
       return line;
     }
+    line += one;
   }
 }
 
@@ -78,17 +79,23 @@ exit_code execute(const stage_command& what, const session& /*s*/) {
                                std::strerror(errno), remedy));
 }
 
-stage_window::stage_window(const std::string& trace, closes when, const session& s) : session_(s) {
+stage_window::stage_window(const std::string& trace, closes when,
+                           const std::vector<std::string>& shown, const session& s)
+    : session_(s) {
   if (!no_window.empty()) {
     reason_ = fmt::format("this fronta was built without one because {}", no_window);
     return;
   }
-  start(trace, when);
+  start(trace, when, shown);
 }
 
-stage_window::~stage_window() { end(); }
+stage_window::~stage_window() {
+  end();
+  if (told_ >= 0) ::close(told_);
+}
 
-void stage_window::start(const std::string& trace, closes when) {
+void stage_window::start(const std::string& trace, closes when,
+                         const std::vector<std::string>& shown) {
   std::array<int, 2> told{};
   if (::pipe2(told.data(), O_CLOEXEC) != 0) {
     reason_ = std::strerror(errno);
@@ -96,6 +103,7 @@ void stage_window::start(const std::string& trace, closes when) {
   }
   auto program = program_of_the_window();
   std::vector<std::string> words{program, trace, "--tell", "3"};
+  words.insert(words.end(), shown.begin(), shown.end());
   if (when == closes::after_the_run) words.emplace_back("--exit-after-run");
   std::vector<char*> arguments;
   arguments.reserve(words.size() + 1);
@@ -118,6 +126,7 @@ void stage_window::start(const std::string& trace, closes when) {
   ::posix_spawn_file_actions_destroy(&files);
   ::posix_spawnattr_destroy(&attributes);
   ::close(told[1]);
+  told_ = told[0];
   if (error != 0) {
     process_ = 0;
     reason_ =
@@ -127,23 +136,32 @@ void stage_window::start(const std::string& trace, closes when) {
     {
       const std::stop_callback interrupted(session_.interrupted,
                                            [process = process_] { ::kill(process, SIGTERM); });
-      reason_ = read_line(told[0], silent);
+      reason_ = read_line(told_, silent);
     }
     if (silent == ETIMEDOUT) reason_ = "it did not come up in 20 s";
     if (silent == EPIPE) reason_ = "it ended before anything was to be seen";
     if (!reason_.empty()) end();
   }
-  ::close(told[0]);
 }
 
 void stage_window::end() noexcept {
   if (process_ == 0) return;
   ::kill(process_, SIGTERM);
-  wait_until_closed();
+  wait();
 }
 
-void stage_window::wait_until_closed() noexcept {
-  if (process_ == 0) return;
+std::optional<std::vector<std::string>> stage_window::wait_until_closed() {
+  if (process_ == 0) return std::nullopt;
+  wait();
+  // It has ended, so all that it said is there.
+  int silent = 0;
+  std::istringstream words(read_line(told_, silent));
+  std::vector<std::string> shown{std::istream_iterator<std::string>(words), {}};
+  if (shown.empty() || session_.interrupted.stop_requested()) return std::nullopt;
+  return shown;
+}
+
+void stage_window::wait() noexcept {
   {
     const std::stop_callback interrupted(session_.interrupted,
                                          [process = process_] { ::kill(process, SIGTERM); });

@@ -4,6 +4,7 @@
 #include "session.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,9 @@ class stage_window {
  public:
   enum class closes : std::uint8_t { by_hand, after_the_run };
   /// Starts it, for a recording that has begun, and waits until something is to be seen in it.
-  stage_window(const std::string& trace, closes when, const session& s);
+  /// `shown`: options of fronta-stage.
+  stage_window(const std::string& trace, closes when, const std::vector<std::string>& shown,
+               const session& s);
   /// Ends it.
   ~stage_window();
   stage_window(const stage_window&) = delete;
@@ -31,15 +34,18 @@ class stage_window {
 
   /// Why there is none; empty where there is one.
   [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
-  /// Blocks until it is closed, or Ctrl-C.
-  void wait_until_closed() noexcept;
+  /// Blocks until it is closed, or Ctrl-C. Where its user wants the run once more: how the next
+  /// one is to be shown.
+  std::optional<std::vector<std::string>> wait_until_closed();
 
  private:
-  void start(const std::string& trace, closes when);
+  void start(const std::string& trace, closes when, const std::vector<std::string>& shown);
+  void wait() noexcept;
   void end() noexcept;
 
   const session& session_;
   int process_ = 0;  // 0 once it has ended
+  int told_ = -1;    // what it says comes from there
   std::string reason_;
 };
 

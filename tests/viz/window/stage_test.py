@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`fronta stage` from outside, on the display that the environment names."""
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -153,6 +154,25 @@ class Stage(unittest.TestCase):
         self.assertEqual(demo.returncode, 0, err)
         self.assertIn(f"what was saved beside the trace is in {temporary}/{trace}", err)
         self.assertEqual(os.listdir(os.path.join(temporary, trace)), ["run-1.png"])
+
+    def test_a_demo_runs_again_where_its_window_wants_that(self):
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copy(FRONTA, folder)
+            window = os.path.join(folder, "fronta-stage")
+            with open(window, "w") as out:
+                out.write("#!/bin/sh\n"
+                          "echo \"$@\" >> said\n"
+                          "echo >&3\n"
+                          "[ -e before ] || echo --preset timeline >&3\n"
+                          "touch before\n")
+            os.chmod(window, 0o755)
+            done = subprocess.run([os.path.join(folder, "fronta"), "run", "divisibility", "--stage", "--speed", "0",
+                                   "--size", "1000", "--seed", "7", "--trace", "t"], cwd=folder,
+                                  capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            with open(os.path.join(folder, "said")) as said:
+                self.assertEqual(said.read(), "t --tell 3\nt --tell 3 --preset timeline\n")
+            self.assertEqual(done.stdout.count("answer "), 2)
 
     def test_a_demo_without_a_display_says_so_and_leaves_pictures(self):
         for arguments, environment, reason in (

@@ -438,6 +438,28 @@ TEST_F(Window, ControlQQuits) {
   glfwSetWindowShouldClose(handle(), GLFW_FALSE);
 }
 
+TEST_F(Window, ControlRTwiceRunsAgainWhatCanBe) {
+  const auto again = [] { press(GLFW_KEY_R, GLFW_MOD_CONTROL); };
+  again();
+  again();
+  EXPECT_FALSE(s().on().is_to_close()) << "nobody waits for that";
+  s().offer_run_again();
+  again();
+  EXPECT_FALSE(s().on().is_to_close()) << "it asks first";
+  press(GLFW_KEY_END);
+  again();
+  EXPECT_FALSE(s().run_again()) << "another key was between";
+  press(GLFW_KEY_2);
+  again();
+  again();
+  EXPECT_TRUE(s().on().is_to_close());
+  const auto words = s().run_again();
+  ASSERT_TRUE(words);
+  EXPECT_EQ(words->at(0), "--preset");
+  EXPECT_EQ(words->at(1), "timeline");
+  glfwSetWindowShouldClose(handle(), GLFW_FALSE);
+}
+
 TEST_F(Window, AClickSelectsATask) {
   s().apply(commands::to_end{});
   s().draw();

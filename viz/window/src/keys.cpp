@@ -70,6 +70,7 @@ std::vector<key_binding> make_bindings() {
       {letter('c'), commands::reduce_motion{}, "C", "calm: less motion, or more"},
       {letter('b'), commands::blank{}, "B  .", "black screen, and back"},
       {letter('.'), commands::blank{}, "", ""},
+      {control('r'), window_action::run_again, "Ctrl R twice", "run the program again"},
       {control('s'), window_action::snapshot, "Ctrl S", "save as PNG, SVG and PDF"},
       {named(key::f11), window_action::full_screen, "F11", "full screen, and back"},
       {letter('m'), window_action::next_monitor, "M", "to the next monitor"},

@@ -48,8 +48,9 @@ enum class window_action : std::uint8_t {
   controls,
   snapshot,
   quit,
-  present,  ///< plays nothing yet: fills the screen, at the trace's begin
-  retire,   ///< back to a window; there it ends what `commands::dismiss` does
+  present,    ///< plays nothing yet: fills the screen, at the trace's begin
+  retire,     ///< back to a window; there it ends what `commands::dismiss` does
+  run_again,  ///< closes, for whoever opened it on a run to run that once more; asks first
 };
 
 /// Which keys there are.

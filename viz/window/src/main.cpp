@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <exception>
 #include <string>
-#include <utility>
 
 namespace {
 
@@ -20,21 +19,23 @@ int tell(int code, const std::string& sentence) {
   return code;
 }
 
-// To who has started this program for a run of its own, and says it in its words.
+// Who has started this program for a run of its own. The first line says why there is no window, in
+// its words, or is empty; a second one that the run is wanted again, and how this was shown.
 class starter {
  public:
   void is_at(int descriptor) { to_ = descriptor; }
-  [[nodiscard]] bool waits() const { return to_ >= 0; }
+  [[nodiscard]] bool waits() const { return to_ >= 0 && !told_; }
+  [[nodiscard]] bool is_there() const { return to_ >= 0; }
   // False if nobody listens any more: it has ended meanwhile.
   bool tell(const std::string& line) {
     const auto whole = line + '\n';
-    const auto sent = ::write(to_, whole.data(), whole.size());
-    ::close(std::exchange(to_, -1));
-    return sent > 0;
+    told_ = true;
+    return ::write(to_, whole.data(), whole.size()) > 0;
   }
 
  private:
   int to_ = -1;
+  bool told_ = false;
 };
 
 }  // namespace
@@ -64,7 +65,13 @@ int main(int argc, char** argv) {
         if (!by.tell("")) s.on().close();
       };
     }
+    if (by.is_there()) s.offer_run_again();
     s.run(until);
+    if (const auto words = s.run_again()) {
+      std::string line;
+      for (const auto& w : *words) line.append(line.empty() ? "" : " ").append(w);
+      by.tell(line);
+    }
     if (!s.failure().empty()) return tell(failed, s.failure() + ".");
     return success;
   } catch (const usage_error& error) {

@@ -404,6 +404,10 @@ void stage::pressed(const key_press& k, bool again) {
   if (binding == nullptr || (again && !binding->repeats)) return;
   // What was said has been read.
   if (!message_.empty() && !reading_.valid()) say({});
+  const auto* const action = std::get_if<window_action>(&binding->does);
+  if (run_again_ == wish::asked && (action == nullptr || *action != window_action::run_again)) {
+    run_again_ = wish::offered;
+  }
   if (const auto* c = std::get_if<command>(&binding->does)) {
     apply(*c);
   } else {
@@ -456,11 +460,41 @@ void stage::act(window_action a) {
     case window_action::snapshot:
       save_snapshot();
       break;
+    case window_action::run_again:
+      ask_to_run_again();
+      break;
     case window_action::quit:
       window_.close();
       break;
   }
   show_soon();
+}
+
+void stage::ask_to_run_again() {
+  if (run_again_ == wish::impossible) {
+    say("This is a recording: R plays it again, and the shell runs its program again.");
+  } else if (live_) {
+    say("The run goes on: it can be run again when it has ended.");
+  } else if (run_again_ == wish::offered) {
+    run_again_ = wish::asked;
+    say("Ctrl R once more runs the program again: with the same inputs, and it may go otherwise.");
+  } else {
+    run_again_ = wish::wanted;
+    window_.close();
+  }
+}
+
+std::optional<std::vector<std::string>> stage::run_again() const {
+  if (run_again_ != wish::wanted) return std::nullopt;
+  // What it is compared with may be none of the next run's.
+  const auto what = state_.what == preset::compare ? preset::timeline : state_.what;
+  std::vector<std::string> words{"--preset", std::string(name_of(what)),
+                                 "--theme",  std::string(all_themes()[state_.theme].name),
+                                 "--clock",  std::string(name_of(state_.clock)),
+                                 "--layout", std::string(name_of(state_.layout))};
+  if (window_.is_full_screen()) words.emplace_back("--full-screen");
+  if (keys_ == key_profile::clicker) words.emplace_back("--clicker");
+  return words;
 }
 
 // Without the controls, which are of the window and not of the trace.

@@ -13,11 +13,13 @@
 #include <fronta/viz/source_files.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <future>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace fronta::viz {
 
@@ -90,6 +92,10 @@ class stage final : public window_listener {
     std::function<void()> shown = {};  ///< called once the first frame is
   };
   void run(const until& u);
+  /// Somebody waits for the window's end who can run again what it shows.
+  void offer_run_again() noexcept { run_again_ = wish::offered; }
+  /// The user wants that: how to start this program so that it goes on as it was. Else nothing.
+  [[nodiscard]] std::optional<std::vector<std::string>> run_again() const;
 
   // What the window tells.
   void pressed(const key_press& k, bool again) override;
@@ -121,6 +127,7 @@ class stage final : public window_listener {
   bool take_typed(const key_press& k);
   void look_after_screen();
   void save_snapshot();
+  void ask_to_run_again();
   void say(std::string what);
   void meet(std::optional<point> at);
   void show_soon();
@@ -144,6 +151,8 @@ class stage final : public window_listener {
   bool controls_;
   bool filled_ = false;  // the screen, as far as is known
   std::optional<awake> awake_;
+  enum class wish : std::uint8_t { impossible, offered, asked, wanted };
+  wish run_again_ = wish::impossible;
   bool scrubbing_ = false;
   std::string note_;      // that it is not heard of
   std::string together_;  // of a trace that was several
