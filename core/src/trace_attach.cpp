@@ -194,8 +194,13 @@ descriptor connected_to(const std::string& path) {
   // One whose queue is full is stopped.
   const timeval at_most{patience.count(), 0};
   if (by) ::setsockopt(by.get(), SOL_SOCKET, SO_SNDTIMEO, &at_most, sizeof at_most);
-  if (!to || !by || !connects(by, *to)) return {};
-  return by;
+  if (!to || !by) return {};
+  if (connects(by, *to)) return by;
+  if (errno == EAGAIN) {
+    refuse("what listens at \"" + path +
+           "\" does not answer; it is stopped or overloaded: let it go on, or open its trace file");
+  }
+  return {};
 }
 
 attached attach(const descriptor& by, const std::string& whose) {

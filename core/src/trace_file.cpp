@@ -5,10 +5,12 @@
 #include "trace_reading.hpp"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -25,6 +27,21 @@ constexpr std::string_view caller = "trace::read_file";
 // Nobody at the other end of a pipe is waited for.
 descriptor opened(const std::string& file) {
   return descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+}
+
+std::vector<std::byte> all_of_pipe(int from, const std::string& name) {
+  ::fcntl(from, F_SETFL, ::fcntl(from, F_GETFL) & ~O_NONBLOCK);
+  std::vector<std::byte> all;
+  constexpr std::size_t at_once = std::size_t{1} << 16;
+  for (std::size_t size = 0;;) {
+    all.resize(size + at_once);
+    const auto got = ::read(from, all.data() + size, at_once);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) format::cannot_read(caller, name);
+    size += static_cast<std::size_t>(got);
+    all.resize(size);
+    if (got == 0) return all;
+  }
 }
 
 // ---- JSON.
@@ -305,8 +322,11 @@ file_contents read_file(const std::string& file) {
     }
   }
   const auto of = opened(file);
-  std::vector<std::byte> header(sizeof(format::file_header));
   if (!of) format::cannot_read(caller, file);
+  if (::lseek(of.get(), 0, SEEK_CUR) < 0 && errno == ESPIPE) {
+    return read_file(all_of_pipe(of.get(), file), {});
+  }
+  std::vector<std::byte> header(sizeof(format::file_header));
   header.resize(format::read_at(of.get(), 0, header, caller, file));
   format::reading r(header, caller);
   format::chunk_reader chunks;

@@ -114,6 +114,7 @@ void rings_copy::copy_ring(const source& from, std::uint32_t number) {
   if (from.read(at, front) != front.size()) return;
   const auto word = [&](std::size_t of) { return load<std::uint64_t>(bytes(front).subspan(of)); };
   ring made{number, word(ring_head_at), word(ring_lost_at), {}};
+  if (made.head == 0 && made.lost == 0) return;
   const auto written = std::min<std::uint64_t>(made.head, cells);
   constexpr std::uint64_t most_at_once = 2'048;
   for (std::uint64_t done = 0; done < written;) {

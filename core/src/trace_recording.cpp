@@ -798,7 +798,15 @@ int open_rings(const std::string& name, int file) {
   ::unlink(name.c_str());
   opened made;
   made.fd = ::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (made.fd < 0 || ::fchmod(made.fd, 0600 | (beside.st_mode & 0044)) != 0) cannot_write(name);
+  struct stat own{};
+  if (made.fd < 0 || ::fstat(made.fd, &own) != 0) cannot_write(name);
+  // Its group, too, where that is allowed; else no group.
+  auto others = beside.st_mode & 0044;
+  if (own.st_gid != beside.st_gid &&
+      ::fchown(made.fd, static_cast<uid_t>(-1), beside.st_gid) != 0) {
+    others &= 0004;
+  }
+  if (::fchmod(made.fd, 0600 | others) != 0) cannot_write(name);
   return std::exchange(made.fd, -1);
 }
 
@@ -1008,11 +1016,11 @@ void recorder::be_child() noexcept {
   own.leased = nullptr;
   own.generation = writer::none;
   free_.clear();
+  // FILE's lock first: who sees that of the rings go may record in FILE at once.
+  if (file_ >= 0) ::close(std::exchange(file_, -1));
   rings_.clear();
   shared_.reset();
-  for (auto* const fd : {&rings_file_, &file_}) {
-    if (*fd >= 0) ::close(std::exchange(*fd, -1));
-  }
+  if (rings_file_ >= 0) ::close(std::exchange(rings_file_, -1));
   rings_mutex_.unlock();
   drain_mutex_.unlock();
 }

@@ -187,10 +187,10 @@ exit_code run_program(int argc, char** argv) {
     const session s{.interrupted = ctrl_c.token(), .json = given.json};
     return run(given, s);
   } catch (const usage_error& error) {
-    fmt::print(stderr, "fronta: {}\n", error.what());
+    std::fputs(fmt::format("fronta: {}\n", error.what()).c_str(), stderr);
     return exit_code::wrong_usage;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "fronta: {}\n", error.what());
+    std::fputs(fmt::format("fronta: {}\n", error.what()).c_str(), stderr);
     return exit_code::failed;
   }
 }

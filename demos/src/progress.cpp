@@ -36,6 +36,12 @@ std::string bar(double part, std::size_t cells) {
   return text;
 }
 
+// A terminal may be closed meanwhile: that is no reason to end.
+void to_terminal(const std::string& text) noexcept {
+  std::fputs(text.c_str(), stderr);
+  std::fflush(stderr);
+}
+
 }  // namespace
 
 progress::progress(options given) : options_(std::move(given)) {
@@ -101,12 +107,11 @@ void progress::draw_bar(bool last) {
     used += cells + 4;
   }
   line += text.substr(0, columns > used + 1 ? columns - used - 1 : 0);
-  fmt::print(stderr, "\r{}\x1b[K{}", line, last ? "\n" : "");
-  std::fflush(stderr);
+  to_terminal(fmt::format("\r{}\x1b[K{}", line, last ? "\n" : ""));
 }
 
 void progress::print_line() {
-  fmt::print(stderr, "{}: {}{}\n", options_.label, counts(), time_left());
+  to_terminal(fmt::format("{}: {}{}\n", options_.label, counts(), time_left()));
 }
 
 std::string progress::counts() const {

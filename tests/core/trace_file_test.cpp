@@ -7,6 +7,8 @@
 
 #include <gmock/gmock.h>
 
+#include <unistd.h>
+
 #include <trace_format.hpp>
 
 #include <support/temporary_folder.hpp>
@@ -63,6 +65,19 @@ buffer empty_file() {
   buffer all;
   append(all, std::as_bytes(std::span(&header, 1)));
   return all;
+}
+
+TEST(TraceFile, IsReadFromAPipe) {
+  const sample_trace whole;
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  ASSERT_EQ(::write(ends[1], whole.file.data(), whole.file.size()),
+            static_cast<ssize_t>(whole.file.size()));
+  ::close(ends[1]);
+  const auto read = read_file("/proc/self/fd/" + std::to_string(ends[0]));
+  ::close(ends[0]);
+  EXPECT_EQ(read.events.size(), read_file(whole.file, {}).events.size());
+  EXPECT_FALSE(read.events.empty());
 }
 
 TEST(TraceFile, OneThatIsCutOffAnywhereIsReadUpToThere) {

@@ -926,6 +926,16 @@ class Interrupt(Case):
                 self.assertIn("Interrupted.", out)
                 self.assertEqual(os.listdir(temporary), [])
 
+    def test_an_error_stream_that_is_gone_ends_nothing(self):
+        with tempfile.TemporaryDirectory() as temporary, tempfile.TemporaryDirectory() as folder:
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([PROGRAM, "run", "divisibility", "--speed", "0.1"], cwd=folder, stderr=full,
+                                      capture_output=False, stdout=subprocess.PIPE, text=True, timeout=LIMIT,
+                                      env={**os.environ, "TMPDIR": temporary})
+            self.assertEqual(done.returncode, 0)
+            self.assertIn("answer", done.stdout)
+            self.assertEqual(os.listdir(temporary), [])
+
     def test_a_second_one_ends_the_program_at_once(self):
         # Nobody reads its output, so it waits in a write that no stop request ends.
         process = self.start("run", "divisibility", "--speed", 0, "--divisors", 1, "--size", 1_000_000, "--json")

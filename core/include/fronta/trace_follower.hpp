@@ -56,8 +56,8 @@ class follower {
   /// When the recording looked for events last, by the host's steady clock; 0 if it does not say.
   /// A process that is stopped does not.
   [[nodiscard]] std::int64_t heard_at() const noexcept;
-  /// `known_until()` by the host's steady clock; 0 where neither the recording says when it looked
-  /// nor its clock is the host's. That it stands still while the recording is heard of has one
+  /// `known_until()` by the host's steady clock; 0 where the recording does not say when it looked,
+  /// or its clock is not the host's. That it stands still while the recording is heard of has one
   /// reason: a thread has been in the middle of an event since then, as it lost its core or waits
   /// for a page of its ring.
   [[nodiscard]] std::int64_t known_at() const noexcept;

@@ -16,7 +16,7 @@ struct recording_options {
   /// How long events stay in the rings at most; zero: until `flush` or `stop`.
   std::chrono::milliseconds flush_every{20};
   /// Records the thread's CPU time too where a task starts, blocks, goes on and ends, also for a
-  /// retry, which takes about a quarter of a microsecond each. The environment variable
+  /// retry, a fallback or the work that it gave a device, which takes about a quarter of a microsecond each. The environment variable
   /// FRONTA_TRACE_CPU=1 does as well.
   bool cpu_time = false;
   /// The clock in place of the host's, in nanoseconds, which must not go back: such as

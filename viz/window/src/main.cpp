@@ -2,6 +2,7 @@
 #include "options.hpp"
 #include "stage.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -23,7 +24,11 @@ int tell(int code, const std::string& sentence) {
 // its words, or is empty; a second one that the run is wanted again, and how this was shown.
 class starter {
  public:
-  void is_at(int descriptor) { to_ = descriptor; }
+  void is_at(int descriptor) {
+    to_ = descriptor;
+    // What this starts in turn may outlive it.
+    if (to_ >= 0) ::fcntl(to_, F_SETFD, FD_CLOEXEC);
+  }
   [[nodiscard]] bool waits() const { return to_ >= 0 && !told_; }
   [[nodiscard]] bool is_there() const { return to_ >= 0; }
   // False if nobody listens any more: it has ended meanwhile.
