@@ -520,6 +520,22 @@ TEST(TraceRecording, BothFilesAreTheirUsersAloneUnlessTheFileWasThere) {
   EXPECT_EQ(mode_of(folder.file("t.rings")), 0644U) << "who may read the one may read the other";
 }
 
+TEST(TraceRecording, TheRingsAreReadByTheFilesGroupAndByNoOther) {
+  constexpr gid_t group = 12'345;
+  const temporary_folder folder;
+  const auto file = folder.file("t");
+  std::ofstream(file).close();
+  if (::chown(file.c_str(), static_cast<uid_t>(-1), group) != 0) {
+    GTEST_SKIP() << "only root may give files to any group";
+  }
+  ::chmod(file.c_str(), 0640);
+  const recording trace(file);
+  struct stat rings{};
+  ASSERT_EQ(::stat(folder.file("t.rings").c_str(), &rings), 0);
+  EXPECT_EQ(rings.st_gid, group);
+  EXPECT_EQ(mode_of(folder.file("t.rings")), 0640U);
+}
+
 TEST(TraceRecording, ALinkInPlaceOfTheRingsIsReplacedAndWhatItNamesIsLeftAlone) {
   const temporary_folder folder;
   std::ofstream(folder.file("important")) << "thesis";
