@@ -24,7 +24,7 @@ class inbox {
 
   void push(detail::node& n) noexcept {
     n.linked_once = true;
-    n.further = std::exchange(recent_[turn_++ % ahead], &n.next);
+    n.further = std::exchange(recent[turn++ % ahead], &n.next);
     auto* head = pushed_.load(std::memory_order_relaxed);
     do {
       n.next = head;
@@ -84,8 +84,8 @@ class inbox {
 
   static constexpr std::size_t ahead = 8;
   // What this thread pushed last, wherever to; and it may be gone.
-  static inline thread_local const void* recent_[ahead] = {};
-  static inline thread_local std::size_t turn_ = 0;
+  static inline thread_local const void* recent[ahead] = {};
+  static inline thread_local std::size_t turn = 0;
 
   alignas(64) std::atomic<detail::node*> pushed_{nullptr};
   alignas(64) std::mutex mutex_;
