@@ -29,6 +29,7 @@ using fronta::viz::lane_view;
 using fronta::viz::rect;
 using fronta::viz::view;
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::IsSupersetOf;
 using ::testing::Not;
 
@@ -89,6 +90,29 @@ TEST(LaneArrangement, SortsByNumbersInNamesByWorkAndByFirstUse) {
   EXPECT_EQ(names_in(of, how).front(), "cpu 3");
   how.order = lane_order::first;
   EXPECT_EQ(names_in(of, how).front(), "cpu 11");
+}
+
+// While a run goes on, and where its recording was cut off.
+TEST(LaneArrangement, SortsByWorkThatHasNotEnded) {
+  story s;
+  s.main().at(0);
+  for (std::uint64_t t = 1; t <= 30; ++t) s.main().submit(t);
+  for (int w = 0; w < 5; ++w) s.worker(w).at(1'000).start(static_cast<std::uint64_t>(w) + 1);
+  s.worker(1).at(2'000).block(2);  // helps while it waits
+  s.worker(3).at(2'000).block(4);  // only waits
+  s.worker(4).at(5'000).finish(5);
+  for (std::uint64_t t = 0; t < 10; ++t) {
+    const auto at = 3'000 + static_cast<std::int64_t>(t) * 90'000;
+    s.worker(1).at(at).start(10 + t).at(at + 85'000).finish(10 + t);
+  }
+  s.worker(2).at(900'000).finish(3);
+  s.main().at(1'000'000).submit(99);
+  auto told = s.told();
+  told.ended = false;
+  const index of(std::move(told));
+  lane_view how;
+  how.order = lane_order::busy;
+  EXPECT_THAT(names_in(of, how), ElementsAre("cpu 0", "cpu 2", "cpu 1", "cpu 4", "cpu 3"));
 }
 
 TEST(LaneArrangement, HasEachLaneOnceHoweverItIsArranged) {
