@@ -177,6 +177,33 @@ TEST(ClockInPictures, StepsSayHowManyEventsShareAPixel) {
               Contains(HasSubstr(" events a pixel")));
 }
 
+// What lies behind a pause is short beside that, and may be wide nevertheless.
+TEST(ClockInPictures, StepsDrawEachBarThatIsWide) {
+  constexpr std::int64_t pause = 1'000'000'000;
+  constexpr std::uint64_t many = 1'000;
+  story s;
+  s.main().at(100).submit(1, "first").submit(2, "long").submit(3, "next");
+  for (std::uint64_t t = 0; t < many; ++t) s.main().submit(10 + t, "small");
+  s.worker(0).at(1'000).start(1).at(2'000).finish(1).at(pause).start(2);
+  for (std::uint64_t t = 0; t < many; ++t) {
+    const auto at = pause + 100 + static_cast<std::int64_t>(t) * 500;
+    s.worker(1).at(at).start(10 + t).at(at + 200).finish(10 + t);
+  }
+  s.worker(0).at(pause + 600'000).finish(2).at(pause + 600'100).start(3).at(2 * pause).finish(3);
+  const index of(s.told());
+  const auto width_of = [&](std::string_view tip, const view& v) {
+    float widest = 0;
+    for (const auto& h : drawn(of, v).hits) {
+      if (h.tip.starts_with(tip)) widest = std::max(widest, h.at.width);
+    }
+    return widest;
+  };
+  auto v = on(clock_kind::steps);
+  EXPECT_GT(width_of("task 2 long: running for 600 µs", v), 500);
+  v.at = pause + 300'000;
+  EXPECT_GT(width_of("task 2 long: running, so far for 300 µs", v), 250);
+}
+
 TEST(ClockInPictures, WarpedMarksEachPlaceWhereItChangesItsPace) {
   const index of(with_a_pause().told());
   const auto shown = drawn(of, on(clock_kind::warped));
@@ -187,6 +214,17 @@ TEST(ClockInPictures, WarpedMarksEachPlaceWhereItChangesItsPace) {
            std::holds_alternative<fronta::viz::polygon>(p.what);
   });
   EXPECT_EQ(cuts, 2) << "through the lanes, and through the lengths";
+}
+
+// The lanes may show less than the family of tasks above them.
+TEST(ClockInPictures, CompletionCountsWhatIsShortenedInEachOfItsAxes) {
+  const index of(with_a_pause().told());
+  auto v = on(clock_kind::warped, preset::completion);
+  v.from = 0;
+  v.to = 5'000;
+  EXPECT_THAT(texts_in(drawn(of, v), "header"), Contains("1 quiet stretch shortened"));
+  v.what = preset::timeline;
+  EXPECT_THAT(texts_in(drawn(of, v), "header"), Contains("to scale: nothing to shorten"));
 }
 
 TEST(ClockInPictures, TheDilationIsThatOfTheMoment) {

@@ -242,6 +242,18 @@ void check_clusters(const index& of, std::uint32_t on) {
       }
     }
   }
+  // All of them, as far as they have got.
+  auto got = bars;
+  for (auto& b : got) {
+    b.end = std::min(b.end, of.end());
+    b.sure_end = std::min(b.sure_end, of.end());
+  }
+  const auto all = of.cluster_from(on, 0, forever, forever, of.end());
+  const auto so_far = own_times(got, in_rows);
+  ASSERT_EQ(all.next, of.first_bar_from(on, of.end()));
+  std::int64_t busy = 0;
+  for (std::size_t i = 0; i < all.next; ++i) busy += so_far[i];
+  ASSERT_EQ(all.busy, in_rows || all.next == 0 ? busy : std::min(busy, all.end - got[0].begin));
 }
 
 // Reasons cover a stretch, and each is the one of its moments where it is not cut short.

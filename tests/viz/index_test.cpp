@@ -789,6 +789,26 @@ TEST(Index, ABoxOfNestedBarsIsAsBusyAsTheWorkerWas) {
   EXPECT_EQ(inner.rows[0].busy, 2) << "of the one that lies within; the wait is none";
 }
 
+TEST(Index, AllOfALaneIsAsBusyAsItsWorkerHasBeenSoFar) {
+  story s;
+  s.main().at(10).submit(1).submit(2).submit(3).submit(5);
+  s.worker(1).at(15).start(5);
+  s.worker(0).at(20).start(1).at(30).block(1).at(32).start(2).at(35).finish(2).at(40).unblock(1);
+  s.worker(0).at(50).block(1).at(60).start(3);
+  s.worker(1).at(65).block(5).at(85).unblock(5);
+  s.main().at(100).submit(4);
+  const index index(s.told());
+  const auto lane = lane_named(index, "cpu 0");
+  const auto all = index.cluster_from(lane, 0, forever, forever, index.end());
+  EXPECT_EQ(all.next, index.bars_of(lane));
+  EXPECT_EQ(all.end, 100);
+  EXPECT_EQ(all.busy, 10 + 3 + 10 + 40);
+  const auto other = lane_named(index, "cpu 1");
+  EXPECT_EQ(index.cluster_from(other, 0, forever, forever, index.end()).busy, 50 + 15);
+  EXPECT_EQ(index.cluster_from(lane, 0, forever, 1'000, index.end()).next, 0U)
+      << "how long it will be is not known";
+}
+
 TEST(Index, ABoxOfAStreamsBarsIsOneForEachRow) {
   story s;
   s.main().at(10).submit(1).at(90).finish(1);

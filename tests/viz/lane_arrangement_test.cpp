@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <src/lane_arrangement.hpp>
+#include <src/task_kinds.hpp>
 
 #include <gmock/gmock.h>
 
@@ -29,6 +30,7 @@ using fronta::viz::lane_view;
 using fronta::viz::rect;
 using fronta::viz::view;
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::IsSupersetOf;
 using ::testing::Not;
 
@@ -89,6 +91,29 @@ TEST(LaneArrangement, SortsByNumbersInNamesByWorkAndByFirstUse) {
   EXPECT_EQ(names_in(of, how).front(), "cpu 3");
   how.order = lane_order::first;
   EXPECT_EQ(names_in(of, how).front(), "cpu 11");
+}
+
+// While a run goes on, and where its recording was cut off.
+TEST(LaneArrangement, SortsByWorkThatHasNotEnded) {
+  story s;
+  s.main().at(0);
+  for (std::uint64_t t = 1; t <= 30; ++t) s.main().submit(t);
+  for (int w = 0; w < 5; ++w) s.worker(w).at(1'000).start(static_cast<std::uint64_t>(w) + 1);
+  s.worker(1).at(2'000).block(2);  // helps while it waits
+  s.worker(3).at(2'000).block(4);  // only waits
+  s.worker(4).at(5'000).finish(5);
+  for (std::uint64_t t = 0; t < 10; ++t) {
+    const auto at = 3'000 + static_cast<std::int64_t>(t) * 90'000;
+    s.worker(1).at(at).start(10 + t).at(at + 85'000).finish(10 + t);
+  }
+  s.worker(2).at(900'000).finish(3);
+  s.main().at(1'000'000).submit(99);
+  auto told = s.told();
+  told.ended = false;
+  const index of(std::move(told));
+  lane_view how;
+  how.order = lane_order::busy;
+  EXPECT_THAT(names_in(of, how), ElementsAre("cpu 0", "cpu 2", "cpu 1", "cpu 4", "cpu 3"));
 }
 
 TEST(LaneArrangement, HasEachLaneOnceHoweverItIsArranged) {
@@ -215,6 +240,79 @@ TEST(LanesByKind, ColourWhatIsAtWorkByItsNameAndSayWhich) {
   }
   for (std::size_t w = 2; w < 12; ++w) EXPECT_EQ(fills[w], fills[w - 2]) << w;
   EXPECT_NE(fills[0], fills[1]);
+}
+
+view by_kind_at(std::int64_t at) {
+  view v;
+  v.color = fronta::viz::bar_color::kind;
+  v.at = at;
+  return v;
+}
+
+std::vector<std::string> kinds_at(const index& of, std::int64_t at) {
+  auto v = by_kind_at(at);
+  return texts_in(drawn(of, v), "legend");
+}
+
+// One kind after the other, each at work for less time than the one after it.
+story kinds_in_turn(int kinds) {
+  story s;
+  for (int k = 0; k < kinds; ++k) {
+    const auto task = static_cast<std::uint64_t>(k) * 2 + 1;
+    const auto letter = static_cast<char>('a' + k);
+    const auto at = k * 10'000;
+    s.main().at(at).submit(task, std::string("kind ") + letter);
+    s.worker(0).at(at + 1).start(task).at(at + 1'000 * (k + 1)).finish(task);
+  }
+  return s;
+}
+
+TEST(LanesByKind, NameKindsAsTheyComeAndCountTheOthers) {
+  const index of(kinds_in_turn(8).told());
+  EXPECT_THAT(kinds_at(of, 5'000), ElementsAre("many short bars", "kind a"));
+  EXPECT_THAT(kinds_at(of, 55'000), ElementsAre("many short bars", "kind a", "kind b", "kind c",
+                                                "kind d", "kind e", "kind f"));
+  EXPECT_THAT(kinds_at(of, 65'000), Contains("many short bars, or of 1 more kind"));
+  EXPECT_THAT(kinds_at(of, 75'000), Contains("many short bars, or of 2 more kinds"));
+}
+
+TEST(LanesByKind, NameAKindByItsOnlyTaskUntilThereIsAnother) {
+  story s;
+  s.main().at(0).submit(1, "chunk 1").at(1'000).submit(2, "chunk 1").at(2'000).submit(3, "chunk 3");
+  s.worker(0).at(2'100).start(3).at(3'000).finish(3);
+  const index of(s.told());
+  EXPECT_THAT(kinds_at(of, 1'500), ElementsAre("many short bars", "chunk 1"));
+  EXPECT_THAT(kinds_at(of, 2'000), ElementsAre("many short bars", "chunk #"));
+}
+
+// What comes later changes neither colours nor places: also while a run is looked at live.
+TEST(LanesByKind, KeepTheirColoursWhateverComes) {
+  const auto past = [] {
+    story s;
+    s.main().at(0).submit(1, "alpha").submit(2, "beta 1");
+    s.worker(0).at(1'000).start(1).at(100'000).finish(1);
+    s.worker(1).at(1'000).start(2).at(50'000).finish(2);
+    return s;
+  };
+  auto one = past();
+  one.main().at(200'000).submit(3, "gamma");
+  one.worker(1).at(210'000).start(3).at(900'000).finish(3);
+  auto two = past();
+  two.main().at(200'000).submit(3, "beta 2");
+  two.worker(1).at(210'000).start(3).at(900'000).fail(3);
+  const auto words_at = [](const index& of, std::int64_t at) {
+    auto s = drawn(of, by_kind_at(at));
+    for (auto& p : s.panes) p.at = {};
+    return fronta::test::in_words(s);
+  };
+  EXPECT_EQ(words_at(index(one.told()), 150'000), words_at(index(two.told()), 150'000));
+
+  const index whole(kinds_in_turn(8).told());
+  for (int k = 1; k < 8; ++k) {
+    const index so_far(kinds_in_turn(k).told());
+    for (fronta::viz::task_number t = 0; t < so_far.tasks().size(); ++t)
+      EXPECT_EQ(kinds_of(so_far).of(t), kinds_of(whole).of(t)) << k << ' ' << t;
+  }
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "panels.hpp"
 #include "time_axis.hpp"
 
+#include <fronta/viz/clock.hpp>
 #include <fronta/viz/words.hpp>
 
 #include <algorithm>
@@ -179,6 +180,15 @@ class member_row {
 };
 
 }  // namespace
+
+std::optional<std::pair<std::int64_t, std::int64_t>> completion_beyond(const moment_in_view& m) {
+  const auto& of = m.of;
+  if (m.clock == nullptr || m.clock->cuts().empty()) return std::nullopt;
+  if (m.from <= of.begin() && m.to >= of.end()) return std::nullopt;
+  const auto f = family_at(of, largest_family(of, m.what.selected), m.at);
+  if (f.all == 0 || (m.from <= f.begin && m.to >= f.end)) return std::nullopt;
+  return std::pair(f.begin, f.end);
+}
 
 void draw_completion(painter& p, const moment_in_view& m, const rect& at) {
   p.begin_pane("completion", at);

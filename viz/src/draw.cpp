@@ -184,6 +184,7 @@ scene draw(const index& of, const view& what, float width, float height, const f
   m.to = what.to > what.from ? what.to : end;
   if (m.to <= m.from) m.to = m.from + 1;
   if (what.clock != clock_kind::linear && keeps_clock(what)) m.clock = &clock_of(of, what.clock);
+  if (what.what == preset::completion) m.beyond = completion_beyond(m);
   s.title = what.title;
   s.description = describe(m);
   const auto text_size = std::isfinite(what.text_size) ? std::clamp(what.text_size, 0.5F, 2.2F) : 1;

@@ -11,6 +11,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -126,8 +128,12 @@ std::string scale_of(const moment_in_view& m) {
   }
   if (m.clock == nullptr) return "to scale while it is LIVE";
   if (clock == clock_kind::steps) return "axis in steps, not to scale";
-  const auto cuts = std::ranges::count_if(
-      m.clock->cuts(), [&](const clock_map::cut& c) { return c.end > m.from && c.begin < m.to; });
+  const auto cuts = std::ranges::count_if(m.clock->cuts(), [&](const clock_map::cut& c) {
+    const auto lies_in = [&](std::int64_t from, std::int64_t to) {
+      return c.end > from && c.begin < to;
+    };
+    return lies_in(m.from, m.to) || (m.beyond && lies_in(m.beyond->first, m.beyond->second));
+  });
   if (cuts == 0) return "to scale: nothing to shorten";
   auto words = grouped(static_cast<std::uint64_t>(cuts));
   return words += cuts == 1 ? " quiet stretch shortened" : " quiet stretches shortened";
@@ -430,10 +436,11 @@ std::vector<first_look> looks_in(const moment_in_view& m) {
 // What the legend says of a colour.
 struct legend_entry {
   std::uint32_t number = 0;
-  std::optional<look> state;  // else a kind of tasks
+  std::optional<look> state = {};  // else a kind of tasks
   kind_look kind = {};
-  std::string word;
+  std::string word = {};
   std::int64_t from = std::numeric_limits<std::int64_t>::min();  // when it is first to be seen
+  std::string room = {};  // a word that it will have; what comes behind it stays
 };
 
 // Those that a lane has, and that no kind is drawn in place of.
@@ -441,34 +448,53 @@ bool stays_beside_kinds(look l) noexcept {
   return l == look::suspended || l == look::copying || l == look::failed || l == look::unknown;
 }
 
-std::vector<legend_entry> legend_of(const painter& p, const moment_in_view& m, float size) {
-  std::vector<legend_entry> all;
-  const bool by_kind = shows_kinds(m.what);
-  if (by_kind) {
-    const auto& kinds = kinds_of(m.of);
-    const auto add = [&](std::size_t which, std::string word) {
-      all.push_back({static_cast<std::uint32_t>(looks + which), std::nullopt,
-                     look_of_kind(p.colors(), which), std::move(word)});
-    };
-    for (std::size_t k = 0; k < kinds.names().size(); ++k)
-      add(k, p.fit(kinds.names()[k], size, 14 * size));
-    std::string others = "many short bars";
-    if (kinds.others() != 0) {
-      others += ", or of ";
-      others += grouped(kinds.others());
-      others += kinds.others() == 1 ? " more kind" : " more kinds";
-    }
-    add(most_kinds, std::move(others));
+std::string words_of_others(std::size_t kinds) {
+  std::string words = "many short bars";
+  if (kinds != 0) {
+    words += ", or of ";
+    words += grouped(kinds);
+    words += kinds == 1 ? " more kind" : " more kinds";
   }
-  for (const auto& [l, at] : looks_in(m)) {
-    if (by_kind && !stays_beside_kinds(l)) continue;
-    all.push_back({static_cast<std::uint32_t>(l), l, {}, std::string(p.colors().of(l).word), at});
+  return words;
+}
+
+// What is of no kind first, for there may always be some.
+std::vector<legend_entry> legend_of_kinds(const painter& p, const moment_in_view& m, float size) {
+  std::vector<legend_entry> all;
+  const auto& kinds = kinds_of(m.of);
+  const auto add = [&](std::size_t which, std::string now, std::string at_last) {
+    all.push_back({.number = static_cast<std::uint32_t>(looks + which),
+                   .kind = look_of_kind(p.colors(), which),
+                   .word = std::move(now),
+                   .room = std::move(at_last)});
+  };
+  add(most_kinds, words_of_others(kinds.others_at(m.at)),
+      words_of_others(kinds.others_at(forever)));
+  for (std::size_t k = 0; k < std::min(kinds.all().size(), most_kinds); ++k) {
+    const auto& one = kinds.all()[k];
+    add(k, p.fit(one.name_at(m.at), size, 14 * size), p.fit(one.name, size, 14 * size));
+    all.back().from = one.from;
   }
   return all;
 }
 
+std::vector<legend_entry> legend_of(const painter& p, const moment_in_view& m, float size) {
+  const bool by_kind = shows_kinds(m.what);
+  std::vector<legend_entry> states;
+  for (const auto& [l, at] : looks_in(m)) {
+    if (by_kind && !stays_beside_kinds(l)) continue;
+    states.push_back(
+        {static_cast<std::uint32_t>(l), l, {}, std::string(p.colors().of(l).word), at});
+  }
+  if (!by_kind) return states;
+  std::vector<legend_entry> all;
+  std::ranges::merge(legend_of_kinds(p, m, size), states, std::back_inserter(all), {},
+                     &legend_entry::from, &legend_entry::from);
+  return all;
+}
+
 float entry_width(const painter& p, const legend_entry& e, float size) {
-  return size * 1.5F + p.width_of(e.word, size) + size;
+  return size * 1.5F + std::max(p.width_of(e.word, size), p.width_of(e.room, size)) + size;
 }
 
 }  // namespace

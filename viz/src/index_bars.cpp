@@ -137,8 +137,10 @@ index::cluster index::cluster_from(std::uint32_t lane, std::size_t first_bar, st
       [&](std::size_t nth) {
         const auto& b = row.bars[nth];
         // Nobody knows yet how long one that goes on will be.
-        if (b.end == none || std::min(events_[b.end].time, at) - events_[b.begin].time >= least)
-          return false;
+        const bool is_short =
+            b.end == none ? least == forever && at != forever
+                          : std::min(events_[b.end].time, at) - events_[b.begin].time < least;
+        if (!is_short) return false;
         take(part_of(row, nth, at));
         return true;
       });

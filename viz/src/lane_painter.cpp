@@ -371,6 +371,17 @@ void lane_painter::mark(const bar& b, const rect& at, std::uint32_t nth) {
   }
 }
 
+// Where so few pixels hold a long pause, what lies behind it may be short in time and wide: it
+// begins before `until`, goes on there, and stands alone.
+std::int64_t lane_painter::end_of_short(std::int64_t from, std::int64_t until) const {
+  if (axis_.clock == nullptr) return until;
+  auto first = until;
+  for (const auto& b : m_.of.open_at(lane_, until - 1)) {
+    if (b.begin >= from && x(b.end) - x(b.begin) >= seen) first = std::min(first, b.begin);
+  }
+  return first;
+}
+
 // All that is too short to be seen, in a box of each row whose filled part says how busy it was.
 std::size_t lane_painter::draw_cluster(std::size_t nth, const bar& one, std::size_t stop) {
   auto next = nth;
@@ -381,7 +392,7 @@ std::size_t lane_painter::draw_cluster(std::size_t nth, const bar& one, std::siz
     const auto from = m_.of.bar_at(lane_, next).begin;
     const auto least = std::max<std::int64_t>(1, axis_.lasts(from, seen));
     if (next != nth && from - end >= std::max<std::int64_t>(1, axis_.lasts(end, seen))) break;
-    const auto c = m_.of.cluster_from(lane_, next, from + least, least, m_.at);
+    const auto c = m_.of.cluster_from(lane_, next, end_of_short(from, from + least), least, m_.at);
     if (c.next == next) break;
     next = c.next;
     end = std::max(end, c.end);

@@ -95,6 +95,7 @@ class lane_painter {
   [[nodiscard]] std::optional<double> on_core(const bar& b) const noexcept;
   void draw_box(const index::cluster::row& r, const bar& one, std::uint32_t nth);
   std::size_t draw_cluster(std::size_t nth, const bar& one, std::size_t stop);
+  [[nodiscard]] std::int64_t end_of_short(std::int64_t from, std::int64_t until) const;
   void mark(const bar& b, const rect& at, std::uint32_t nth);
   void label(const drawn_run& r, std::span<const rect> below);
   void label_reserved(const drawn& d, std::span<const rect> below);

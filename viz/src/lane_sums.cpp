@@ -59,15 +59,16 @@ void lane_sums::find_own_times(index::lane_row& row) const {
     const bool waits = b.what == bar::kind::suspended;
     const auto begin = to_.events_[b.begin].time;
     const auto end = b.end == none ? latest : to_.events_[b.end].time;
+    const auto lasts = std::min(end, to_.end_) - begin;  // as far as is known
     const auto over = [&](const open_bar& o) {
       return o.end <= begin || o.depth > b.depth || (o.depth == b.depth && (!waits || o.waits));
     };
     while (!open.empty() && over(open.back())) close();
     if (!open.empty() && !open.back().waits) {
       row.bars[open.back().nth].flags |= index::stored_bar::hosts;
-      open.back().own -= end - begin;
+      open.back().own -= lasts;
     }
-    open.push_back({nth, end, end - begin, b.depth, waits});
+    open.push_back({nth, end, lasts, b.depth, waits});
   }
   while (!open.empty()) close();
   std::ranges::sort(row.own);

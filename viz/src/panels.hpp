@@ -6,8 +6,10 @@
 #include <fronta/viz/view.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 /// The parts that the presets are put together from. Each draws into its own panes.
@@ -21,6 +23,8 @@ struct moment_in_view {
   std::int64_t from = 0;
   std::int64_t to = 1;
   const clock_map* clock = nullptr;  ///< of time axes; null: linear
+  /// What another axis spans, which goes beyond `from` and `to`.
+  std::optional<std::pair<std::int64_t, std::int64_t>> beyond = {};
 };
 
 /// Such as "No task has ended yet."; once nothing more comes, without the "yet".
@@ -119,6 +123,9 @@ float draw_code_strip(painter& p, const moment_in_view& m, const rect& body);
 /// One family of tasks in order of submission, when each ended, and when `as_completed` and `map`
 /// would have handed it over.
 void draw_completion(painter& p, const moment_in_view& m, const rect& at);
+/// From when to when that goes, where some of it is not in `from` to `to` and it may be shortened.
+[[nodiscard]] std::optional<std::pair<std::int64_t, std::int64_t>> completion_beyond(
+    const moment_in_view& m);
 
 /// Counts and times of each name, what places did, and what tasks waited for: of the tasks that
 /// ended on the part of the time axis that is over.

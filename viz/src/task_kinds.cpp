@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "task_kinds.hpp"
 
-#include "compare.hpp"
 #include "summaries.hpp"
 #include "task_groups.hpp"
 
 #include <algorithm>
 #include <array>
-#include <map>
-#include <string_view>
-#include <utility>
+#include <limits>
 
 namespace fronta::viz {
 
@@ -22,25 +19,50 @@ kind_look look_of_kind(const theme& t, std::size_t kind) noexcept {
 }
 
 task_kinds::task_kinds(const index& of) : groups_(&of.whole().groups_of(of)) {
-  std::map<std::string_view, std::int64_t> ran;
-  for (const auto& e : name_totals_of(of).by_kind()) ran[e.name] = e.ran;
-  std::vector<std::pair<std::int64_t, std::uint32_t>> by_time;
-  for (std::uint32_t g = 0; g < groups_->size(); ++g) {
-    const auto found = ran.find(groups_->name(g));
-    by_time.emplace_back(found == ran.end() ? 0 : -found->second, g);
+  constexpr auto unseen = std::numeric_limits<std::size_t>::max();
+  numbers_.assign(groups_->size(), unseen);
+  // What was only mentioned has no change.
+  std::vector<bool> comes(groups_->size());
+  std::size_t to_come = 0;
+  for (task_number t = 0; t < of.tasks().size(); ++t) {
+    const auto g = groups_->of(t);
+    if (comes[g] || of.tasks()[t].last_change == none) continue;
+    comes[g] = true;
+    ++to_come;
   }
-  std::ranges::sort(by_time);
-  kinds_.assign(groups_->size(), most_kinds);
-  for (const auto& [time, g] : by_time) {
-    if (names_.size() == most_kinds) break;
-    kinds_[g] = names_.size();
-    names_.push_back(groups_->name(g));
+  const auto changes = of.changes();
+  for (std::uint32_t c = 0; c < changes.size() && to_come != 0; ++c) {
+    const auto one = changes[c];
+    if (one.previous != none) continue;
+    const auto t = of.task_of(c);
+    auto& number = numbers_[groups_->of(t)];
+    if (number == unseen) {
+      number = kinds_.size();
+      auto& k = kinds_.emplace_back();
+      k.from = of.time_of(one);
+      if (number < most_kinds) {
+        k.first_name = of.name_of(t);
+        k.name = groups_->name(groups_->of(t));
+      }
+      // Else a task with another name is to come, too.
+      if (k.first_name == k.name) --to_come;
+    } else if (number < most_kinds) {
+      auto& k = kinds_[number];
+      if (k.many_from != forever || of.name_of(t) == k.first_name) continue;
+      k.many_from = of.time_of(one);
+      --to_come;
+    }
   }
-  others_ = groups_->size() - names_.size();
+}
+
+std::size_t task_kinds::others_at(std::int64_t t) const noexcept {
+  const auto end = std::ranges::upper_bound(kinds_, t, {}, &kind::from);
+  const auto known = static_cast<std::size_t>(end - kinds_.begin());
+  return known - std::min(known, most_kinds);
 }
 
 std::size_t task_kinds::of(task_number t) const noexcept {
-  return t == no_task ? most_kinds : kinds_[groups_->of(t)];
+  return t == no_task ? most_kinds : std::min(numbers_[groups_->of(t)], most_kinds);
 }
 
 const task_kinds& summaries::kinds_of(const index& of) {

@@ -108,8 +108,8 @@ class index {
   /// In how many rows its bars lie at most: one more than their greatest depth; 0 without bars.
   [[nodiscard]] std::size_t rows_of(std::uint32_t lane) const noexcept;
   /// Bars too short to be seen one by one: from `first` on, all that begin before `until`, up to
-  /// the first one that lasts `least` or longer. Seen from `at`: what a bar does later is not in
-  /// it. On slots and threads, where bars nest, `rows` has one entry, of their least depth.
+  /// the first that lasts `least` or longer; for `forever` and an `at`, all. Seen from `at`: what a
+  /// bar does later is not in it. On slots and threads, where bars nest, `rows` has one entry.
   struct cluster {
     struct row {
       std::uint8_t depth = 0;
