@@ -451,8 +451,10 @@ class command_line {
           ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     };
     add_names("--pin", r.pinned,
-              "lies above all other lanes, as in --pin \"cpu 0\"; may be repeated");
-    add_names("--fold", r.folded, "a lane, or all of a place's, in a low row; may be repeated");
+              "of timeline, stage, completion: lies above all other lanes, as in --pin \"cpu 0\"; "
+              "may be repeated");
+    add_names("--fold", r.folded,
+              "of the same: a lane, or all of a place's, in a low row; may be repeated");
     render_
         ->add_option_function<std::string>(
             "--sort",

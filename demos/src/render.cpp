@@ -57,14 +57,14 @@ viz::merged_trace read_all(const render_command& what) {
                            : "--preset compare shows two traces; leave the others out.");
     }
   } else {
-    for (const auto& other : what.others) {
-      all.push_back(read(other));
-      if (const auto why = viz::why_apart(all); !why.empty()) {
-        throw demo_error(fmt::format(
-            "\"{}\" cannot be drawn in one picture with what is before it: {}; leave it "
-            "out, or use --preset compare.",
-            other, why));
-      }
+    // Two that ran one after the other may be joined by a third.
+    for (const auto& other : what.others) all.push_back(read(other));
+    if (const auto found = viz::find_apart(all); all.size() > 1 && !found.why.empty()) {
+      throw demo_error(
+          fmt::format("\"{}\" cannot be drawn in one picture with {}: {}; leave it out, or use "
+                      "--preset compare.",
+                      found.which == 0 ? what.trace : what.others[found.which - 1],
+                      all.size() == 2 ? "the other one" : "the others", found.why));
     }
   }
   if (all.size() == 1) return {.all = std::move(all.front()), .said = {}};
@@ -109,7 +109,10 @@ class pictures {
       view_.selected = *what.task - 1;
     }
     view_.clock = what.clock;
+    if (what.color != viz::bar_color::state && what.preset != viz::preset::timeline)
+      throw demo_error("--colour kind is of the timeline; add --preset timeline.");
     view_.color = what.color;
+    check_lanes();
     view_.lanes.order = what.order;
     for (const auto& name : what.pinned) {
       for (const auto l : lanes_named("--pin", name)) view_.lanes.pinned.push_back(l);
@@ -181,6 +184,22 @@ class pictures {
     throw demo_error(
         fmt::format("{}: there is no lane \"{}\"; {}.", option, name,
                     known.empty() ? "the trace has none, leave it out" : "give one of " + known));
+  }
+
+  // What has no lanes, or those of two runs, would ignore that without a word.
+  void check_lanes() const {
+    using enum viz::preset;
+    std::string_view asked;
+    if (what_.order != viz::lane_order::place && what_.preset != compare) asked = "--sort";
+    if (!what_.folded.empty()) asked = "--fold";
+    if (!what_.pinned.empty()) asked = "--pin";
+    const bool arranges =
+        what_.preset == timeline || what_.preset == stage || what_.preset == completion;
+    if (asked.empty() || arranges) return;
+    throw demo_error(
+        fmt::format("{} is of the timeline, the stage and completion, not of {}; leave "
+                    "it out, or use another --preset.",
+                    asked, name_of(what_.preset)));
   }
 
   // A place is folded as a whole.

@@ -731,7 +731,10 @@ class Pictures(Case):
         for options, says in [(["--pin", "cpu 99"], 'there is no lane "cpu 99"; give one of "cpu 0"'),
                               (["--fold", "moon"], 'there is no lane "moon"'),
                               (["--clock", "sundial"], "linear, steps"), (["--sort", "size"], "busy"),
-                              (["--colour", "blue"], "kind")]:
+                              (["--colour", "blue"], "kind"),
+                              (["--colour", "kind", "--preset", "stage"], "add --preset timeline"),
+                              (["--pin", "cpu 1", "--preset", "graph"], "--pin is of the timeline"),
+                              (["--sort", "busy", "--preset", "plots"], "--sort is of the timeline")]:
             done = fronta("render", "t", "-o", "t.svg", *options, cwd=self.folder)
             self.assertNotEqual(done.returncode, 0)
             self.assertIn(says, done.stderr)
@@ -744,6 +747,8 @@ class Pictures(Case):
         self.assertRegex(done.stdout, r"^compare of \d+ tasks and \d+ in t.svg\n$")
         for arguments, says in [(["a", "--preset", "compare"], "needs a second trace"),
                                 (["a", "b", "b", "--preset", "compare"], "shows two traces"),
+                                (["a", "b", "--preset", "compare", "--fold", "cpu"], "not of compare"),
+                                (["a", "a"], "one recording is given twice; leave it out"),
                                 (["a", "b"], "they were not recorded at the same time; leave it out, or use --preset")]:
             done = fronta("render", *arguments, "-o", "t.png", cwd=self.folder)
             self.assertEqual(done.returncode, 1)

@@ -409,6 +409,33 @@ TEST(CriticalPath, FindsTheReasonOfEveryStartInARunWithoutDelays) {
   }
 }
 
+// Else each wait looks through all later ones: minutes, and a window that stands still.
+TEST(CriticalPath, OfATaskThatWaitsOftenTakesTimeByItsWaits) {
+  constexpr int waits = 100'000;
+  story s;
+  s.main().at(0).submit(1).enqueue(1, queue::inbox);
+  auto worker = s.worker(0);
+  worker.at(10).start(1);
+  for (int i = 0; i < waits; ++i) worker.at(20 + 10 * i).block(1).at(25 + 10 * i).unblock(1);
+  worker.at(20 + 10 * waits).finish(1);
+  const index of(s.told());
+  const auto path = find_critical_path(of);
+  EXPECT_EQ(path.spent[static_cast<std::size_t>(fronta::viz::path_time::suspended)], 5 * waits);
+}
+
+TEST(CriticalPath, OfATaskThatOftenStandsForTagsOrStreamsTakesTimeByThat) {
+  constexpr int waits = 100'000;
+  for (const auto where : {queue::tags, queue::stream}) {
+    story s;
+    auto main = s.main().at(0).submit(1);
+    for (int i = 0; i < waits; ++i) main.at(10 * i).enqueue(1, where);
+    s.worker(0).at(10 * waits).start(1).at(10 * waits + 5).finish(1);
+    const index of(s.told());
+    const auto path = find_critical_path(of);
+    EXPECT_EQ(path.spent[static_cast<std::size_t>(fronta::viz::path_time::tags)], 10 * waits);
+  }
+}
+
 TEST(CriticalPath, IsFoundOnceWhoeverAsks) {
   const index of(soup(3).of(2'000));
   std::vector<const critical_path*> found(4);

@@ -14,10 +14,12 @@
 #include <support/temporary_folder.hpp>
 
 #include "plain_metrics.hpp"
+#include "story.hpp"
 
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -298,16 +300,63 @@ TEST_F(LiveReader, MakesWhatThePresetNeedsOfTheWholeAndNoMore) {
   };
   for (const auto p : all) {
     auto r = reader();
-    const auto news = r.step(p);
+    const auto news = r.step({.what = p});
     ASSERT_TRUE(news);
     check(p, *news, source::live);
   }
   trace_.stop();
   for (const auto p : all) {
     auto r = reader();
-    const auto news = r.step(p);
+    const auto news = r.step({.what = p});
     ASSERT_TRUE(news);
     check(p, *news, source::recorded);
+  }
+}
+
+// However it is looked at.
+TEST(LivePreparation, MakesWhatEveryViewNeedsOfTheWhole) {
+  const test::plain_metrics font;
+  const index other{file_contents{}};
+  test::story told;
+  told.main().at(10).submit(1, "load").submit(2, "mask").dependency(2, 1);
+  told.main().tell(event_kind::location, 1, 12, "main.cpp:3");
+  told.worker(0).at(20).start(1).at(40).finish(1).ready(2).start(2).at(90).finish(2);
+  const auto check = [&](const view_needs& needs, phase state) {
+    const index of(told.told());
+    prepare(of, needs, state);
+    const auto made = of.whole().built();
+    view v{.what = needs.what,
+           .at = of.end(),
+           .selected = needs.selects ? 0 : no_task,
+           .shown = state == phase::goes_on ? source::live : source::recorded,
+           .title = {},
+           .layout = needs.layout,
+           .clock = needs.clock,
+           .color = needs.color};
+    if (needs.what == preset::compare) v.other = &other;
+    static_cast<void>(draw(of, v, 1920, 1080, font, light_theme()));
+    EXPECT_EQ(of.whole().built(), made)
+        << name_of(needs.what) << ' ' << name_of(needs.layout) << ' ' << name_of(needs.clock)
+        << (needs.color == bar_color::kind ? " by kind" : "") << (needs.selects ? " selects" : "")
+        << (state == phase::goes_on ? " goes on" : "");
+  };
+  for (std::size_t p = 0; p <= static_cast<std::size_t>(preset::progress); ++p) {
+    for (const auto layout : {stage_layout::plain, stage_layout::read}) {
+      for (const auto color : {bar_color::state, bar_color::kind}) {
+        for (const auto clock : {clock_kind::linear, clock_kind::steps}) {
+          for (const bool selects : {false, true}) {
+            for (const auto state : {phase::goes_on, phase::ended}) {
+              check({.what = static_cast<preset>(p),
+                     .layout = layout,
+                     .color = color,
+                     .clock = clock,
+                     .selects = selects},
+                    state);
+            }
+          }
+        }
+      }
+    }
   }
 }
 

@@ -11,6 +11,7 @@
 #include "story.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -22,6 +23,7 @@ using fronta::test::lane_named;
 using fronta::test::story;
 using fronta::trace::event_kind;
 using fronta::trace::file_contents;
+using fronta::viz::find_apart;
 using fronta::viz::index;
 using fronta::viz::merge;
 using fronta::viz::why_apart;
@@ -144,6 +146,28 @@ TEST(Merge, OldFilesThatDoNotSayWhoseATaskIsDoNotMixUpTwo) {
   EXPECT_EQ(of.bar_at(lane_named(of, "22 cpu 0"), 0).end, 65);
 }
 
+TEST(Merge, TheOrderOfTheFilesDoesNotMatterForWhetherTheyAreOneOrWhichIsNot) {
+  const auto first = process(11, one_task("first"));
+  const auto last = process(22, one_task("last"), 200);
+  auto all_along = process(33, one_task("all along"));
+  all_along.known_until = 300;
+  const auto far = process(44, one_task("far"), 1'000'000);
+  std::vector order{0, 1, 2};
+  do {
+    const std::vector three{first, last, all_along};
+    std::vector<file_contents> given;
+    for (const auto n : order) given.push_back(three[static_cast<std::size_t>(n)]);
+    EXPECT_EQ(why_apart(given), "") << testing::PrintToString(order);
+    for (std::size_t at = 0; at <= given.size(); ++at) {
+      auto four = given;
+      four.insert(four.begin() + static_cast<std::ptrdiff_t>(at), far);
+      EXPECT_EQ(find_apart(four).which, at) << testing::PrintToString(order);
+    }
+  } while (std::ranges::next_permutation(order).found);
+  EXPECT_EQ(find_apart(std::vector{first, last}).which, 1U);
+  EXPECT_EQ(find_apart(std::vector{last, first}).which, 1U);
+}
+
 TEST(Merge, WhatHasNoCommonClockOrTimeStaysApart) {
   const auto a = process(11, one_task("left"));
   const auto with = [&](auto change) {
@@ -161,6 +185,8 @@ TEST(Merge, WhatHasNoCommonClockOrTimeStaysApart) {
                 b.origin_unix += 1'000;
               }),
               HasSubstr("at the same time"));
+  EXPECT_THAT(why_apart(std::vector{a, process(22, one_task("right"), 15), a}),
+              HasSubstr("given twice"));
   auto far = process(22, one_task("right"), 1'000'000);
   EXPECT_THROW(static_cast<void>(merge({a, far})), std::invalid_argument);
 }

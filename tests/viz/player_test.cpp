@@ -4,6 +4,7 @@
 #include <fronta/viz/words.hpp>
 
 #include "steady_run.hpp"
+#include "story.hpp"
 
 #include <gtest/gtest.h>
 
@@ -541,6 +542,29 @@ void expect_sound(const index& of, const player_state& s) {
   ASSERT_LE(s.wanted.size(), longest_search);
   ASSERT_GE(s.text_size, smallest_text);
   ASSERT_LE(s.text_size, largest_text);
+}
+
+TEST_F(Player, KeepsItsLanesWhereLaterModelsNumberThemOtherwise) {
+  test::story told;
+  told.main().at(0).submit(1).submit(2);
+  told.worker(0).at(10).start(1).at(15).issue(1, 1, 0);
+  told.worker(1).at(50).start(2).at(90).finish(2);
+  const index early(told.told());
+  told.span(1, 0, 20, 30);
+  const index late(told.told());
+  const auto before = test::lane_named(early, "cpu 1");
+  const auto after = test::lane_named(late, "cpu 1");
+  ASSERT_NE(before, after) << "the stream's lane lies before it";
+  s = opened_live(early);
+  s.lanes.pinned = {before, test::lane_named(early, "cpu 0")};
+  s.lanes.folded = {before, 99};
+  s.lanes.marked = before;
+  s = carried_over(early, late, s);
+  EXPECT_EQ(s.lanes.pinned, (std::vector{after, test::lane_named(late, "cpu 0")}));
+  EXPECT_EQ(s.lanes.folded, std::vector{after});
+  EXPECT_EQ(s.lanes.marked, after);
+  s.lanes.marked = none;
+  EXPECT_EQ(carried_over(early, late, s).lanes.marked, none);
 }
 
 TEST(PlayerFuzz, NoSequenceOfCommandsBreaksTheState) {

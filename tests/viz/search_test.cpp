@@ -6,6 +6,7 @@
 #include "story.hpp"
 
 #include <limits>
+#include <memory>
 
 namespace fronta::viz {
 namespace {
@@ -20,6 +21,20 @@ class Search : public testing::Test {
   }
   index of = made();
 };
+
+TEST_F(Search, IsMadeOnceForAllFrames) {
+  kept_search kept;
+  const auto a = std::make_shared<const index>(made());
+  const auto* const first = &kept.find(a, "mask");
+  EXPECT_EQ(first->count(), 3U);
+  EXPECT_EQ(&kept.find(a, "mask"), first);
+  EXPECT_EQ(kept.find(a, "join").count(), 1U);
+  const auto* const second = &kept.find(a, "mask");
+  EXPECT_EQ(second->count(), 3U);
+  EXPECT_NE(&kept.find(std::make_shared<const index>(made()), "mask"), second);
+  kept.forget();
+  EXPECT_EQ(a.use_count(), 1);
+}
 
 TEST_F(Search, FindsPartsOfNamesHoweverTheyAreWritten) {
   for (const auto* wanted : {"mask", "MASK", "mAsK"}) {

@@ -53,6 +53,26 @@ class SourceFiles : public ::testing::Test {
   fs::path folder_;
 };
 
+TEST_F(SourceFiles, AreReadOnceUntilTheyAreForgotten) {
+  write("project/main.cpp", "before");
+  story s;
+  s.main().at(0).submit(1).tell(fronta::trace::event_kind::location, 1, 2, "main.cpp:2");
+  auto told = s.told();
+  source_files all({.folder = folder_ / "project", .host = "there"});
+  all.read(index(told));
+  write("project/main.cpp", "since");
+  told.origin_unix = 1;
+  const index later(told);
+  all.read(later);
+  EXPECT_THAT(all.find("main.cpp")->lines, ElementsAre("before"));
+  EXPECT_THAT(all.find("main.cpp")->doubt, IsEmpty());
+  all.forget();
+  EXPECT_EQ(all.find("main.cpp"), nullptr);
+  all.read(later);
+  EXPECT_THAT(all.find("main.cpp")->lines, ElementsAre("since"));
+  EXPECT_THAT(all.find("main.cpp")->doubt, HasSubstr("changed since"));
+}
+
 TEST_F(SourceFiles, AreFoundByTheLongestEndOfTheirName) {
   write("project/main.cpp", "outer");
   write("project/src/main.cpp", "inner");

@@ -95,6 +95,16 @@ class walk {
                                                 std::uint32_t after, std::uint32_t before) {
     return {std::ranges::upper_bound(events, after), std::ranges::lower_bound(events, before)};
   }
+  // Of those, what comes before it stands in the same queue again.
+  [[nodiscard]] std::span<const std::uint32_t> events_of_stand(std::uint32_t enqueued) const {
+    const auto all = events_after(enqueued);
+    const auto& queue = of_.events()[enqueued];
+    const auto again = std::ranges::find_if(all, [&](std::uint32_t e) {
+      const auto& one = of_.events()[e];
+      return one.what() == event_kind::enqueue && one.argument == queue.argument;
+    });
+    return {all.begin(), again};
+  }
   // The first of a kind; `none` if there is none.
   [[nodiscard]] std::uint32_t first_of(event_kind kind,
                                        std::span<const std::uint32_t> events) const {
@@ -260,8 +270,10 @@ class walk {
 
   // `all`, `any` or `completion`, as told beside the event.
   [[nodiscard]] std::optional<trace::wait_reason> wait_reason_at(std::uint32_t block) const {
-    const auto told = first_of(event_kind::wait, events_after(block));
-    if (told == none || told > at_.before) return std::nullopt;
+    // What comes behind the wait is looked at by later ones: else it were looked at for each.
+    const auto told =
+        first_of(event_kind::wait, between(related_.events_of(at_.task), block, at_.before + 1));
+    if (told == none) return std::nullopt;
     const auto why = static_cast<trace::wait_reason>(of_.events()[told].argument);
     using enum trace::wait_reason;
     if (why == all || why == any || why == completion) return why;
@@ -372,7 +384,7 @@ class walk {
     const auto missing = of_.text(tag_missing(c));
     // What it got then.
     std::vector<std::uint32_t> wanted;
-    for (const auto e : events_after(began)) {
+    for (const auto e : events_of_stand(began)) {
       const auto& one = of_.events()[e];
       if (one.what() == event_kind::start) break;
       if (one.what() == event_kind::acquire && (missing.empty() || of_.text(one.text) == missing))
@@ -401,7 +413,7 @@ class walk {
   }
 
   bool waited_for_stream(std::uint32_t began) {
-    const auto mine = first_of(event_kind::issue, events_after(began));
+    const auto mine = first_of(event_kind::issue, events_of_stand(began));
     if (mine == none) return false;
     const auto& e = of_.events()[mine];
     const auto place_number = static_cast<std::int32_t>(e.argument >> 32U);

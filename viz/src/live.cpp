@@ -3,7 +3,10 @@
 
 #include "compare.hpp"
 #include "graph_layout.hpp"
+#include "panels.hpp"
 #include "summaries.hpp"
+#include "task_kinds.hpp"
+#include "task_locations.hpp"
 
 #include <fronta/trace_file.hpp>
 #include <fronta/viz/critical_path.hpp>
@@ -27,10 +30,23 @@ constexpr int rest_when_idle = 20;
 
 }  // namespace
 
-void prepare(const index& of, preset shown, phase state) {
+void prepare(const index& of, const view_needs& shown, phase state) {
   auto& whole = of.whole();
   static_cast<void>(whole.looks_of(of));  // the legend's
-  switch (shown) {
+  const view v{.what = shown.what,
+               .shown = state == phase::goes_on ? source::live : source::recorded,
+               .title = {},
+               .layout = shown.layout,
+               .clock = shown.clock,
+               .color = shown.color};
+  // Files are read before the code is seen.
+  if (v.layout != stage_layout::plain) static_cast<void>(whole.locations_of(of));
+  if (shows_kinds(v)) static_cast<void>(whole.kinds_of(of));
+  if (v.clock != clock_kind::linear && keeps_clock(v)) static_cast<void>(clock_of(of, v.clock));
+  const bool lanes = v.what == preset::stage || v.what == preset::timeline ||
+                     v.what == preset::completion || v.what == preset::compare;
+  if (lanes && shown.selects) static_cast<void>(whole.relations_of(of));
+  switch (shown.what) {
     case preset::timeline:
       // While it goes on nobody knows it.
       if (state != phase::goes_on) static_cast<void>(critical_path_of(of));
@@ -65,7 +81,7 @@ live_reader::live_reader(trace::follower f, std::function<time()> clock)
 
 bool live_reader::is_over() const noexcept { return follows_.state() == phase::anew; }
 
-std::optional<live_news> live_reader::step(preset shown) {
+std::optional<live_news> live_reader::step(const view_needs& shown) {
   const auto before = follows_.state();
   grown_ = follows_.poll() || grown_;
   const auto state = follows_.state();
@@ -91,7 +107,7 @@ std::optional<live_news> live_reader::step(preset shown) {
   return news;
 }
 
-live::live(trace::follower f, std::function<void()> tell, preset shown)
+live::live(trace::follower f, std::function<void()> tell, const view_needs& shown)
     : tell_(std::move(tell)), shown_(shown) {
   live_reader reader(std::move(f),
                      [] { return std::chrono::steady_clock::now().time_since_epoch(); });
@@ -109,9 +125,19 @@ live::~live() {
   thread_.join();
 }
 
+void live::show(const view_needs& shown) {
+  const std::lock_guard lock(mutex_);
+  shown_ = shown;
+}
+
 std::optional<live_news> live::take() {
   const std::lock_guard lock(mutex_);
   return std::exchange(newest_, std::nullopt);
+}
+
+view_needs live::shown() {
+  const std::lock_guard lock(mutex_);
+  return shown_;
 }
 
 void live::read(live_reader reader) {
@@ -119,7 +145,7 @@ void live::read(live_reader reader) {
     std::optional<live_news> news;
     bool failed = false;
     try {
-      news = reader.step(shown_.load(std::memory_order_relaxed));
+      news = reader.step(shown());
     } catch (const std::exception& error) {
       news = live_news{.of = {}, .state = phase::broken_off, .damage = error.what()};
       failed = true;

@@ -4,11 +4,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <iterator>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <optional>
+#include <ranges>
 #include <stdexcept>
 #include <unordered_map>
 #include <utility>
@@ -37,18 +38,30 @@ stretch time_of(const file_contents& f) {
   return {f.origin_steady, sum(f.origin_steady, end)};
 }
 
-// Whether all of time from the first begin to the last end is some trace's.
-bool overlap(std::span<const file_contents> all) {
-  std::vector<stretch> times;
-  times.reserve(all.size());
-  std::ranges::transform(all, std::back_inserter(times), time_of);
-  std::ranges::sort(times, {}, &stretch::begin);
-  auto until = times.front().end;
-  for (const auto& t : times) {
-    if (t.begin > until) return false;
+// Where some of time from the first begin to the last end is no trace's: on its side with fewer
+// traces the one that was given last.
+std::optional<std::size_t> beside_a_gap(std::span<const file_contents> all) {
+  std::vector<std::size_t> order(all.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, {}, [&](std::size_t n) { return std::pair(time_of(all[n]).begin, n); });
+  auto until = time_of(all[order.front()]).end;
+  for (std::size_t n = 0; n < order.size(); ++n) {
+    const auto t = time_of(all[order[n]]);
+    if (t.begin > until) {
+      auto fewer = std::span(order);
+      if (2 * n < order.size()) fewer = fewer.first(n);
+      if (2 * n > order.size()) fewer = fewer.subspan(n);
+      return std::ranges::max(fewer);
+    }
     until = std::max(until, t.end);
   }
-  return true;
+  return std::nullopt;
+}
+
+// A process makes one recording at a time.
+bool is_same_recording(const file_contents& a, const file_contents& b) {
+  return a.process == b.process && a.origin_steady == b.origin_steady &&
+         a.origin_unix == b.origin_unix;
 }
 
 // In front of names: its number, and where two have the same, which of them it is.
@@ -204,24 +217,30 @@ class merger {
 
 }  // namespace
 
-std::string why_apart(std::span<const file_contents> all) {
-  if (all.empty()) return "there is none";
+apart find_apart(std::span<const file_contents> all) {
+  if (all.empty()) return {.why = "there is none"};
   // When the machine was started, as far as the calendar's clock went evenly since then.
   const auto started = [](const file_contents& f) { return sum(f.origin_unix, -f.origin_steady); };
   constexpr std::int64_t ten_seconds = 10'000'000'000;
-  for (const auto& f : all) {
-    if (f.given_clock) return "one of them has a clock of its own, which no other knows";
+  const auto earliest = std::ranges::min(all | std::views::transform(started));
+  for (std::size_t n = 0; n < all.size(); ++n) {
+    const auto& f = all[n];
+    if (f.given_clock) return {"one of them has a clock of its own, which no other knows", n};
     if (f.host != all.front().host) {
       std::string why = "they are of two machines, \"";
       why.append(all.front().host).append("\" and \"").append(f.host);
-      return why.append("\", whose clocks nobody has compared");
+      return {why.append("\", whose clocks nobody has compared"), n};
     }
-    if (std::abs(sum(started(f), -started(all.front()))) > ten_seconds) {
-      return "the machine was started anew in between, or its clock was set";
-    }
+    if (sum(started(f), -earliest) > ten_seconds)
+      return {"the machine was started anew in between, or its clock was set", n};
+    if (std::ranges::any_of(all.first(n), [&](const auto& o) { return is_same_recording(f, o); }))
+      return {"one recording is given twice", n};
   }
-  return overlap(all) ? std::string() : "they were not recorded at the same time";
+  if (const auto n = beside_a_gap(all)) return {"they were not recorded at the same time", *n};
+  return {};
 }
+
+std::string why_apart(std::span<const file_contents> all) { return find_apart(all).why; }
 
 merged_trace merge(std::vector<file_contents> all) {
   if (const auto why = why_apart(all); !why.empty()) {

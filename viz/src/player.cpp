@@ -508,6 +508,24 @@ player_state opened_live(const index& of) {
   return s;
 }
 
+player_state carried_over(const index& from, const index& to, player_state s) {
+  const auto now = [&](std::uint32_t l) {
+    if (l >= from.lanes().size()) return none;
+    const auto& was = from.lanes()[l];
+    const auto is = std::ranges::find_if(to.lanes(), [&](const lane& one) {
+      return one.what == was.what && one.executor == was.executor && one.place == was.place &&
+             one.number == was.number;
+    });
+    return is == to.lanes().end() ? none : static_cast<std::uint32_t>(is - to.lanes().begin());
+  };
+  for (auto* const some : {&s.lanes.pinned, &s.lanes.folded}) {
+    for (auto& l : *some) l = now(l);
+    std::erase(*some, none);
+  }
+  s.lanes.marked = now(s.lanes.marked);
+  return s;
+}
+
 player_state reduce(const index& of, player_state s, const command& c) {
   // Whatever else the user does ends it.
   if (!std::holds_alternative<commands::tick>(c)) s.stepped.reset();

@@ -75,4 +75,19 @@ task_number task_search::next(task_number from, int by) const noexcept {
   return static_cast<task_number>(t);
 }
 
+const task_search& kept_search::find(const std::shared_ptr<const index>& of,
+                                     std::string_view wanted) {
+  if (found_ == nullptr || of_ != of || wanted_ != wanted) {
+    found_ = std::make_unique<const task_search>(*of, wanted);
+    of_ = of;
+    wanted_ = wanted;
+  }
+  return *found_;
+}
+
+void kept_search::forget() noexcept {
+  found_.reset();
+  of_.reset();
+}
+
 }  // namespace fronta::viz

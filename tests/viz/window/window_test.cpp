@@ -3,6 +3,7 @@
 #include "sample_scene.hpp"
 #include "stage.hpp"
 #include "steady_run.hpp"
+#include "story.hpp"
 
 #include <fronta/trace.hpp>
 #include <fronta/trace_follower.hpp>
@@ -285,6 +286,29 @@ TEST_F(Window, LShowsCodeBesideTheStage) {
   EXPECT_EQ(s().state().layout, stage_layout::run);
   type('l');
   EXPECT_EQ(s().state().layout, stage_layout::plain);
+}
+
+TEST_F(Window, ReadsTheProgramAnewWithEachTrace) {
+  const test::temporary_folder folder;
+  const auto file = folder.file("main.cpp");
+  test::story told;
+  told.main().at(0).submit(1).tell(trace::event_kind::location, 1, 1, file + ":1");
+  auto contents = told.told();
+  std::ofstream(file) << "int before_it;\n";
+  type('l');
+  const auto text = [&] {
+    s().show(std::make_shared<const index>(contents), "run.trace");
+    press(GLFW_KEY_END);
+    return to_text(s().picture());
+  };
+  EXPECT_THAT(text(), HasSubstr("before_it"));
+  std::ofstream(file) << "int since_then;\n";
+  contents.origin_unix = 1;
+  const auto again = text();
+  EXPECT_THAT(again, HasSubstr("since_then"));
+  EXPECT_THAT(again, HasSubstr("has changed since the recording"));
+  type('l');
+  type('l');
 }
 
 TEST_F(Window, AHeldKeyRepeatsWhereThatIsOfUse) {
@@ -581,6 +605,13 @@ TEST_F(Window, TwoProcessesOfOneTimeAreShownTogether) {
   }
   s().show(of_, "run.trace");
   EXPECT_THAT(to_text(s().picture()), testing::Not(HasSubstr("processes")));
+  EXPECT_FALSE(s().show_together(a, later));
+  s().open(a);
+  s().finish_opening();
+  EXPECT_EQ(
+      s().message(),
+      "a and later cannot be one picture: they were not recorded at the same time; 5 compares "
+      "them.");
 }
 
 // ---- Live. What happens is told by the test, and so is the time.

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -179,7 +180,8 @@ class page {
     if (s_.wanted.empty()) {
       words += " a number, or a part of a name";
     } else {
-      const task_search all(of, s_.wanted);
+      const task_search own(of, on_.found == nullptr ? std::string_view(s_.wanted) : "");
+      const auto& all = on_.found == nullptr ? own : *on_.found;
       if (all.count() == 0) {
         words += " no such task";
       } else {

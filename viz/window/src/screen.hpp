@@ -6,6 +6,7 @@
 #include <fronta/viz/index.hpp>
 #include <fronta/viz/player.hpp>
 #include <fronta/viz/scene.hpp>
+#include <fronta/viz/search.hpp>
 #include <fronta/viz/view.hpp>
 
 #include <cstdint>
@@ -26,6 +27,7 @@ struct screen {
   const index* other = nullptr;  ///< the run to compare with
   std::string other_title = {};
   const source_files* sources = nullptr;  ///< the program's; null for none
+  const task_search* found = nullptr;     ///< what is looked for; null: it is searched here
   key_profile keys = key_profile::all;    ///< those that the help lists
 };
 

@@ -95,7 +95,7 @@ stage::stage(const window::options& o, const appearance& first)
 
 stage::~stage() = default;
 
-stage::read_trace stage::read(trace::follower f, preset shown) {
+stage::read_trace stage::read(trace::follower f, const view_needs& shown) {
   f.poll();
   read_trace r;
   r.file = f.file();
@@ -117,7 +117,7 @@ void stage::read_beside(std::string shown_as, std::function<trace::follower()> o
   say("Reading " + shown_as + " …");
   reading_ = std::async(
       std::launch::async,
-      [name = std::move(shown_as), make = std::move(open_it), shown = state_.what]() -> read_trace {
+      [name = std::move(shown_as), make = std::move(open_it), shown = needs()]() -> read_trace {
         read_trace r;
         try {
           r = read(make(), shown);
@@ -149,17 +149,23 @@ void stage::compare_with(const std::string& trace) {
 
 bool stage::show_together(const std::string& trace, const std::string& other) {
   std::vector<trace::file_contents> both;
+  std::string why;
   try {
     for (const auto* const file : {&trace, &other}) {
       trace::follower f(*file);
       f.poll();
-      if (f.state() == phase::goes_on) return false;
+      if (f.state() == phase::goes_on) why = "one of them is still being recorded";
       both.push_back(std::move(f).contents());
     }
   } catch (const std::exception&) {
     return false;  // who opens it says why
   }
-  if (!why_apart(both).empty()) return false;
+  if (why.empty()) why = why_apart(both);
+  if (!why.empty()) {
+    apart_ = name_of_file(trace) + " and " + name_of_file(other) +
+             " cannot be one picture: " + why + "; 5 compares them.";
+    return false;
+  }
   auto made = merge(std::move(both));
   const auto damage = made.all.damage;
   show(std::make_shared<const index>(std::move(made.all)), trace + " + " + name_of_file(other));
@@ -180,6 +186,7 @@ void stage::take_what_was_read() {
     return;
   }
   auto r = reading_.get();
+  const auto apart = std::exchange(apart_, {});
   if (r.of == nullptr) {
     failure_ = r.failure;
     say(r.failure);
@@ -190,7 +197,10 @@ void stage::take_what_was_read() {
   } else {
     show(std::move(r.of), std::move(r.file));
   }
-  if (!r.damage.empty()) say(name_of_file(file_) + ": " + r.damage);
+  auto said = r.damage.empty() ? std::string() : name_of_file(file_) + ": " + r.damage;
+  if (!said.empty() && !apart.empty()) said += ". ";
+  said += apart;
+  if (!said.empty()) say(std::move(said));
 }
 
 void stage::show(std::shared_ptr<const index> of, std::string trace) {
@@ -201,7 +211,7 @@ void stage::show(std::shared_ptr<const index> of, std::string trace) {
 void stage::show_live(std::shared_ptr<const index> of, std::string trace, trace::follower f) {
   auto seen = opened_live(*of);
   replace(std::move(of), std::move(trace), std::move(seen));
-  live_.emplace(std::move(f), [] { window::wake(); }, state_.what);
+  live_.emplace(std::move(f), [] { window::wake(); }, needs());
 }
 
 void stage::take_news() {
@@ -220,6 +230,7 @@ void stage::take_news() {
 
 void stage::bring_in(live_news n) {
   if (n.of != nullptr) {
+    if (of_ != nullptr) state_ = carried_over(*of_, *n.of, std::move(state_));
     of_ = std::move(n.of);
     met_.reset();
     read_sources();
@@ -277,6 +288,10 @@ void stage::replace(std::shared_ptr<const index> of, std::string trace, player_s
   state_.reduced_motion = before.reduced_motion;
   state_.layout = before.layout;
   state_.blank = before.blank;
+  // Another recording has other doubts of them, and they may have changed meanwhile. While one goes
+  // on they stay as they were.
+  sources_.forget();
+  sources_of_.reset();
   read_sources();
   window_.set_title(name_of_file(file_) + " - Fronta");
   show_soon();
@@ -311,6 +326,12 @@ void stage::pass(double seconds) {
 
 scene stage::picture() const {
   const auto size = window_.size();
+  const task_search* found = nullptr;
+  if (of_ != nullptr && state_.searching) {
+    found = &found_.find(of_, state_.wanted);
+  } else {
+    found_.forget();
+  }
   return viz::draw({.width = size.width,
                     .height = size.height,
                     .title = name_of_file(file_),
@@ -321,6 +342,7 @@ scene stage::picture() const {
                     .other = other_.get(),
                     .other_title = name_of_file(other_file_),
                     .sources = &sources_,
+                    .found = found,
                     .keys = keys_},
                    of_.get(), state_, window_.fonts());
 }
@@ -341,7 +363,7 @@ void stage::look_after_screen() {
 bool stage::draw() {
   look_after_screen();
   take_what_was_read();
-  if (live_) live_->show(state_.what);
+  if (live_) live_->show(needs());
   if (news_may_come_) take_news();
   if (frames_due_ == 0 || window_.is_hidden()) return false;
   shown_ = picture();
@@ -530,6 +552,14 @@ void stage::save_snapshot() {
   } catch (const std::exception& error) {
     say(std::string("The picture was not saved: ") + error.what());
   }
+}
+
+view_needs stage::needs() const {
+  return {.what = state_.what,
+          .layout = state_.layout,
+          .color = state_.color,
+          .clock = state_.clock,
+          .selects = state_.selected != no_task};
 }
 
 // Instead of what the player has to say, which is said with it.

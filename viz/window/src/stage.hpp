@@ -10,6 +10,7 @@
 #include <fronta/viz/live.hpp>
 #include <fronta/viz/player.hpp>
 #include <fronta/viz/scene.hpp>
+#include <fronta/viz/search.hpp>
 #include <fronta/viz/source_files.hpp>
 
 #include <chrono>
@@ -55,8 +56,8 @@ class stage final : public window_listener {
   /// `std::exception`s of `trace::read_file`.
   void compare_with(const std::string& trace);
   /// Shows two traces as one if they are of two processes of one machine, recorded at the same
-  /// time; see `merge`. Blocks. False, and nothing has happened, where they are not, or cannot be
-  /// read.
+  /// time; see `merge`. Blocks. False, and nothing is shown, where they are not, or cannot be read:
+  /// what is opened next says why.
   [[nodiscard]] bool show_together(const std::string& trace, const std::string& other);
   /// Follows a recording that goes on: of the process of that number, of who listens at that
   /// socket, or in that file.
@@ -116,7 +117,7 @@ class stage final : public window_listener {
     std::string damage;
     std::optional<trace::follower> goes_on = {};
   };
-  static read_trace read(trace::follower f, preset shown);
+  static read_trace read(trace::follower f, const view_needs& shown);
   void read_beside(std::string shown_as, std::function<trace::follower()> open_it);
   void show_live(std::shared_ptr<const index> of, std::string trace, trace::follower f);
   void bring_in(live_news n);
@@ -133,6 +134,7 @@ class stage final : public window_listener {
   void show_soon();
   void read_sources();
   [[nodiscard]] std::string note() const;
+  [[nodiscard]] view_needs needs() const;
 
   window window_;
   player_state state_;
@@ -142,6 +144,7 @@ class stage final : public window_listener {
   std::string other_file_;
   source_files sources_;
   std::shared_ptr<const index> sources_of_;  // whose files have been asked for
+  mutable kept_search found_;                // no part of what is seen: only when it is made
   std::string failure_;
   std::string message_;
   std::optional<hit> met_;
@@ -156,6 +159,7 @@ class stage final : public window_listener {
   bool scrubbing_ = false;
   std::string note_;      // that it is not heard of
   std::string together_;  // of a trace that was several
+  std::string apart_;     // why two are not, until it is said
   // As the frame before it took long, the next news waits.
   bool news_may_come_ = true;
   std::optional<live_news> kept_back_;  // while the picture stands still

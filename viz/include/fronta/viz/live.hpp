@@ -27,6 +27,15 @@ struct live_news {
   std::string damage;
 };
 
+/// Of a view what decides what it needs of the whole trace.
+struct view_needs {
+  preset what = preset::stage;
+  stage_layout layout = stage_layout::plain;
+  bar_color color = bar_color::state;
+  clock_kind clock = clock_kind::linear;
+  bool selects = false;  ///< some task
+};
+
 /// Makes them, from all that was told so far, and so seldom that this takes at most a quarter of a
 /// core. Knows no thread; belongs to one at a time.
 class live_reader {
@@ -38,7 +47,7 @@ class live_reader {
   /// Reads what has come; gives a model if there is something new to see and it is due. After the
   /// end, and once the file is another recording's, only that is told. What pictures of `shown`
   /// need of the whole trace is made with the model, and not when they are drawn.
-  [[nodiscard]] std::optional<live_news> step(preset shown = preset::stage);
+  [[nodiscard]] std::optional<live_news> step(const view_needs& shown = {});
   /// When the next step is of use.
   [[nodiscard]] time next() const noexcept { return next_; }
   [[nodiscard]] bool is_over() const noexcept;
@@ -56,15 +65,15 @@ class live_reader {
   bool grown_ = false;  // since the last model
 };
 
-/// What pictures of a preset need of the whole trace, so that drawing them does not wait for it.
+/// Makes what such pictures need of the whole trace, so that drawing them does not wait for it.
 /// Thread-safe.
-void prepare(const index& of, preset shown, trace::follower::phase state);
+void prepare(const index& of, const view_needs& shown, trace::follower::phase state);
 
 /// Makes them beside the drawing, on a thread of its own.
 class live {
  public:
   /// `tell` is called on that thread when there is news to take.
-  live(trace::follower f, std::function<void()> tell, preset shown = preset::stage);
+  live(trace::follower f, std::function<void()> tell, const view_needs& shown = {});
   ~live();
   live(const live&) = delete;
   live& operator=(const live&) = delete;
@@ -80,17 +89,18 @@ class live {
     return known_at_.load(std::memory_order_relaxed);
   }
   /// What is looked at from now on.
-  void show(preset what) noexcept { shown_.store(what, std::memory_order_relaxed); }
+  void show(const view_needs& shown);
 
  private:
   void read(live_reader reader);
+  [[nodiscard]] view_needs shown();
 
   std::function<void()> tell_;
   std::atomic<std::int64_t> heard_at_{0};
   std::atomic<std::int64_t> known_at_{0};
-  std::atomic<preset> shown_;
   std::mutex mutex_;
   std::condition_variable changed_;
+  view_needs shown_;                 // guarded by mutex_
   bool over_ = false;                // guarded by mutex_
   std::optional<live_news> newest_;  // guarded by mutex_
   std::thread thread_;

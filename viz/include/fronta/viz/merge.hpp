@@ -3,6 +3,7 @@
 
 #include <fronta/trace_file.hpp>
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,9 +11,16 @@
 /// Traces of several processes of one machine as one.
 namespace fronta::viz {
 
-/// Why they cannot be one picture, as the end of a sentence; empty where they can. They can if
-/// their clocks were one: the steady clock of one machine, since it was started; and if each was
-/// recorded while another one was.
+/// Why traces cannot be one picture.
+struct apart {
+  std::string why;        ///< as the end of a sentence; empty where they can
+  std::size_t which = 0;  ///< the one without which that reason is gone, or less
+};
+
+/// They can be one picture if their clocks were one: the steady clock of one machine, since it was
+/// started; if each was recorded while another one was; and if none is there twice. In which order
+/// they are given does not matter.
+[[nodiscard]] apart find_apart(std::span<const trace::file_contents> all);
 [[nodiscard]] std::string why_apart(std::span<const trace::file_contents> all);
 
 struct merged_trace {

@@ -163,6 +163,10 @@ using command =
 /// One that grows: followed, at the pace of the clock.
 [[nodiscard]] player_state opened_live(const index& of);
 
+/// `s` of a recording that goes on for a later model of it: there lanes may have other numbers, as
+/// work of devices is told late.
+[[nodiscard]] player_state carried_over(const index& from, const index& to, player_state s);
+
 /// What `c` makes of `s`. `s` may come from another trace, or from this one when it was shorter.
 [[nodiscard]] player_state reduce(const index& of, player_state s, const command& c);
 

@@ -4,6 +4,7 @@
 #include <fronta/viz/index.hpp>
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,20 @@ class task_search {
   std::vector<bool> texts_;  // those that have it in them
   task_number number_ = no_task;
   std::size_t count_ = 0;
+};
+
+/// The last search, for who shows it in every frame.
+class kept_search {
+ public:
+  /// Searches only for something else than the last time. Valid until then.
+  [[nodiscard]] const task_search& find(const std::shared_ptr<const index>& of,
+                                        std::string_view wanted);
+  void forget() noexcept;
+
+ private:
+  std::shared_ptr<const index> of_;
+  std::string wanted_;
+  std::unique_ptr<const task_search> found_;
 };
 
 }  // namespace fronta::viz

@@ -39,6 +39,8 @@ class source_files {
 
   /// Reads those that the trace names and that were not asked for before.
   void read(const index& of);
+  /// So that they are read anew: they may have changed, and another recording has other doubts.
+  void forget() noexcept { files_.clear(); }
   /// What `name` stands for from now on, without reading.
   void add(std::string name, std::string_view text);
   /// By the trace's name of it; null for one that was never asked for.
