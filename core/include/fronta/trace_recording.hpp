@@ -16,8 +16,8 @@ struct recording_options {
   /// How long events stay in the rings at most; zero: until `flush` or `stop`.
   std::chrono::milliseconds flush_every{20};
   /// Records the thread's CPU time too where a task starts, blocks, goes on and ends, also for a
-  /// retry, a fallback or the work that it gave a device, which takes about a quarter of a microsecond each. The environment variable
-  /// FRONTA_TRACE_CPU=1 does as well.
+  /// retry, a fallback or the work that it gave a device, which takes about a quarter of a
+  /// microsecond each. The environment variable FRONTA_TRACE_CPU=1 does as well.
   bool cpu_time = false;
   /// The clock in place of the host's, in nanoseconds, which must not go back: such as
   /// `virtual_devices::now`, so that tasks and devices are in one time. Called for each event and
@@ -43,7 +43,9 @@ struct recording_options {
 /// gets its ring. `flush` is thread-safe, the rest is not.
 ///
 /// A forked child is not recorded: its copy of this object does nothing, and the recording goes on
-/// as its parent's. The child may begin one of its own in another file.
+/// as its parent's. The child may begin one of its own in another file. `fork` waits until what is
+/// being written to FILE is written, so it must not be called from a handler of signals that come
+/// from within a recording, such as of a disk that is gone.
 ///
 /// The environment variable FRONTA_TRACE=FILE does the same for a program that has none of its own,
 /// from its first executor to the end of the process; "%p" in FILE becomes the process's number.
