@@ -54,9 +54,9 @@ class painter {
   /// As much of it as fits, with an ellipsis; empty if nothing would.
   [[nodiscard]] std::string fit(std::string_view text, float size, float most,
                                 typeface face = typeface::sans) const;
-  /// A name with numbers in it, or # for them, keeps them: "chunk 3, divisor 5" becomes "chu. 3, div. 5". Where
-  /// they have no room its end stays; empty where that would be the end of a number. Others are cut
-  /// as by `fit`.
+  /// A name with numbers in it, or # for them, keeps them: "chunk 3, divisor 5" becomes "chu. 3,
+  /// div. 5". Where they have no room its end stays; empty where that would be the end of a number.
+  /// Others are cut as by `fit`.
   [[nodiscard]] std::string brief(std::string_view name, float size, float most,
                                   typeface face = typeface::sans) const;
   /// As `fit`, but what stays is the end.
