@@ -49,6 +49,30 @@ class Case(unittest.TestCase):
         for text in [says] if isinstance(says, str) else says:
             self.assertIn(text, done.stderr)
 
+    def start(self, *arguments, **more):
+        process = subprocess.Popen(
+            [PROGRAM, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more
+        )
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def interrupt(self, process, after):
+        """Ctrl-C some seconds after the program has begun to listen to it."""
+        status = pathlib.Path(f"/proc/{process.pid}/status")
+        while process.poll() is None:
+            blocked = next((l for l in status.read_text().splitlines() if l.startswith("SigBlk:")), "SigBlk: 0")
+            if int(blocked.split()[1], 16) >> (signal.SIGINT - 1) & 1:
+                break
+            time.sleep(0.01)
+        time.sleep(after)
+        begin = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=LIMIT)
+        return out, err, time.monotonic() - begin
+
 
 def divisible(size, divisors):
     return [n for n in range(size) if all(n % d == 0 for d in divisors)]
@@ -697,11 +721,8 @@ class Pictures(Case):
         self.assertEqual(self.names("."), ["t"])
 
     def test_an_interrupted_run_is_no_error_on_top(self):
-        process = subprocess.Popen([PROGRAM, "run", "divisibility", "--speed", "100"], stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, text=True, cwd=self.folder)
-        time.sleep(0.3)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=LIMIT)
+        process = self.start("run", "divisibility", "--speed", "100", cwd=self.folder)
+        out, err, _ = self.interrupt(process, 0)
         self.assertEqual(process.returncode, 130, err)
         self.assertIn("Interrupted.", out)
         self.assertNotIn("fronta:", err)
@@ -806,30 +827,6 @@ class Pictures(Case):
 
 
 class Interrupt(Case):
-    def start(self, *arguments, **more):
-        process = subprocess.Popen(
-            [PROGRAM, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more
-        )
-        self.addCleanup(process.stdout.close)
-        self.addCleanup(process.stderr.close)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        return process
-
-    def interrupt(self, process, after):
-        """Ctrl-C some seconds after the program has begun to listen to it."""
-        status = pathlib.Path(f"/proc/{process.pid}/status")
-        while process.poll() is None:
-            blocked = next((l for l in status.read_text().splitlines() if l.startswith("SigBlk:")), "SigBlk: 0")
-            if int(blocked.split()[1], 16) >> (signal.SIGINT - 1) & 1:
-                break
-            time.sleep(0.01)
-        time.sleep(after)
-        begin = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=LIMIT)
-        return out, err, time.monotonic() - begin
-
     def interrupted_run(self, *options, after):
         process = self.start("run", "divisibility", *options, "--json")
         out, err, took = self.interrupt(process, after)
@@ -864,7 +861,7 @@ class Interrupt(Case):
 
     def test_it_says_so_in_words(self):
         process = self.start("run", "divisibility", "--speed", "100", "--pictures", "none")
-        out, _, _ = self.interrupt(process, 0.3)
+        out, _, _ = self.interrupt(process, 0)
         self.assertEqual(process.returncode, 130)
         self.assertIn("Interrupted.", out)
         self.assertIn("0 of 62 done", out)
