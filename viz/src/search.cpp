@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <system_error>
 
@@ -15,64 +14,47 @@ char small(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c 
 
 }  // namespace
 
-task_search::task_search(const index& of, std::string_view wanted) : of_(of) {
+task_search::task_search(const index& of, std::string_view wanted) {
   if (wanted.empty()) return;
   std::uint32_t number = 0;
   const auto* const begin = std::to_address(wanted.begin());
   const auto* const end = begin + wanted.size();
   const auto [at, error] = std::from_chars(begin, end, number);
-  if (error == std::errc() && at == end && number != 0) number_ = number - 1;
-  std::vector<bool> seen;
+  const auto numbered =
+      error == std::errc() && at == end && number != 0 ? task_number{number - 1} : no_task;
+  enum class answer : char { not_asked, no, yes };
+  std::vector<answer> texts;
   for (task_number t = 0; t < of.tasks().size(); ++t) {
-    const auto text = of.tasks()[t].text;
-    if (seen.size() <= text) {
-      seen.resize(text + std::size_t{1});
-      texts_.resize(text + std::size_t{1});
-    }
-    if (!seen[text]) {
-      seen[text] = true;
+    const auto task = of.tasks()[t];
+    // The trace may speak of tasks of which it does not know that they were submitted.
+    if (task.last_change == none) continue;
+    if (texts.size() <= task.text) texts.resize(task.text + std::size_t{1});
+    auto& named = texts[task.text];
+    if (named == answer::not_asked) {
       const auto name = of.name_of(t);
-      texts_[text] = !std::ranges::search(name, wanted, {}, small, small).empty();
+      const bool is = !std::ranges::search(name, wanted, {}, small, small).empty();
+      named = is ? answer::yes : answer::no;
     }
-    if (matches(t)) ++count_;
+    if (t == numbered || named == answer::yes) found_.push_back(t);
   }
-}
-
-// The trace may speak of tasks of which it does not know that they were submitted.
-bool task_search::is_known(task_number t) const noexcept {
-  return of_.tasks()[t].last_change != none;
 }
 
 bool task_search::matches(task_number t) const noexcept {
-  if (t >= of_.tasks().size() || !is_known(t)) return false;
-  const auto text = of_.tasks()[t].text;
-  return t == number_ || (text < texts_.size() && texts_[text]);
+  return std::ranges::binary_search(found_, t);
 }
 
 std::size_t task_search::place_of(task_number t) const noexcept {
-  std::size_t place = 0;
-  for (task_number i = 0; i < of_.tasks().size() && i <= t; ++i) {
-    if (matches(i)) ++place;
-  }
-  return place;
+  return static_cast<std::size_t>(std::ranges::upper_bound(found_, t) - found_.begin());
 }
 
 task_number task_search::next(task_number from, int by) const noexcept {
-  if (count_ == 0 || by == 0) return no_task;
-  const auto tasks = static_cast<std::int64_t>(of_.tasks().size());
-  const std::int64_t way = by > 0 ? 1 : -1;
-  auto t = std::int64_t{from};
-  if (from >= tasks) t = by > 0 ? -1 : tasks;
-  // More than once round is as much as what is left then.
-  auto left = std::abs(std::int64_t{by}) % static_cast<std::int64_t>(count_);
-  if (left == 0) left = static_cast<std::int64_t>(count_);
-  while (left != 0) {
-    t += way;
-    if (t < 0) t = tasks - 1;
-    if (t >= tasks) t = 0;
-    if (matches(static_cast<task_number>(t))) --left;
-  }
-  return static_cast<task_number>(t);
+  if (found_.empty() || by == 0) return no_task;
+  const auto all = static_cast<std::int64_t>(found_.size());
+  // One step forward leads to that, and one back to the one before.
+  const auto first =
+      by > 0 ? std::ranges::upper_bound(found_, from) : std::ranges::lower_bound(found_, from);
+  const auto at = std::int64_t{first - found_.begin()} + by - (by > 0 ? 1 : 0);
+  return found_[static_cast<std::size_t>((at % all + all) % all)];
 }
 
 const task_search& kept_search::find(const std::shared_ptr<const index>& of,

@@ -18,11 +18,11 @@ namespace fronta::viz {
 ///     const auto first = masks.next(no_task, 1);
 class task_search {
  public:
-  /// `of` must outlive this. Looks at each name once.
+  /// Looks at each name once.
   task_search(const index& of, std::string_view wanted);
 
   [[nodiscard]] bool matches(task_number t) const noexcept;
-  [[nodiscard]] std::size_t count() const noexcept { return count_; }
+  [[nodiscard]] std::size_t count() const noexcept { return found_.size(); }
   /// How many up to this one.
   [[nodiscard]] std::size_t place_of(task_number t) const noexcept;
   /// The match so many further, counted from a task that need not be one, and round about;
@@ -30,12 +30,7 @@ class task_search {
   [[nodiscard]] task_number next(task_number from, int by) const noexcept;
 
  private:
-  [[nodiscard]] bool is_known(task_number t) const noexcept;
-
-  const index& of_;
-  std::vector<bool> texts_;  // those that have it in them
-  task_number number_ = no_task;
-  std::size_t count_ = 0;
+  std::vector<task_number> found_;  // ascending
 };
 
 /// The last search, for who shows it in every frame.
