@@ -89,12 +89,19 @@ descriptor new_socket(int flags) noexcept {
   return descriptor(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0));
 }
 
-// `call` again, as often as a signal came in between.
+// A stopped process keeps nobody waiting for ever, nor do signals that come all the time.
+constexpr std::chrono::seconds patience{2};
+
+// `call` again where a signal came in between.
 template <class Call>
 auto uninterrupted(Call call) noexcept {
+  const auto until = std::chrono::steady_clock::now() + patience;
   for (;;) {
     const auto result = call();
     if (result >= 0 || errno != EINTR) return result;
+    if (std::chrono::steady_clock::now() < until) continue;
+    errno = EAGAIN;
+    return result;
   }
 }
 
@@ -126,9 +133,6 @@ bool may_meet(uid_t user) noexcept { return user == ::geteuid() || user == 0 || 
   std::string text = "trace::follower: ";
   throw invalid_state_error(text.append(why));
 }
-
-// A stopped process keeps nobody waiting for ever, nor do signals that come all the time.
-constexpr std::chrono::seconds patience{2};
 
 ssize_t receive_within(const descriptor& from, msghdr& message) noexcept {
   const auto until = std::chrono::steady_clock::now() + patience;
