@@ -97,11 +97,12 @@ class pipeline {
     std::vector<future<mask>> masks;
     masks.reserve(divisors.size());
     for (const int divisor : divisors) {
+      const auto which = fmt::format("{} by {}", chunk, divisor);
       masks.push_back(ex.submit(
-          {.name = fmt::format("chunk {}, divisor {}", chunk, divisor),
+          {.name = fmt::format("mask {}", which),
            .needs = {{"gpu", 1}},
            .retries = settings_.retries},
-          [this, divisor](const numbers& all) { return mask_task(all, divisor); }, shared));
+          [=, this](const numbers& all) { return mask_task(all, divisor, which); }, shared));
     }
     mask combined(data.size(), 1);
     for (const auto& one : gather(masks)) {
@@ -117,7 +118,7 @@ class pipeline {
 
   /// A nap that stands for preparations of the host, so it keeps its worker beside the gpu; a
   /// failure now and then; the mask.
-  mask mask_task(const numbers& chunk, int divisor) {
+  mask mask_task(const numbers& chunk, int divisor, const std::string& which) {
     const progress::running now(shown_);
     if (this_task::attempt() > 0) shown_.retried();
     auto random = this_task::rng();
@@ -126,14 +127,14 @@ class pipeline {
       shown_.failed();
       throw injected_failure(this_task::name());
     }
-    auto result = mask_on_place(chunk, divisor);
+    auto result = mask_on_place(chunk, divisor, which);
     count_mask(this_task::place());
     shown_.finished(mask_work(divisor));
     return result;
   }
 
   /// The kernel, on the gpu that the task holds. The worker is free until it has ended.
-  static mask mask_on_place(const numbers& chunk, int divisor) {
+  static mask mask_on_place(const numbers& chunk, int divisor, const std::string& which) {
     mask result(chunk.size());
     if (chunk.empty()) return result;
     const auto launch = [&](gpu::stream& s) {
@@ -143,7 +144,7 @@ class pipeline {
       s.to_host(std::span(result), flags);
     };
     this_task::executor()
-        .submit({.name = this_task::name() + ", kernel", .place_on = gpu_of(this_task::place())},
+        .submit({.name = fmt::format("kernel {}", which), .place_on = gpu_of(this_task::place())},
                 launch)
         .get();
     return result;

@@ -140,7 +140,7 @@ class Divisibility(Case):
             done = fronta("run", "divisibility", "--speed", "0", "--failure-rate", rate, "--retries", retries, "--json")
             self.assertEqual(done.returncode, 1)
             self.assertEqual(done.stdout, "")
-            self.assertRegex(done.stderr, r'^fronta: the task "chunk \d+, divisor \d+" failed in .* --retries\.\n$')
+            self.assertRegex(done.stderr, r'^fronta: the task "mask \d+ by \d+" failed in .* --retries\.\n$')
 
     def test_sleeps_are_multiplied_by_speed(self):
         def seconds(speed):
@@ -610,7 +610,7 @@ class Trace(Case):
         ends = [e for e in events if e["event"] == "finish"]
         names = {e["text"] for e in events if e["event"] == "submit"}
         self.assertEqual(len([n for n in names if not n.endswith(", kernel")]), found["tasks"])
-        self.assertLess({"load", "is_divisible_by", "chunk 0, divisor 13, kernel"}, names)
+        self.assertLess({"load", "is_divisible_by", "mask 0 by 13", "kernel 0 by 13"}, names)
         self.assertEqual(len([e for e in events if e["event"] == "retry"]), found["retries"])
         self.assertEqual({e["task"] for e in ends}, {e["task"] for e in events if e["event"] == "submit"})
 
