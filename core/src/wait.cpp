@@ -14,21 +14,33 @@
 namespace fronta::detail {
 namespace {
 
+bool ends_wait(phase p, early_end early) noexcept {
+  switch (early) {
+    case early_end::none:
+      return false;
+    case early_end::any:
+      return true;
+    case early_end::exception_or_cancellation:
+      if (p == phase::cancelled) return true;
+      [[fallthrough]];
+    case early_end::exception:
+      return p == phase::error || p == phase::aborted;
+  }
+  return true;
+}
+
 // Shared by a wait and the edges that it could not take back in time; the last one frees it.
 struct group {
   struct member : edge {
     group* owner = nullptr;
   };
-  explicit group(std::size_t n) : members(n), users(1), left(n) {}
+  group(std::size_t n, early_end e) : members(n), users(1), left(n), early(e) {}
   void drop(std::size_t n) noexcept {
     if (n != 0 && users.fetch_sub(n, std::memory_order_acq_rel) == n) delete this;
   }
   void finished(const node& n) noexcept {
     const bool last = left.fetch_sub(1, std::memory_order_acq_rel) == 1;
-    const auto p = n.current();
-    const bool failure = p == phase::error || p == phase::aborted;
-    if (last || mode == return_when::first_completed ||
-        (mode == return_when::first_exception && failure)) {
+    if (last || ends_wait(n.current(), early)) {
       signal.store(1, std::memory_order_release);
       futex_wake_all(signal);
     }
@@ -38,19 +50,13 @@ struct group {
   std::atomic<std::size_t> users;
   std::atomic<std::size_t> left;
   std::atomic<std::uint32_t> signal{0};
-  return_when mode = return_when::all_completed;
+  const early_end early;
 };
 
-bool holds(std::span<node* const> nodes, return_when mode) {
+bool holds(std::span<node* const> nodes, early_end early) {
   const auto done = [](const node* n) { return n->done(); };
-  const auto failed = [](const node* n) {
-    const auto p = n->current();
-    return p == phase::error || p == phase::aborted;
-  };
-  if (std::ranges::all_of(nodes, done)) return true;
-  if (mode == return_when::all_completed) return false;
-  return mode == return_when::first_completed ? std::ranges::any_of(nodes, done)
-                                              : std::ranges::any_of(nodes, failed);
+  const auto ends = [&](const node* n) { return n->done() && ends_wait(n->current(), early); };
+  return std::ranges::all_of(nodes, done) || std::ranges::any_of(nodes, ends);
 }
 
 }  // namespace
@@ -91,18 +97,17 @@ void sit_out(node& n) noexcept {
   while (!code_over(n)) futex_wait(n.extra()->code_over, 0);
 }
 
-void wait_many(std::span<node* const> nodes, return_when mode, deadline until) {
-  if (nodes.empty() || holds(nodes, mode)) return;
-  if (auto* w = this_worker; w != nullptr && until.never() && mode == return_when::all_completed) {
+void wait_many(std::span<node* const> nodes, early_end early, deadline until) {
+  if (nodes.empty() || holds(nodes, early)) return;
+  if (auto* w = this_worker; w != nullptr && until.never() && early == early_end::none) {
     // Newest first: that is the order in which they lie on top of the worker's own queue.
     for (auto* n : std::views::reverse(nodes)) {
       if (!n->done()) try_run_inline(*w, *n);
     }
   }
-  if (holds(nodes, mode) || until.passed()) return;
+  if (holds(nodes, early) || until.passed()) return;
 
-  auto* const g = new group(nodes.size());
-  g->mode = mode;
+  auto* const g = new group(nodes.size(), early);
   g->users.store(nodes.size() + 1, std::memory_order_relaxed);
   std::size_t returned = 1;  // users that end with this call
   for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -125,8 +130,9 @@ void wait_many(std::span<node* const> nodes, return_when mode, deadline until) {
     }
     g->drop(returned);
   };
-  const auto why =
-      mode == return_when::all_completed ? trace::wait_reason::all : trace::wait_reason::any;
+  // One that can never end is a deadlock even where another may fail: nobody builds on that.
+  const bool for_any = early == early_end::any;
+  const auto why = for_any ? trace::wait_reason::any : trace::wait_reason::all;
   const auto block = [&] {
     while (g->signal.load(std::memory_order_acquire) == 0 && !until.passed()) {
       futex_wait(g->signal, 0, until);
@@ -134,8 +140,7 @@ void wait_many(std::span<node* const> nodes, return_when mode, deadline until) {
   };
   try {
     if (until.never()) {
-      const blocking_section section(
-          nodes, mode == return_when::all_completed ? wait_mode::all : wait_mode::any, why);
+      const blocking_section section(nodes, for_any ? wait_mode::any : wait_mode::all, why);
       block();
     } else {
       const blocking_section section(why, nodes.size() == 1 ? nodes.front() : nullptr);
@@ -146,6 +151,16 @@ void wait_many(std::span<node* const> nodes, return_when mode, deadline until) {
     throw;
   }
   take_back();
+}
+
+void wait_for_values(std::span<const any_future* const> futures) {
+  const auto nodes = distinct_nodes(futures, "gather");
+  wait_many(nodes, early_end::exception_or_cancellation, deadline());
+  for (auto* n : nodes) {
+    if (!n->done()) continue;
+    if (!n->value_taken) trace::detail::emit_consume(*n);
+    require_value(*n);
+  }
 }
 
 void throw_unfinished(std::size_t pending, std::size_t total) {

@@ -318,10 +318,25 @@ TEST(Gather, ThrowsAtTheFirstFailureWithoutWaitingForTheOthers) {
   EXPECT_FALSE(o.all[0].done());
 }
 
-TEST(Gather, OfACancelledMemberThrowsWhenTheOthersHaveEnded) {
+TEST(Gather, ThrowsAtTheFirstCancellationWithoutWaitingForTheOthers) {
+  outcomes o(3);
+  o.all[1].cancel();
+  EXPECT_THROW(static_cast<void>(fronta::gather(o.all)), fronta::cancelled_error);
+  EXPECT_FALSE(o.all[0].done());
+}
+
+TEST(Gather, OfFuturesWithoutValuesThrowsTheirExceptions) {
+  std::vector<fronta::promise<void>> promises(2);
+  const std::array all{promises[0].get_future(), promises[1].get_future()};
+  promises[0].set_value();
+  promises[1].set_exception(std::make_exception_ptr(broken()));
+  EXPECT_THROW(fronta::gather(all), broken);
+  fronta::gather(std::vector{all[0]});
+}
+
+TEST(Gather, IsWokenByACancellation) {
   outcomes o(2);
-  o.all[0].cancel();
-  o.promises[1].set_value(1);
+  std::jthread later([&] { o.all[1].cancel(); });
   EXPECT_THROW(static_cast<void>(fronta::gather(o.all)), fronta::cancelled_error);
 }
 

@@ -743,6 +743,33 @@ TEST(Deadlock, ATagThatTheWaiterHoldsIsNamed) {
 }
 
 // T-07
+TEST(Deadlock, OneThatCannotEndIsEnoughWhereAllAreWaitedFor) {
+  gate go;
+  fronta::executor ex{{.tags = {{"licence", 1}}}, fronta::cpu::threads{.workers = 2}};
+  const fronta::task_options licensed{.needs = {{"licence", 1}}};
+  ex.submit(licensed, [&] {
+      const auto two = [&] {
+        return std::vector{ex.submit([&] { go.wait(); }), ex.submit(licensed, [] {})};
+      };
+      const auto gathered = two();
+      EXPECT_THROW(fronta::gather(gathered), deadlock_error);
+      EXPECT_THROW(fronta::wait(two(), fronta::first_exception), deadlock_error);
+      {
+        fronta::task_scope scope(ex);
+        scope.submit(licensed, [] {});
+        scope.submit([&] { go.wait(); });
+        EXPECT_THROW(scope.wait(), deadlock_error);
+        go.open();
+      }
+      // What had been able to end, has ended: the other one is asked anew.
+      gathered.front().wait();
+      EXPECT_THROW(fronta::wait(gathered, fronta::first_exception), deadlock_error);
+      EXPECT_EQ(fronta::wait(gathered, fronta::first_completed).done.size(), 1U);
+      gathered.back().cancel();
+    }).get();
+}
+
+// T-07
 TEST(Deadlock, ATagThatAnotherTaskWillGiveBackIsWaitedFor) {
   gate go;
   fronta::executor ex{{.tags = {{"licence", 2}}}, fronta::cpu::threads{.workers = 2}};

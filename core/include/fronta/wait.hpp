@@ -67,10 +67,18 @@ template <class T>
 concept future_like = std::derived_from<std::remove_cvref_t<T>, any_future>;
 template <class R>
 concept future_range = std::ranges::input_range<R> && future_like<std::ranges::range_value_t<R>>;
+template <class R>
+concept futures_of_void =
+    future_range<R> && std::same_as<std::ranges::range_value_t<R>, future<void>>;
 
-// Until the mode's condition holds for the nodes, all distinct, or the deadline. Never throws for
-// time.
-void wait_many(std::span<node* const> nodes, return_when mode, deadline until);
+// What ends a wait for several before all are done.
+enum class early_end : unsigned char { none, any, exception, exception_or_cancellation };
+constexpr early_end early_end_of(return_when when) noexcept {
+  if (when == all_completed) return early_end::none;
+  return when == first_completed ? early_end::any : early_end::exception;
+}
+// For the nodes, all distinct, or until the deadline. Never throws for time.
+void wait_many(std::span<node* const> nodes, early_end early, deadline until);
 // Order kept, repetitions and empty handles removed (empty ones throw).
 std::vector<node*> distinct_nodes(std::span<const any_future* const> futures, const char* verb);
 
@@ -96,6 +104,9 @@ class completion_list {
   std::shared_ptr<shared> shared_;
 };
 
+// For all, or the first that ends without a value; then that one's exception is thrown.
+void wait_for_values(std::span<const any_future* const> futures);
+
 [[noreturn]] void throw_unfinished(std::size_t pending, std::size_t total);
 }  // namespace detail
 
@@ -107,7 +118,8 @@ struct wait_result {
 
 /// Waits until `when` holds or the limit has passed and returns the split, each distinct future
 /// once, in input order. Cancelled futures are done. Never throws for the time limit; throws
-/// `deadlock_error` like `future::wait`.
+/// `deadlock_error` like `future::wait`: where none can end, for `first_completed`, else where one
+/// of them cannot.
 template <detail::future_range Range>
 auto wait(Range&& futures, return_when when = all_completed,
           time_limit limit = time_limit::none()) {
@@ -119,7 +131,7 @@ auto wait(Range&& futures, return_when when = all_completed,
   std::vector<const any_future*> erased(held.size());
   for (std::size_t i = 0; i < held.size(); ++i) erased[i] = &held[i];
   const auto nodes = detail::distinct_nodes(erased, "wait");
-  detail::wait_many(nodes, when, until);
+  detail::wait_many(nodes, detail::early_end_of(when), until);
   wait_result<future_type> result;
   std::size_t at = 0;
   for (auto& f : held) {
@@ -334,22 +346,24 @@ class completion_queue {
 
 /// Waits for all and returns the values in the same shape: a vector of futures gives a vector of
 /// values, and so for array, tuple, pair, optional and map, nested to any depth. Throws at the
-/// first failure without waiting for the others, which run on.
+/// first failure or cancellation without waiting for the others, which run on; `deadlock_error`
+/// where one of them cannot end.
 template <class A>
-  requires(resolve<std::remove_cvref_t<A>>::has_futures)
+  requires(!detail::futures_of_void<A> && resolve<std::remove_cvref_t<A>>::has_futures)
 auto gather(A&& futures) {
   using container = std::remove_cvref_t<A>;
   std::vector<const any_future*> erased;
   resolve<container>::each(futures, [&](const any_future& f) { erased.push_back(&f); });
-  const auto nodes = detail::distinct_nodes(erased, "gather");
-  detail::wait_many(nodes, return_when::first_exception, deadline());
-  for (auto* n : nodes) {
-    if (!n->done()) continue;
-    if (!n->value_taken) trace::detail::emit_consume(*n);
-    detail::require_value(*n);
-  }
+  detail::wait_for_values(erased);
   container own(std::forward<A>(futures));
   return resolve<container>::take(own);
+}
+/// Futures without values: for its exceptions.
+template <detail::futures_of_void R>
+void gather(R&& futures) {
+  std::vector<const any_future*> erased;
+  for (const any_future& f : futures) erased.push_back(&f);
+  detail::wait_for_values(erased);
 }
 /// With `on_error::skip` waits for all and leaves the failed ones out; with `keep` returns
 /// outcomes.
