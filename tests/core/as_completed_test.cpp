@@ -238,6 +238,18 @@ TEST(AsCompleted, KeepsNoReferenceToALiveFutureThatItHasYielded) {
   EXPECT_TRUE(watched.expired());
 }
 
+TEST(AsCompleted, MayBeReadTwiceByViews) {
+  outcomes o(3);
+  for (const auto i : {0U, 1U, 2U}) o.set(i);
+  const auto is_even = [](const future<int>& f) { return f.result() % 2 == 0; };
+  std::vector<int> even;
+  auto completed = fronta::as_completed(o.all);
+  for (auto f : completed | std::views::filter(is_even)) even.push_back(f.result());
+  queue all(o.all);
+  for (auto f : all | std::views::filter(is_even)) even.push_back(f.result());
+  EXPECT_THAT(even, ElementsAre(0, 2, 0, 2));
+}
+
 //
 TEST(AsCompleted, AYieldedFutureDroppedInTheLoopIsDestroyedThere) {
   constexpr std::size_t n = 3;

@@ -207,6 +207,17 @@ TEST(Map, OutcomesGoOnPastFailures) {
   }
 }
 
+// M-04
+TEST(Map, OutcomesMayBeReadTwiceByViews) {
+  auto ex = pool();
+  const auto named = [](int x) { return std::string(40, static_cast<char>('a' + x)); };
+  auto outcomes = ex.map(named, numbers(3)).outcomes();
+  std::vector<std::string> seen;
+  const auto is_there = [](const auto& o) { return o.has_value(); };
+  for (auto o : outcomes | std::views::filter(is_there)) seen.push_back(std::move(o).value());
+  EXPECT_THAT(seen, ElementsAre(named(0), named(1), named(2)));
+}
+
 void wait_until_passed(std::chrono::steady_clock::time_point at) {
   while (std::chrono::steady_clock::now() < at) std::this_thread::yield();
 }

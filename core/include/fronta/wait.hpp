@@ -167,8 +167,8 @@ class completed_range {
     using iterator_concept = std::input_iterator_tag;
     iterator() noexcept = default;
     explicit iterator(completed_range& r) noexcept : range_(&r) {}
-    // Moves it out: the range keeps no reference to a future that it has handed over.
-    Future operator*() const { return std::move(*range_->current_); }
+    /// May be moved out; the range keeps it until the next step.
+    Future&& operator*() const { return std::move(*range_->current_); }
     iterator& operator++() {
       range_->advance();
       return *this;
@@ -322,7 +322,8 @@ class completion_queue {
     using iterator_concept = std::input_iterator_tag;
     iterator() noexcept = default;
     explicit iterator(completion_queue& q) : queue_(&q), current_(q.next()) {}
-    future<T> operator*() const { return std::move(current_).value(); }
+    /// May be moved out.
+    future<T>&& operator*() const { return std::move(*current_); }
     iterator& operator++() {
       current_.reset();
       current_ = queue_->next();

@@ -189,7 +189,8 @@ class map_range {
       using iterator_concept = std::input_iterator_tag;
       iterator() noexcept = default;
       explicit iterator(map_range& r) noexcept : range_(&r) {}
-      outcome<R> operator*() const { return std::move(range_->settled()); }
+      /// May be moved out.
+      outcome<R>&& operator*() const { return std::move(range_->settled()); }
       iterator& operator++() {
         range_->advance();
         return *this;
