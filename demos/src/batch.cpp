@@ -73,10 +73,11 @@ std::string read_file(const fs::path& file) {
   return text;
 }
 
-/// The lines behind the header, each cut into exactly `Columns` fields.
+/// The lines behind that header, each cut into exactly `Columns` fields.
 template <std::size_t Columns, class Use>
-void each_row(const fs::path& file, std::string_view text, Use&& use) {
+void each_row(const fs::path& file, std::string_view text, std::string_view header, Use&& use) {
   std::size_t line = 0;
+  if (text.substr(0, text.find('\n')) != header) bad_line(file, 1);
   while (!text.empty()) {
     auto row = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(text.size(), row.size() + 1));
@@ -104,11 +105,11 @@ bool read_sensor(std::string_view text, int& sensor) {
 
 // ---- The three stages.
 
-table parse(const fs::path& file, account& memory) {
+table parse(const fs::path& file, int expected, account& memory) {
   const auto text = read_file(file);
   std::vector<reading> rows;
   rows.reserve(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')));
-  each_row<4>(file, text, [&](const auto& fields) {
+  each_row<4>(file, text, hour_header, [&](const auto& fields) {
     reading r{};
     r.missing = fields[2].empty();
     rows.push_back(r);
@@ -117,6 +118,11 @@ table parse(const fs::path& file, account& memory) {
            (to.missing || read_number(fields[2], to.temperature)) &&
            read_number(fields[3], to.humidity);
   });
+  if (std::cmp_not_equal(rows.size(), expected)) {
+    throw demo_error(fmt::format(
+        "{} has {} and should have {}; delete the folder, and the next run generates it anew.",
+        file.string(), counted(rows.size(), "row"), expected));
+  }
   const auto bytes = rows.capacity() * sizeof(reading);
   return {std::move(rows), booking(memory, bytes)};
 }
@@ -143,7 +149,7 @@ struct station {
 };
 std::array<station, sensor_count> read_stations(const fs::path& file) {
   std::array<station, sensor_count> stations;
-  each_row<3>(file, read_file(file), [&](const auto& fields) {
+  each_row<3>(file, read_file(file), stations_header, [&](const auto& fields) {
     int sensor = 0;
     if (!read_sensor(fields[0], sensor)) return false;
     auto& to = stations[static_cast<std::size_t>(sensor)];
@@ -194,7 +200,7 @@ json run_pipeline(const batch& settings, const session& s) {
         options,
         [&](const fs::path& file) {
           const progress::running now(shown);
-          auto parsed = parse(file, memory);
+          auto parsed = parse(file, settings.rows, memory);
           shown.finished(1);
           return parsed;
         },
@@ -307,7 +313,9 @@ void print_partial(const batch& settings, const child_report& bounded,
   row("unbounded", unbounded);
 }
 
-void print_traces(const batch& settings, const child_report& unbounded) {
+void print_traces(const batch& settings, const child_report& bounded,
+                  const child_report& unbounded) {
+  if (settings.trace.empty() || bounded.printed.is_null()) return;
   fmt::print("\n");
   print_row("trace", fmt::format("{} of the run with a window", settings.trace));
   if (unbounded.printed.is_null()) return;
@@ -316,14 +324,14 @@ void print_traces(const batch& settings, const child_report& unbounded) {
                             settings.trace, other));
 }
 
-void print_as_json(const batch& settings, const batch_files& files, const child_report& bounded,
+void print_as_json(const batch& settings, const child_report& bounded,
                    const child_report& unbounded) {
   auto object = begin_json("demo", "batch");
   object["complete"] = unbounded.code == exit_code::success;
   object["files"] = settings.files;
   object["rows"] = settings.rows;
   object["seed"] = settings.seed;
-  object["data"] = files.stations.parent_path().string();
+  object["data"] = data_folder(settings).string();
   object["backend"] = "local";
   object["result"] = bounded.printed.is_null() ? json(nullptr) : bounded.printed["stations"];
   for (const auto& [name, report] :
@@ -331,11 +339,22 @@ void print_as_json(const batch& settings, const batch_files& files, const child_
     object[name] = report->printed;
     if (object[name].is_object()) object[name].erase("stations");
   }
-  if (!settings.trace.empty()) {
+  if (!settings.trace.empty() && bounded.printed.is_object()) {
     object["traces"] = json::array({settings.trace});
     if (unbounded.printed.is_object()) object["traces"].push_back(trace_of_unbounded(settings));
   }
   print_json(object);
+}
+
+// False when that was interrupted.
+bool is_prepared(const batch& settings, const session& s) {
+  try {
+    prepare_data(settings, s);
+    return true;
+  } catch (const std::exception&) {
+    if (!s.interrupted.stop_requested()) throw;
+    return false;
+  }
 }
 
 exit_code compare(const batch& settings, const session& s) {
@@ -345,21 +364,24 @@ exit_code compare(const batch& settings, const session& s) {
                counted(static_cast<std::uint64_t>(settings.rows), "sensor row"));
     flush_output();
   }
-  const auto files = prepare_data(settings, s);
-  if (!s.json) {
-    fmt::print("\n");
-    print_row("data", files.stations.parent_path().string());
-    print_row("processes", "each run has one of its own, so that neither sees the other's memory");
-    fmt::print("\n");
-    flush_output();
-  }
-  const auto bounded = run_self(child_arguments(settings, "bounded", settings.trace, s), s);
-  if (bounded.code == exit_code::failed) return bounded.code;  // it has said why
-  child_report unbounded{.code = bounded.code, .printed = {}};
-  if (bounded.code == exit_code::success) {
-    const auto trace = trace_of_unbounded(settings);
-    unbounded = run_self(child_arguments(settings, "unbounded", trace, s), s);
-    if (unbounded.code == exit_code::failed) return unbounded.code;
+  child_report bounded{.code = exit_code::interrupted, .printed = {}};
+  auto unbounded = bounded;
+  if (is_prepared(settings, s)) {
+    if (!s.json) {
+      fmt::print("\n");
+      print_row("data", data_folder(settings).string());
+      print_row("processes",
+                "each run has one of its own, so that neither sees the other's memory");
+      fmt::print("\n");
+      flush_output();
+    }
+    bounded = run_self(child_arguments(settings, "bounded", settings.trace, s), s);
+    if (bounded.code == exit_code::failed) return bounded.code;  // it has said why
+    if (bounded.code == exit_code::success) {
+      const auto trace = trace_of_unbounded(settings);
+      unbounded = run_self(child_arguments(settings, "unbounded", trace, s), s);
+      if (unbounded.code == exit_code::failed) return unbounded.code;
+    }
   }
   const bool complete = unbounded.code == exit_code::success;
   if (complete && bounded.printed["stations"] != unbounded.printed["stations"]) {
@@ -367,13 +389,13 @@ exit_code compare(const batch& settings, const session& s) {
   }
 
   if (s.json) {
-    print_as_json(settings, files, bounded, unbounded);
+    print_as_json(settings, bounded, unbounded);
   } else if (complete) {
     print_comparison(bounded.printed, unbounded.printed);
   } else {
     print_partial(settings, bounded, unbounded);
   }
-  if (!s.json && !settings.trace.empty()) print_traces(settings, unbounded);
+  if (!s.json) print_traces(settings, bounded, unbounded);
   flush_output();
   return unbounded.code;
 }

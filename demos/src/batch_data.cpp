@@ -9,9 +9,11 @@
 
 #include <fmt/format.h>
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
@@ -36,10 +38,14 @@ fs::path cache_folder() {
   return fs::temp_directory_path() / fmt::format("fronta-{}", ::getuid());
 }
 
-fs::path data_folder(const batch& settings) {
-  if (!settings.data.empty()) return settings.data;
-  return cache_folder() /
-         fmt::format("sensors-{}x{}-{}", settings.files, settings.rows, settings.seed);
+constexpr const char* about_name = "about.txt";
+constexpr const char* part = ".part-";
+
+// Written last, so it tells that all are there.
+std::string about(const batch& settings) {
+  return fmt::format(
+      "{} of {} each, seed {}\n", counted(static_cast<std::uint64_t>(settings.files), "file"),
+      counted(static_cast<std::uint64_t>(settings.rows), "sensor row"), settings.seed);
 }
 
 std::string hour_name(int hour) { return fmt::format("hour-{:05}.csv", hour); }
@@ -57,7 +63,7 @@ void write(const fs::path& file, const std::string& text) {
 std::string stations_text() {
   constexpr std::array names{"Brno", "Jihlava", "Olomouc", "Ostrava", "Praha"};
   static_assert(names.size() == station_count);
-  std::string text = "sensor,station,offset\n";
+  auto text = fmt::format("{}\n", stations_header);
   for (int sensor = 0; sensor < sensor_count; ++sensor) {
     // The offset corrects what the sensor reads, in degrees.
     text += fmt::format("{},{},{:.2f}\n", sensor,
@@ -70,7 +76,7 @@ std::string stations_text() {
 // An hour of readings: a daily wave, a level per station, noise, and now and then a gap.
 std::string hour_text(const batch& settings, int hour) {
   fronta::rng random(settings.seed, static_cast<std::uint64_t>(hour));
-  std::string text = "second,sensor,temperature,humidity\n";
+  auto text = fmt::format("{}\n", hour_header);
   auto out = std::back_inserter(text);
   for (int i = 0; i < settings.rows; ++i) {
     const auto second = 3600LL * hour + 3600LL * i / settings.rows;
@@ -107,6 +113,7 @@ void generate(const batch& settings, const fs::path& folder, const session& s) {
        ex.map({.window = 64}, one_hour, std::views::iota(0, settings.files))) {
   }
   write(folder / "stations.csv", stations_text());
+  write(folder / about_name, about(settings));
 }
 
 batch_files files_in(const fs::path& folder, int count) {
@@ -115,22 +122,53 @@ batch_files files_in(const fs::path& folder, int count) {
   return files;
 }
 
+// Whether the data lie there; throws where others do.
+bool is_ready(const fs::path& folder, const batch& settings) {
+  std::error_code error;
+  if (!fs::exists(folder, error) || fs::is_empty(folder, error)) return false;
+  std::ifstream in(folder / about_name, std::ios::binary);
+  const std::string found(std::istreambuf_iterator<char>(in), {});
+  if (found == about(settings)) return true;
+  const auto what = found.substr(0, found.find('\n'));
+  throw demo_error(fmt::format(
+      "the folder {} holds {}, not {}; give other --files, --rows or --seed, or name an empty or "
+      "new folder with --data.",
+      folder.string(), what.empty() ? "something else" : what,
+      about(settings).substr(0, about(settings).find('\n'))));
+}
+
+// What processes left that were killed while they built.
+void remove_remains(const fs::path& folder) {
+  const auto front = folder.filename().string() + part;
+  std::error_code error;
+  const fs::directory_iterator end;
+  for (fs::directory_iterator at(folder.parent_path(), error); !error && at != end;
+       at.increment(error)) {
+    const auto name = at->path().filename().string();
+    if (!name.starts_with(front)) continue;
+    const auto process = std::atoi(name.c_str() + front.size());
+    std::error_code ignored;
+    if (process > 0 && ::kill(process, 0) != 0 && errno == ESRCH) fs::remove_all(*at, ignored);
+  }
+}
+
 }  // namespace
+
+fs::path data_folder(const batch& settings) {
+  if (!settings.data.empty()) return settings.data;
+  return cache_folder() /
+         fmt::format("sensors-{}x{}-{}", settings.files, settings.rows, settings.seed);
+}
 
 batch_files prepare_data(const batch& settings, const session& s) {
   const auto folder = data_folder(settings);
   const auto files = files_in(folder, settings.files);
-  std::error_code error;
-  if (fs::exists(files.stations, error) && fs::exists(files.hours.back(), error)) return files;
-  if (fs::exists(folder, error) && !fs::is_empty(folder, error)) {
-    throw demo_error(fmt::format(
-        "{} does not hold the {} of this demo; name an empty or new folder with "
-        "--data, or delete it.",
-        folder.string(), counted(static_cast<std::uint64_t>(settings.files) + 1, "file")));
-  }
+  if (is_ready(folder, settings)) return files;
   // Built beside its place and then renamed: nobody ever sees half of it.
+  remove_remains(folder);
   fs::path building = folder;
-  building += fmt::format(".part-{}", ::getpid());
+  building += fmt::format("{}{}", part, ::getpid());
+  std::error_code error;
   try {
     fs::create_directories(building);
     generate(settings, building, s);
@@ -138,6 +176,7 @@ batch_files prepare_data(const batch& settings, const session& s) {
     fs::rename(building, folder);
   } catch (const fs::filesystem_error& failure) {
     fs::remove_all(building, error);
+    if (is_ready(folder, settings)) return files;  // somebody else was quicker
     throw demo_error(
         fmt::format("the folder {} could not be made ({}); name another one with --data.",
                     folder.string(), failure.code().message()));

@@ -249,7 +249,7 @@ class Batch(Case):
     def test_existing_data_is_used_again(self):
         self.succeed("run", "batch", *self.options)
         before = {f: f.stat().st_mtime_ns for f in self.data.iterdir()}
-        self.assertEqual(len(before), 25)
+        self.assertEqual(len(before), 26)  # with the list of stations, and what they are
         self.succeed("run", "batch", *self.options)
         self.assertEqual(before, {f: f.stat().st_mtime_ns for f in self.data.iterdir()})
 
@@ -260,9 +260,35 @@ class Batch(Case):
 
     def test_a_spoilt_file_is_named_with_its_line(self):
         self.succeed("run", "batch", *self.options)
-        for text in ["second,sensor,temperature,humidity\n1,2,3\n", "x\n1,99,3,4\n", "x\n1,2,3,4,5\n", "x\n1,2,z,4\n"]:
+        header = "second,sensor,temperature,humidity\n"
+        for text, says in [(header + "1,2,3\n", ":2 is not a row"), (header + "1,99,3,4\n", ":2 is not a row"),
+                           (header + "1,2,3,4,5\n", ":2 is not a row"), (header + "1,2,z,4\n", ":2 is not a row"),
+                           ("", ":1 is not a row"), ("garbage,,,x\n", ":1 is not a row"),
+                           (header + "1,2,3,4\n", " has 1 row and should have 400")]:  # fmt: skip
             (self.data / "hour-00007.csv").write_text(text)
-            self.refuses("run", "batch", *self.options, "--json", says="hour-00007.csv:2 is not a row", code=1)
+            self.refuses("run", "batch", *self.options, "--json", says="hour-00007.csv" + says, code=1)
+
+    def test_data_of_other_options_are_not_taken_for_these(self):
+        self.succeed("run", "batch", *self.options)
+        for more, says in [(["--rows", "999"], "of 400 sensor rows each, seed 1, not 24 files of 999 sensor rows each"),
+                           (["--seed", "7"], "seed 1, not"), (["--files", "3"], "holds 24 files")]:
+            self.refuses("run", "batch", *self.options, *more, "--json", says=[str(self.data), says], code=1)
+
+    def test_of_two_first_runs_both_find_the_data(self):
+        command = [PROGRAM, "run", "batch", *map(str, self.options), "--json"]
+        runs = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+        for run in runs:
+            _, err = run.communicate(timeout=LIMIT)
+            self.assertEqual(run.returncode, 0, err)
+        self.assertEqual(os.listdir(self.folder), ["data"])
+
+    def test_what_a_killed_run_left_is_removed(self):
+        ended = subprocess.Popen(["true"])
+        ended.wait()
+        for process in (ended.pid, os.getpid()):
+            (self.folder / f"data.part-{process}").mkdir()
+        self.succeed("run", "batch", *self.options)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["data", f"data.part-{os.getpid()}"])
 
     def test_a_missing_file_is_named(self):
         self.succeed("run", "batch", *self.options)
@@ -609,7 +635,7 @@ class Trace(Case):
         self.assertEqual([e["t"] for e in events], sorted(e["t"] for e in events))
         ends = [e for e in events if e["event"] == "finish"]
         names = {e["text"] for e in events if e["event"] == "submit"}
-        self.assertEqual(len([n for n in names if not n.endswith(", kernel")]), found["tasks"])
+        self.assertEqual(len([n for n in names if not n.startswith("kernel ")]), found["tasks"])
         self.assertLess({"load", "is_divisible_by", "mask 0 by 13", "kernel 0 by 13"}, names)
         self.assertEqual(len([e for e in events if e["event"] == "retry"]), found["retries"])
         self.assertEqual({e["task"] for e in ends}, {e["task"] for e in events if e["event"] == "submit"})
@@ -881,10 +907,17 @@ class Interrupt(Case):
         self.assertEqual(found["judged"] + found["stopped"] + found["cancelled"], 120)
 
         with tempfile.TemporaryDirectory() as folder:
-            data = pathlib.Path(folder, "data")
-            process = self.start("run", "batch", "--files", 3000, "--rows", 5000, "--data", data)
-            self.interrupt(process, 0.5)
-            self.assertEqual(process.returncode, 130)
+            options = ["--files", 3000, "--rows", 5000, "--data", pathlib.Path(folder, "data")]
+            process = self.start("run", "batch", *options)
+            out, err, _ = self.interrupt(process, 0.5)
+            self.assertEqual(process.returncode, 130, err)
+            self.assertRegex(out, r"Interrupted\.\n\nbounded +not run\nunbounded +not run\n$")
+            process = self.start("run", "batch", *options, "--json", "--trace", pathlib.Path(folder, "t"))
+            out, err, _ = self.interrupt(process, 0.5)
+            self.assertEqual(process.returncode, 130, err)
+            found = json.loads(out)
+            self.assertEqual((found["complete"], found["bounded"], found["unbounded"]), (False, None, None))
+            self.assertNotIn("traces", found)
             self.assertEqual(list(pathlib.Path(folder).iterdir()), [], "half of the data was left behind")
 
     def test_batch_stops_its_measuring_process(self):
