@@ -790,7 +790,6 @@ TEST_P(MixedWait, AsCompletedDeliversInOrderOfCompletion) {
   EXPECT_TRUE(order[2] == slow);
 }
 
-// C-07
 TEST_P(MixedWait, WhenAllAndWhenAnyJoinBoth) {
   held_work held;
   executor ex{threads{.workers = 2}, devices()};
