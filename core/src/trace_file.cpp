@@ -247,6 +247,9 @@ void write_argument(json_line& line, const event& e) {
     case choose:
       line.add("why", e.argument);
       break;
+    case callback:
+      line.add("at", e.argument == 0 ? "begin" : "end");
+      break;
     case elsewhere:
       line.add("of", e.argument);
       break;

@@ -299,6 +299,8 @@ TEST(TraceFile, JsonLinesTakeArgumentsOfSeveralNumbersApart) {
                {event_kind::location, 1, -1, 1, 42},
                {event_kind::placed, 1, -1, 1, place_bytes{3, 1'000}.argument()},
                {event_kind::elsewhere, 1, -1, 1, 2},
+               {event_kind::callback, 1, -1, 1, 0},
+               {event_kind::callback, 1, -1, 1, 1},
                {event_kind::workers, 1, -1, 0, std::uint64_t{3} << 32 | 4U},
                {event_kind::enqueue, 1, -1, 1, 5}}),
       testing::ElementsAre(
@@ -314,6 +316,8 @@ TEST(TraceFile, JsonLinesTakeArgumentsOfSeveralNumbersApart) {
           R"("location","executor":1,"task":"0000000000000001","line":42})",
           R"("placed","executor":1,"task":"0000000000000001","place":3,"bytes":1000})",
           R"("elsewhere","executor":1,"task":"0000000000000001","of":2})",
+          R"("callback","executor":1,"task":"0000000000000001","at":"begin"})",
+          R"("callback","executor":1,"task":"0000000000000001","at":"end"})",
           R"("workers","executor":1,"place":3,"workers":4})",
           R"("enqueue","executor":1,"task":"0000000000000001","queue":"stream"})"));
 }

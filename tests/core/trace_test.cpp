@@ -498,6 +498,21 @@ TEST(Trace, WhoTakesAValueIsTold) {
   EXPECT_EQ(consumed[1].executor, trace.of(task).front().executor);
 }
 
+TEST(Trace, CallbacksAreToldWithTheirEnds) {
+  recorder trace;
+  executor ex{threads{.workers = 1}};
+  const auto made = ex.submit(id);
+  const auto task = made.get();
+  std::size_t within = 0;
+  made.add_done_callback([&](const auto&) { within = trace.of(event_kind::callback).size(); });
+  EXPECT_EQ(within, 1U);
+  EXPECT_THAT(trace.told(task, event_kind::callback), ElementsAre(Pair(0U, ""), Pair(1U, "")));
+  fronta::promise<int> promised;
+  promised.get_future().add_done_callback([](const auto&) {});
+  promised.set_value(1);
+  EXPECT_THAT(trace.of(event_kind::callback), testing::SizeIs(2)) << "promises are no tasks";
+}
+
 TEST(Trace, AValueThatIsGoneIsNotTakenAgain) {
   recorder trace;
   executor ex{threads{.workers = 1}};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <src/biography.hpp>
 
+#include <fronta/viz/words.hpp>
+
 #include <gmock/gmock.h>
 
 #include "soup.hpp"
@@ -202,6 +204,20 @@ TEST(Biography, TakesNoTimeOnACoreOfTheThreadThatTellsOfADevicesEnd) {
   s.worker(0).at(10).start(1).cpu_time(1, 1'000).at(20).issue(1, 1, 0).cpu_time(1, 1'008);
   s.worker(1).at(90).finish(1).cpu_time(1, 9'000);
   EXPECT_EQ(told_of(index(s.told()), 1).on_core, 8);
+}
+
+TEST(Biography, SumsTheTimeOfCallbacks) {
+  story s;
+  s.main().at(0).submit(1);
+  s.worker(0).at(10).start(1).at(20).finish(1);
+  s.worker(0).at(21).tell(event_kind::callback, 1, 0).at(25).tell(event_kind::callback, 1, 1);
+  s.main().at(23).tell(event_kind::callback, 1, 0);
+  s.worker(0).at(30).tell(event_kind::callback, 1, 0);
+  s.main().at(33).tell(event_kind::callback, 1, 1);
+  const index of(s.told());
+  EXPECT_EQ(told_of(of, 1).callbacks, 3U);
+  EXPECT_EQ(told_of(of, 1).callbacks_lasted, 4 + 10) << "the third goes on";
+  EXPECT_THAT(fronta::viz::narrate(of), testing::HasSubstr("a callback of task 1 begins"));
 }
 
 TEST(Biography, TellsWhereATaskWasSubmitted) {

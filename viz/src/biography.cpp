@@ -90,6 +90,9 @@ class biographer {
         case event_kind::consume:
           told_.consumers.push_back({e.other(), e.time});
           break;
+        case event_kind::callback:
+          read_callback(e);
+          break;
         case event_kind::placed:
         case event_kind::moved:
         case event_kind::freed:
@@ -122,6 +125,20 @@ class biographer {
   static bool stops(event_kind what) noexcept {
     using enum event_kind;
     return what == block || what == finish || what == retry || what == fall_back || what == issue;
+  }
+
+  // Those of one thread nest.
+  void read_callback(const event& e) {
+    if (e.argument == 0) {
+      ++told_.callbacks;
+      callbacks_.push_back(e);
+      return;
+    }
+    const auto begun =
+        std::ranges::find(callbacks_.rbegin(), callbacks_.rend(), e.thread, &event::thread);
+    if (begun == callbacks_.rend()) return;
+    told_.callbacks_lasted += e.time - begun->time;
+    callbacks_.erase(std::next(begun).base());
   }
 
   void read_release(const event& e) {
@@ -301,6 +318,7 @@ class biographer {
   std::int64_t at_;
   biography told_;
   std::vector<std::pair<std::int64_t, biography::route>> routes_;
+  std::vector<event> callbacks_;  // that have not ended
   std::vector<std::pair<std::uint32_t, std::uint32_t>> waits_;
 };
 

@@ -64,6 +64,8 @@ struct biography {
   std::vector<task_number> dependents;
   std::vector<task_number> submitted;
   std::vector<consumer> consumers;
+  std::uint32_t callbacks = 0;        ///< that have begun
+  std::int64_t callbacks_lasted = 0;  ///< those that have ended
   std::vector<tag> tags;
   std::vector<piece> pieces;
   std::vector<data> arrays;  ///< summed by kind and place

@@ -332,6 +332,7 @@ class inspector {
     tokens(room, "used by", told_.dependents, "no task so far");
     if (!told_.submitted.empty()) tokens(room, "it submitted", told_.submitted, "");
     consumed(room);
+    callbacks(room);
     for (const auto& t : told_.tags) {
       std::string words = amount(t.units);
       words += " of ";
@@ -444,6 +445,14 @@ class inspector {
     words +=
         moment(first->time - m_.of.begin(), std::max<std::int64_t>(1, (m_.to - m_.from) / 1000));
     fact(room, "taken by", words);
+  }
+
+  void callbacks(rect& room) {
+    if (told_.callbacks == 0) return;
+    auto words = grouped(told_.callbacks);
+    words += ", for ";
+    words += duration(told_.callbacks_lasted);
+    fact(room, "callbacks", words);
   }
 
   void tokens(rect& room, std::string_view what, const std::vector<task_number>& tasks,

@@ -230,6 +230,8 @@ std::string narrate(const index& of, std::uint32_t event) {
       return who + " fails and will be tried again";
     case event_kind::fall_back:
       return who + " falls back to the CPU";
+    case event_kind::callback:
+      return "a callback of " + who + (e.argument == 0 ? " begins" : " has ended");
     default:
       return "";
   }

@@ -54,6 +54,7 @@ enum class event_kind : std::uint8_t {
   freed = 38,         ///< an array lies there no more; argument: likewise
   elsewhere = 39,  ///< behind what names another task: that one is of the executor in the argument
   workers = 40,    ///< of a place, beside `place`; argument: place << 32 | how many
+  callback = 41,   ///< a done callback; argument: 0 it begins, 1 it has ended
 };
 
 /// In words as above; empty for a number that is not there.
