@@ -574,11 +574,17 @@ class Program(Case):
             (["run", "--json"], ["--json"]),
             (["list", "dance"], ['"dance"']),
             (["doctor", "--json"], ["--json"]),
+            (["list", "--json=false"], ["--json takes no value; leave it out"]),
+            (["run", "divisibility", "--stage=no"], ["--stage takes no value"]),
             (["run", "batch", "--window", "0"], ["--window"]),
             (["run", "gridsearch", "--target", "2"], ["--target"]),
             (["export"], ["TRACE"]),
             (["export", "t", "-o", "t.xml"], [".jsonl, .json or .perfetto"]),
             (["render", "t", "-o", "t.xml"], [".html"]),
+            (["render", "t", "-o", "t.txt", "--theme", "dark"], ["--theme means nothing for words"]),
+            (["render", "t", "-o", "t.txt", "--task", 1], ["--task means nothing for words"]),
+            (["render", "t", "-o", "t.mp4", "--at", 1], ["--at is one moment"]),
+            (["render", "t", "-o", "t.png", "--seconds", 3], ["--seconds is how long a film lasts"]),
             (["run", "divisibility", "--pictures", ""], ["give a folder, or none"]),
         ]:
             with self.subTest(arguments=arguments):
@@ -603,13 +609,20 @@ class Trace(Case):
         self.succeed("export", trace, "-o", output)
         return [json.loads(line) for line in output.read_text().splitlines()]
 
+    def chunks(self, trace):
+        """Where each chunk ends; before the first is the header."""
+        ends = [64]
+        while ends[-1] < len(trace):
+            ends.append(ends[-1] + 12 + struct.unpack_from("<I", trace, ends[-1] + 4)[0])
+        return ends
+
     def check(self, lines, found):
         head, *events = lines
         self.assertEqual((head["fronta_trace"], head["ended"], head["dropped"]), (1, True, 0))
         self.assertEqual([e["t"] for e in events], sorted(e["t"] for e in events))
         ends = [e for e in events if e["event"] == "finish"]
         names = {e["text"] for e in events if e["event"] == "submit"}
-        self.assertEqual(len([n for n in names if not n.endswith(", kernel")]), found["tasks"])
+        self.assertEqual(len([n for n in names if not n.startswith("kernel ")]), found["tasks"])
         self.assertLess({"load", "is_divisible_by", "mask 0 by 13", "kernel 0 by 13"}, names)
         self.assertEqual(len([e for e in events if e["event"] == "retry"]), found["retries"])
         self.assertEqual({e["task"] for e in ends}, {e["task"] for e in events if e["event"] == "submit"})
@@ -664,7 +677,74 @@ class Trace(Case):
         self.refuses("export", missing, "-o", self.folder / "t.jsonl", says=[str(missing)], code=1)
         trace = self.folder / "t"
         trace.write_text("nothing")
-        self.refuses("export", trace, "-o", self.folder / "t.jsonl", says=["no trace"], code=1)
+        self.refuses("export", trace, "-o", self.folder / "t.jsonl", says=['exported: this is no trace'], code=1)
+        self.refuses("render", trace, "-o", self.folder / "t.png", says=['drawn: this is no trace'], code=1)
+        self.refuses("render", missing, "-o", self.folder / "t.png", says=['drawn: cannot read'], code=1)
+
+    def test_nothing_is_written_over_a_recording(self):
+        traces = [self.folder / name for name in ("a.png", "b.json")]
+        for trace in traces:
+            self.succeed("run", "divisibility", "--speed", "0", "--json", "--trace", trace)
+        before = [trace.read_bytes() for trace in traces]
+        png, json_ = traces
+        (self.folder / "link.png").symlink_to("a.png")
+        (self.folder / "hard.html").hardlink_to(png)
+        (self.folder / "link.perfetto").symlink_to(json_)
+        (self.folder / "in").mkdir()
+        for arguments in [
+            ("render", png, "-o", png),
+            ("render", png, "-o", self.folder / "in" / ".." / "a.png"),
+            ("render", png, "-o", self.folder / "link.png"),
+            ("render", png, "-o", self.folder / "hard.html"),
+            ("render", json_, png, "--preset", "compare", "-o", png),
+            ("export", json_, "-o", json_),
+            ("export", json_, "-o", self.folder / "link.perfetto"),
+        ]:
+            with self.subTest(arguments=arguments):
+                self.refuses(*arguments, says="itself, which would be lost; give another file", code=1)
+        for ending in ("png", "svg", "html"):
+            trace = self.folder / f"divisibility.{ending}"
+            self.refuses("run", "divisibility", "--speed", "0", "--pictures", self.folder, "--trace", trace,
+                         says="a picture of the run goes there")  # fmt: skip
+            self.assertFalse(trace.exists())
+        self.assertEqual([trace.read_bytes() for trace in traces], before)
+
+    def test_words_say_where_they_come_from_and_are_of_the_range(self):
+        trace, words = self.folder / "run.trace", self.folder / "t.txt"
+        self.succeed("run", "divisibility", "--speed", "0.01", "--json", "--trace", trace)
+
+        def told(*more):
+            self.succeed("render", trace, "-o", words, *more)
+            return words.read_text().splitlines()
+
+        everything = told()
+        self.assertEqual(everything[0], "run.trace")
+        self.assertRegex(everything[1], r"^RECORDED \d{4}-\d\d-\d\d on .+ · GPUs SIMULATED$")
+        self.assertRegex(everything[2], r"^[\d.]+ \S+  ")
+        part = told("--from", 20, "--to", 60)
+        self.assertEqual(part[:2], everything[:2])
+        self.assertRegex(part[2], r"^from 20\.0* ms to 60\.0* ms of ")
+        self.assertLess(set(part[3:]), set(everything[2:]))
+        self.assertEqual(told("--from", 20, "--to", 900_000, "--at", 60), part)
+
+    def test_a_recording_without_an_end_is_told_of_however_it_was_cut(self):
+        trace = self.folder / "t"
+        self.succeed("run", "divisibility", "--speed", "0", "--json", "--trace", trace)
+        whole = trace.read_bytes()
+        ends = self.chunks(whole)
+        self.assertEqual(ends[-1], len(whole))
+        for length, says in [(ends[-2], "the recording has no end: its program was killed, or goes on\n"),
+                             (ends[-2] - 1, "the file is cut off; ")]:  # fmt: skip
+            trace.write_bytes(whole[:length])
+            for command, output in [("render", "t.svg"), ("render", "t.txt"), ("export", "t.json"),
+                                    ("export", "t.jsonl")]:  # fmt: skip
+                with self.subTest(length=length, output=output):
+                    done = self.succeed(command, trace, "-o", self.folder / output)
+                    self.assertIn(f"fronta: {trace}: {says}", done.stderr)
+                    self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+            self.assertIn("the recording was CUT OFF\n", (self.folder / "t.txt").read_text())
+        trace.write_bytes(whole)
+        self.assertEqual(self.succeed("render", trace, "-o", self.folder / "t.svg").stderr, "")
 
 
 class Pictures(Case):
