@@ -9,6 +9,7 @@ import pathlib
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import struct
@@ -497,6 +498,29 @@ class Doctor(Case):
         for words in ["CPUs", "affinity", "cgroup", "hwloc", "compiler", "build type", "sanitizer", "self-test", "window", "Missing",
                       "driver", "runtime", "CCCL", "simulated"]:
             self.assertIn(words, text)
+
+    def test_the_window_is_looked_for_where_it_would_be_started(self):
+        with tempfile.TemporaryDirectory() as folder:
+            alone = pathlib.Path(folder) / "fronta"
+            shutil.copy2(PROGRAM, alone)
+
+            def doctor():
+                return subprocess.run([alone, "doctor"], capture_output=True, text=True, timeout=LIMIT).stdout
+
+            text = doctor()
+            self.assertRegex(text, r"window +not there\n")
+            self.assertRegex(text, r"\n  the window of fronta stage \(.+\): use \./run fronta stage, which sets it up\n")
+            if f"{folder}/fronta-stage cannot be started" not in text:
+                self.skipTest("built without its window")
+            shutil.copy2("/bin/true", alone.with_name("fronta-stage"))
+            self.assertRegex(doctor(), r"window +there: ")
+
+    def test_what_is_not_built_is_the_same_everywhere(self):
+        told = self.succeed("doctor").stdout.split("Not built yet\n  ")[1].strip()
+        self.assertIn("SIMD kernels", told)
+        self.assertIn(f"\nNot built yet: {told}.\n", self.succeed("list").stdout)
+        readme = (pathlib.Path(__file__).resolve().parents[2] / "README.md").read_text()
+        self.assertIn(f"| not built yet | {told}; of the visualizer ", readme)
 
     def test_a_device_is_told_with_its_memory_and_its_engines(self):
         gpu, missing = self.gpu_of(FRONTA_FAKE_DEVICES="1")
