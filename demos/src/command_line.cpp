@@ -242,7 +242,9 @@ class command_line {
     add_number(app, "--chunks", d.chunks, "pieces of the data", 1, 100'000);
     add_number(app, "--failure-rate", d.failure_rate, "how probably a mask run fails", 0, 1);
     add_number(app, "--retries", d.retries, "further runs of a mask that fails", 0, 1'000'000);
-    add_number(app, "--speed", d.speed, "multiplies every sleep", 0, 1'000);
+    add(app, "--speed", d.speed, "X", "multiplies every sleep",
+        "so that a run takes 10 to 12 s, at most 1")
+        .check(real(0, 1'000));
     add(app, "--seed", d.seed, "N", "of sleeps and failures", "another each time")
         .check(whole(0, any_seed));
     add_number(app, "--workers", d.workers, "CPU workers", 1, 1'024);

@@ -151,6 +151,20 @@ class Divisibility(Case):
         # Alone the load takes 1.5 s times the speed; the gpus' share at this seed is more than that.
         self.assertGreater(seconds("0.04"), 0.06 + 0.1)
 
+    def test_the_speed_fits_the_sleeps_of_the_seed(self):
+        def speed(*options):
+            process = self.start("run", "divisibility", "--pictures", "none", *map(str, options))
+            line = next(l for l in process.stdout if l.startswith("speed "))
+            process.kill()
+            return float(line.split()[1])
+
+        self.assertEqual(speed("--chunks", 2, "--divisors", 2), 1, "no slower than the design")
+        speeds = [speed("--seed", seed) for seed in range(1, 6)]
+        self.assertEqual(speeds[0], speed("--seed", 1))
+        self.assertEqual(len(set(speeds)), 5)
+        # Without failures the sleeps of 40 chunks are 118.5 s give or take 7.
+        self.assertAlmostEqual(speed("--seed", 1, "--chunks", 40, "--failure-rate", 0) * 118.5, 10.4, delta=1.2)
+
     def test_json_has_the_members_it_promises(self):
         found = self.json_of("run", "divisibility", "--speed", "0", "--seed", 11)
         types = {
