@@ -2,6 +2,8 @@
 #include "options.hpp"
 #include "stage.hpp"
 
+#include <fronta/viz/words.hpp>
+
 #include <fcntl.h>
 #include <unistd.h>
 
