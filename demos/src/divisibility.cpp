@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -40,14 +41,20 @@ class injected_failure : public std::runtime_error {
 constexpr double load_seconds = 1.5;
 constexpr double seconds_per_divisor = 0.3;
 
+struct mask_number {
+  int chunk;
+  std::size_t divisor;  // which one
+};
+
 /// What chance has in store for one run of a mask: of the seed alone, whoever runs it, so that it
 /// is known beforehand how long all sleeps are.
 struct lot {
   double share;  // of the longest nap
   bool fails;
 };
-lot draw(const divisibility& settings, std::size_t number, int attempt) {
-  rng random(settings.seed, number, static_cast<std::uint32_t>(attempt));
+lot draw(const divisibility& settings, mask_number of, int attempt) {
+  const auto stream = static_cast<std::uint64_t>(of.chunk) << 32 | of.divisor;
+  rng random(settings.seed, stream, static_cast<std::uint32_t>(attempt));
   const auto share = random.uniform();
   return {share, random.uniform() < settings.failure_rate};
 }
@@ -61,17 +68,17 @@ int at_once(const divisibility& settings, int gpus) { return std::min(gpus, sett
 
 /// How long the sleeps of a run take at speed 1, where no gpu ever waits for another.
 double seconds_asleep(const divisibility& settings, int gpus) {
-  // Of more, nobody waits for the end; they are as good as no sleep at the speed of the others.
-  std::size_t most_draws = 1'000'000;
+  int most_draws = 1'000'000;  // for a run of more, nobody waits
   double sum = 0;
-  const auto divisors = settings.divisors.size();
-  const auto masks = divisors * static_cast<std::size_t>(settings.chunks);
-  for (std::size_t m = 0; m < masks; ++m) {
-    for (int attempt = 0; attempt <= settings.retries && most_draws > 0; ++attempt, --most_draws) {
-      const auto now = draw(settings, m, attempt);
-      sum += settings.divisors[m % divisors] * seconds_per_divisor * now.share;
-      if (!now.fails) break;
+  for (int chunk = 0; chunk < settings.chunks; ++chunk) {
+    for (std::size_t d = 0; d < settings.divisors.size(); ++d) {
+      for (int attempt = 0; attempt <= settings.retries && most_draws-- > 0; ++attempt) {
+        const auto now = draw(settings, {chunk, d}, attempt);
+        sum += settings.divisors[d] * seconds_per_divisor * now.share;
+        if (!now.fails) break;
+      }
     }
+    if (most_draws <= 0) break;
   }
   return load_seconds + sum / at_once(settings, gpus);
 }
@@ -136,15 +143,14 @@ class pipeline {
     const auto shared = ex.scatter(data);  // one copy for all divisors
     std::vector<future<mask>> masks;
     masks.reserve(divisors.size());
-    for (std::size_t d = 0; d < divisors.size(); ++d) {
-      const auto divisor = divisors[d];
-      const auto mask_number = static_cast<std::size_t>(chunk) * divisors.size() + d;
+    for (const int divisor : divisors) {
+      const mask_number number{chunk, masks.size()};
       const auto which = fmt::format("{} by {}", chunk, divisor);
       masks.push_back(ex.submit(
           {.name = fmt::format("mask {}", which),
            .needs = {{"gpu", 1}},
            .retries = settings_.retries},
-          [=, this](const numbers& all) { return mask_task(all, divisor, mask_number, which); },
+          [=, this](const numbers& all) { return mask_task(all, divisor, number, which); },
           shared));
     }
     mask combined(data.size(), 1);
@@ -161,7 +167,7 @@ class pipeline {
 
   /// A nap that stands for preparations of the host, so it keeps its worker beside the gpu; a
   /// failure now and then; the mask.
-  mask mask_task(const numbers& chunk, int divisor, std::size_t number, const std::string& which) {
+  mask mask_task(const numbers& chunk, int divisor, mask_number number, const std::string& which) {
     const progress::running now(shown_);
     if (this_task::attempt() > 0) shown_.retried();
     const auto chance = draw(settings_, number, this_task::attempt());
