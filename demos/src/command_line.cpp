@@ -173,7 +173,10 @@ class command_line {
     if (*list_) return {list_command{}, json_};
     if (*doctor_) return {doctor_command{}, false};
     if (*export_) return {exported_, false};
-    if (*render_) return {rendered_, false};
+    if (*render_) {
+      refuse_idle_options();
+      return {rendered_, false};
+    }
     if (*stage_) return {stage_command{stage_->remaining()}, false};
     if (*batch_app_) {
       // Its work is done by processes that it starts.
@@ -239,7 +242,9 @@ class command_line {
     add_number(app, "--chunks", d.chunks, "pieces of the data", 1, 100'000);
     add_number(app, "--failure-rate", d.failure_rate, "how probably a mask run fails", 0, 1);
     add_number(app, "--retries", d.retries, "further runs of a mask that fails", 0, 1'000'000);
-    add_number(app, "--speed", d.speed, "multiplies every sleep", 0, 1'000);
+    add(app, "--speed", d.speed, "X", "multiplies every sleep",
+        "so that a run takes 10 to 12 s, at most 1")
+        .check(real(0, 1'000));
     add(app, "--seed", d.seed, "N", "of sleeps and failures", "another each time")
         .check(whole(0, any_seed));
     add_number(app, "--workers", d.workers, "CPU workers", 1, 1'024);
@@ -483,6 +488,25 @@ class command_line {
         .check(real(0.1, 3'600));
   }
 
+  // What the format has no use for would be ignored without a word.
+  void refuse_idle_options() const {
+    const auto& to = rendered_.output;
+    const auto refuse = [&](std::string_view name, std::string_view why) {
+      if (render_->get_option(std::string(name))->count() == 0) return;
+      throw usage_error(
+          fmt::format("{} {}; leave it out, or give another file than \"{}\".", name, why, to));
+    };
+    const bool film = to.ends_with(".mp4") || to.ends_with(".gif");
+    if (to.ends_with(".txt")) {
+      for (const auto* const name :
+           {"--preset", "--theme", "--size", "--task", "--layout", "--source", "--clock", "--pin",
+            "--fold", "--sort", "--colour"})
+        refuse(name, "means nothing for words");
+    }
+    if (film) refuse("--at", "is one moment, and a film shows all from --from to --to");
+    if (!film) refuse("--seconds", "is how long a film lasts, .mp4 or .gif");
+  }
+
   // What CLI11 found, in our words.
   [[nodiscard]] std::string sentence(const CLI::ParseError& error) const {
     const auto unknown = app_.remaining(true);
@@ -516,6 +540,12 @@ class command_line {
     const std::string_view text = error.what();
     if (text.ends_with(" missing")) {
       return fmt::format("{} needs a value; see {}.", text.substr(0, text.find(':')), help);
+    }
+    // CLI11's own words name the flag without its dashes.
+    constexpr std::string_view valued = " was given a disallowed flag override";
+    if (text.ends_with(valued)) {
+      return fmt::format("--{} takes no value; leave it out.",
+                         text.substr(0, text.size() - valued.size()));
     }
     return fmt::format("{}; see {}.", text, help);
   }

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -40,9 +41,55 @@ class injected_failure : public std::runtime_error {
 constexpr double load_seconds = 1.5;
 constexpr double seconds_per_divisor = 0.3;
 
+struct mask_number {
+  int chunk;
+  std::size_t divisor;  // which one
+};
+
+/// What chance has in store for one run of a mask: of the seed alone, whoever runs it, so that it
+/// is known beforehand how long all sleeps are.
+struct lot {
+  double share;  // of the longest nap
+  bool fails;
+};
+lot draw(const divisibility& settings, mask_number of, int attempt) {
+  const auto stream = static_cast<std::uint64_t>(of.chunk) << 32 | of.divisor;
+  rng random(settings.seed, stream, static_cast<std::uint32_t>(attempt));
+  const auto share = random.uniform();
+  return {share, random.uniform() < settings.failure_rate};
+}
+
 // load, is_divisible_by, the chunks, and their masks.
 std::size_t task_count(const divisibility& settings) {
   return 2 + static_cast<std::size_t>(settings.chunks) * (1 + settings.divisors.size());
+}
+
+int at_once(const divisibility& settings, int gpus) { return std::min(gpus, settings.workers); }
+
+/// How long the sleeps of a run take at speed 1, where no gpu ever waits for another.
+double seconds_asleep(const divisibility& settings, int gpus) {
+  int most_draws = 1'000'000;  // for a run of more, nobody waits
+  double sum = 0;
+  for (int chunk = 0; chunk < settings.chunks; ++chunk) {
+    for (std::size_t d = 0; d < settings.divisors.size(); ++d) {
+      for (int attempt = 0; attempt <= settings.retries && most_draws-- > 0; ++attempt) {
+        const auto now = draw(settings, {chunk, d}, attempt);
+        sum += settings.divisors[d] * seconds_per_divisor * now.share;
+        if (!now.fails) break;
+      }
+    }
+    if (most_draws <= 0) break;
+  }
+  return load_seconds + sum / at_once(settings, gpus);
+}
+
+/// A room sees all of it in 10 to 12 s. To these sleeps come what the gpus do and, at the end, the
+/// time in which one of them has nothing left.
+double fitting_speed(const divisibility& settings, int gpus) {
+  constexpr double asleep = 10.4;
+  const auto speed = std::min(1.0, asleep / seconds_asleep(settings, gpus));
+  // As it is printed, so that a run with the same --speed is the same.
+  return std::stod(fmt::format("{:.3g}", speed));
 }
 
 /// One run of the demo: what its tasks share. It lives longer than the executor that runs them.
@@ -63,7 +110,7 @@ class pipeline {
   numbers load() {
     const progress::running now(shown_);
     const this_task::blocking waiting;
-    pause(seconds(load_seconds * settings_.speed));
+    pause(seconds(load_seconds * speed_));
     numbers all(static_cast<std::size_t>(settings_.size));
     std::iota(all.begin(), all.end(), 0);
     shown_.finished(load_work());
@@ -97,12 +144,14 @@ class pipeline {
     std::vector<future<mask>> masks;
     masks.reserve(divisors.size());
     for (const int divisor : divisors) {
+      const mask_number number{chunk, masks.size()};
       const auto which = fmt::format("{} by {}", chunk, divisor);
       masks.push_back(ex.submit(
           {.name = fmt::format("mask {}", which),
            .needs = {{"gpu", 1}},
            .retries = settings_.retries},
-          [=, this](const numbers& all) { return mask_task(all, divisor, which); }, shared));
+          [=, this](const numbers& all) { return mask_task(all, divisor, number, which); },
+          shared));
     }
     mask combined(data.size(), 1);
     for (const auto& one : gather(masks)) {
@@ -118,12 +167,12 @@ class pipeline {
 
   /// A nap that stands for preparations of the host, so it keeps its worker beside the gpu; a
   /// failure now and then; the mask.
-  mask mask_task(const numbers& chunk, int divisor, const std::string& which) {
+  mask mask_task(const numbers& chunk, int divisor, mask_number number, const std::string& which) {
     const progress::running now(shown_);
     if (this_task::attempt() > 0) shown_.retried();
-    auto random = this_task::rng();
-    pause(seconds(divisor * seconds_per_divisor * random.uniform() * settings_.speed));
-    if (random.uniform() < settings_.failure_rate) {
+    const auto chance = draw(settings_, number, this_task::attempt());
+    pause(seconds(divisor * seconds_per_divisor * chance.share * speed_));
+    if (chance.fails) {
       shown_.failed();
       throw injected_failure(this_task::name());
     }
@@ -178,8 +227,8 @@ class pipeline {
     return load_work() + sum * settings_.chunks;
   }
   [[nodiscard]] double mask_work(int divisor) const {
-    const double at_once = std::min(gpus_, settings_.workers);
-    return divisor * seconds_per_divisor / 2 / at_once / std::max(1 - settings_.failure_rate, 0.01);
+    return divisor * seconds_per_divisor / 2 / at_once(settings_, gpus_) /
+           std::max(1 - settings_.failure_rate, 0.01);
   }
 
   // `places` is the host's and then the gpu's: "cpu gpu:1".
@@ -192,6 +241,7 @@ class pipeline {
   }
 
   const divisibility& settings_;
+  double speed_ = settings_.speed.value();
   int gpus_;
   progress shown_;
   mutable std::mutex mutex_;
@@ -269,7 +319,7 @@ void print_heading(const divisibility& settings, const gpu_places& gpus) {
   print_row("failures", fmt::format("{:g} % of the mask runs, at random; up to {} a mask",
                                     settings.failure_rate * 100,
                                     counted(count(settings.retries), "retry", "retries")));
-  print_row("speed", fmt::format("{:g} (every sleep is multiplied by it)", settings.speed));
+  print_row("speed", fmt::format("{:g} (every sleep is multiplied by it)", settings.speed.value()));
   print_row("seed",
             fmt::format("{} (--seed {} gives the same failures)", settings.seed, settings.seed));
   fmt::print("\n");
@@ -316,7 +366,7 @@ void print_as_json(const divisibility& settings, const gpu_places& gpus, const f
   object["size"] = settings.size;
   object["divisors"] = settings.divisors;
   object["chunks"] = settings.chunks;
-  object["speed"] = settings.speed;
+  object["speed"] = settings.speed.value();
   object["seed"] = settings.seed;
   object["seconds"] = rounded(found.seconds);
   print_json(object);
@@ -324,8 +374,10 @@ void print_as_json(const divisibility& settings, const gpu_places& gpus, const f
 
 }  // namespace
 
-exit_code run(const divisibility& settings, const session& s) {
-  auto gpus = open_gpus({.devices = settings.gpus});
+exit_code run(const divisibility& given, const session& s) {
+  auto gpus = open_gpus({.devices = given.gpus});
+  auto settings = given;
+  if (!settings.speed) settings.speed = fitting_speed(settings, gpus.count());
   if (!s.json) print_heading(settings, gpus);
   const auto found = compute(settings, gpus, s);
   if (s.json) {

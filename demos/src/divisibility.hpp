@@ -4,6 +4,7 @@
 #include "session.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace fronta::demos {
@@ -16,9 +17,9 @@ struct divisibility {
   /// Probability that a run of a mask task fails.
   double failure_rate = 0.1;
   int retries = 40;
-  /// Multiplies every sleep. With the default the two gpu tags are held for about 10 s each: 50
-  /// mask tasks of 0.3 s × divisor / 2 on average, a tenth of them twice.
-  double speed = 0.32;
+  /// Multiplies every sleep. Unless it is given: what makes a run of this seed last 10 to 12 s, or
+  /// less at speed 1.
+  std::optional<double> speed;
   std::uint64_t seed = 0;
   int workers = 4;
   /// 0: every CUDA device found, else 2 simulated ones. A number that CUDA does not have: so many

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "doctor.hpp"
 
+#include "list.hpp"
 #include "output.hpp"
+#include "stage.hpp"
 
 #include <fronta/fronta.hpp>
 
@@ -233,9 +235,9 @@ exit_code doctor() {
     code = exit_code::failed;
   }
 
-  constexpr std::string_view no_window{FRONTA_NO_WINDOW, sizeof(FRONTA_NO_WINDOW) - 1};
-  print_fact("window", no_window.empty() ? "built in: fronta stage works where there is a display"
-                                         : "not built in");
+  const auto no_window = window_lacks();
+  print_fact("window", no_window.empty() ? "there: fronta stage works where there is a display"
+                                         : "not there");
   if (!no_window.empty()) {
     missing.push_back({fmt::format("the window of fronta stage ({})", no_window),
                        "use ./run fronta stage, which sets it up"});
@@ -257,7 +259,7 @@ exit_code doctor() {
   for (const auto& m : missing) fmt::print("  {}: {}\n", m.lack, m.what_to_do);
 
   print_heading("Not built yet");
-  fmt::print("  worker processes, Dask and Ray\n");
+  fmt::print("  {}\n", not_built_yet());
   flush_output();
   return code;
 }

@@ -2,6 +2,7 @@
 #include "export.hpp"
 
 #include "output.hpp"
+#include "trace_input.hpp"
 
 #include <fronta/trace_file.hpp>
 #include <fronta/viz/chrome_json.hpp>
@@ -11,29 +12,19 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <exception>
 #include <fstream>
+#include <span>
 #include <utility>
 
 namespace fronta::demos {
-namespace {
-
-trace::file_contents read(const std::string& file) {
-  try {
-    return trace::read_file(file);
-  } catch (const std::exception& error) {
-    throw demo_error(fmt::format("\"{}\" cannot be exported: {}.", file, error.what()));
-  }
-}
-
-}  // namespace
 
 exit_code execute(const export_command& what, const session& /*s*/) {
-  auto contents = read(what.trace);
+  keep_inputs(what.output, std::span(&what.trace, 1));
+  auto contents = read_trace(what.trace, "exported");
   const auto events = contents.events.size();
   const auto spans = contents.spans.size();
   const auto dropped = contents.dropped;
-  const auto damage = contents.damage;
+  const auto lack = lack_of(contents);
   std::ofstream to(what.output, std::ios::binary | std::ios::trunc);
   if (what.output.ends_with(".jsonl")) {
     write_json_lines(contents, to);
@@ -56,9 +47,7 @@ exit_code execute(const export_command& what, const session& /*s*/) {
     fmt::print(stderr, "fronta: {} events are missing: they found no room while recording\n",
                grouped(dropped));
   }
-  if (!damage.empty()) {
-    fmt::print(stderr, "fronta: {}: {}\n", what.trace, damage);
-  }
+  if (!lack.empty()) fmt::print(stderr, "fronta: {}: {}\n", what.trace, lack);
   flush_output();
   return exit_code::success;
 }

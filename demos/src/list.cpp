@@ -20,6 +20,10 @@ std::span<const demo_entry> all_demos() {
   return entries;
 }
 
+std::string not_built_yet() {
+  return "SIMD kernels, worker processes, Dask, Ray, lessons and talks";
+}
+
 exit_code list(const session& s) {
   if (s.json) {
     auto object = begin_json("command", "list");
@@ -34,7 +38,7 @@ exit_code list(const session& s) {
   }
   fmt::print("Demos (fronta run NAME)\n");
   for (const auto& d : all_demos()) fmt::print("  {:<13} {}\n", d.name, d.summary);
-  fmt::print("\nLessons and talks are not built yet.\n");
+  fmt::print("\nNot built yet: {}.\n", not_built_yet());
   flush_output();
   return exit_code::success;
 }

@@ -4,6 +4,7 @@
 #include "session.hpp"
 
 #include <span>
+#include <string>
 
 namespace fronta::demos {
 
@@ -14,6 +15,9 @@ struct demo_entry {
 
 /// Every demo that `fronta run` knows.
 [[nodiscard]] std::span<const demo_entry> all_demos();
+
+/// What the design has and this version does not: the README says the same.
+[[nodiscard]] std::string not_built_yet();
 
 /// `fronta list`.
 exit_code list(const session& s);

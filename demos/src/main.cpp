@@ -9,8 +9,10 @@
 #include "run_pictures.hpp"
 #include "session.hpp"
 #include "stage.hpp"
+#include "trace_input.hpp"
 
 #include <fronta/trace_recording.hpp>
+#include <fronta/viz/words.hpp>
 
 #include <fmt/format.h>
 
@@ -27,6 +29,8 @@
 
 namespace fronta::demos {
 namespace {
+
+constexpr const char* pictures_name = "divisibility";  // the one demo that has them
 
 exit_code execute(const answered&, const session&) { return exit_code::success; }
 exit_code execute(const list_command&, const session& s) { return list(s); }
@@ -54,7 +58,7 @@ exit_code run_recorded(const command& given, const session& s) {
     if (recorded.dropped() != 0) tell_of_missing(recorded.dropped(), given.trace);
     return code;
   } catch (const std::system_error& error) {
-    throw demo_error(fmt::format("{}.", error.what()));
+    throw demo_error(fmt::format("{}.", viz::without_caller(error.what())));
   }
 }
 
@@ -93,7 +97,7 @@ exit_code run_with_pictures(const command& given, const session& s) {
   try {
     if (own) own->stop();
     const auto where =
-        write_pictures(own ? own->file() : given.trace, given.pictures, "divisibility");
+        write_pictures(own ? own->file() : given.trace, given.pictures, pictures_name);
     if (!s.json) print_row("pictures", where);
     flush_output();
   } catch (const std::exception& error) {
@@ -121,11 +125,12 @@ std::optional<exit_code> run_on_stage(const command& given, const session& s,
     if (file.empty() && given.pictures.empty()) file = folder.emplace().file();
     if (file.empty()) {
       std::filesystem::create_directories(given.pictures);
-      file = std::filesystem::path(given.pictures) / "divisibility.trace";
+      file = std::filesystem::path(given.pictures) / fmt::format("{}.trace", pictures_name);
     }
     recording.emplace(file);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "fronta: there is no window on this run: {}.\n", error.what());
+    fmt::print(stderr, "fronta: there is no window on this run: {}.\n",
+               viz::without_caller(error.what()));
     return std::nullopt;
   }
   auto& recorded = *recording;
@@ -148,7 +153,7 @@ std::optional<exit_code> run_on_stage(const command& given, const session& s,
   if (recorded.dropped() != 0) tell_of_missing(recorded.dropped(), file);
   if (!s.json && !folder) print_row("trace", fmt::format("{} (fronta stage plays it)", file));
   if (given.pictures_asked) {
-    const auto where = write_pictures(file, given.pictures, "divisibility");
+    const auto where = write_pictures(file, given.pictures, pictures_name);
     if (!s.json) print_row("pictures", where);
   }
   if (!s.json && !given.exit_after_run) print_row("window", "goes on until you close it (Ctrl Q)");
@@ -157,7 +162,22 @@ std::optional<exit_code> run_on_stage(const command& given, const session& s,
   return code;
 }
 
+// Pictures come at the end, so what they would write over is what was just recorded.
+void keep_recording(const command& given) {
+  if (given.trace.empty() || given.pictures.empty()) return;
+  for (const auto* const ending : {".png", ".svg", ".html"}) {
+    const auto picture =
+        std::filesystem::path(given.pictures) / fmt::format("{}{}", pictures_name, ending);
+    if (!same_file(picture, given.trace)) continue;
+    throw usage_error(fmt::format(
+        "--trace {} would be lost: a picture of the run goes there; give another file, or "
+        "--pictures none.",
+        given.trace));
+  }
+}
+
 exit_code run(const command& given, const session& s) {
+  keep_recording(given);
   if (given.stage) {
     std::vector<std::string> shown;
     for (;;) {
@@ -190,7 +210,7 @@ exit_code run_program(int argc, char** argv) {
     std::fputs(fmt::format("fronta: {}\n", error.what()).c_str(), stderr);
     return exit_code::wrong_usage;
   } catch (const std::exception& error) {
-    std::fputs(fmt::format("fronta: {}\n", error.what()).c_str(), stderr);
+    std::fputs(fmt::format("fronta: {}\n", viz::without_caller(error.what())).c_str(), stderr);
     return exit_code::failed;
   }
 }

@@ -2,6 +2,7 @@
 #include "render.hpp"
 
 #include "output.hpp"
+#include "trace_input.hpp"
 
 #include <fronta/trace_file.hpp>
 #include <fronta/viz/clock.hpp>
@@ -31,14 +32,6 @@ namespace {
 
 constexpr int frames_per_second = 50;
 
-trace::file_contents read(const std::string& file) {
-  try {
-    return trace::read_file(file);
-  } catch (const std::exception& error) {
-    throw demo_error(fmt::format("\"{}\" cannot be drawn: {}.", file, error.what()));
-  }
-}
-
 std::int64_t since_begin(const viz::index& of, double milliseconds) {
   return of.begin() + static_cast<std::int64_t>(std::llround(milliseconds * 1e6));
 }
@@ -47,9 +40,18 @@ std::string name_of_file(const std::string& file) {
   return std::filesystem::path(file).filename().string();
 }
 
+// What is read; lines that say what is not in it are added to `lacks`.
+trace::file_contents read(const std::string& file, std::vector<std::string>& lacks) {
+  auto contents = read_trace(file, "drawn");
+  if (const auto lack = lack_of(contents); !lack.empty())
+    lacks.push_back(fmt::format("{}: {}", file, lack));
+  return contents;
+}
+
 // Of one process, or of several that ran at the same time.
-viz::merged_trace read_all(const render_command& what) {
-  std::vector<trace::file_contents> all{read(what.trace)};
+viz::merged_trace read_all(const render_command& what, std::vector<std::string>& lacks) {
+  std::vector<trace::file_contents> all;
+  all.push_back(read(what.trace, lacks));
   if (what.preset == viz::preset::compare) {
     if (what.others.size() != 1) {
       throw demo_error(what.others.empty()
@@ -58,7 +60,7 @@ viz::merged_trace read_all(const render_command& what) {
     }
   } else {
     // Two that ran one after the other may be joined by a third.
-    for (const auto& other : what.others) all.push_back(read(other));
+    for (const auto& other : what.others) all.push_back(read(other, lacks));
     if (const auto found = viz::find_apart(all); all.size() > 1 && !found.why.empty()) {
       throw demo_error(
           fmt::format("\"{}\" cannot be drawn in one picture with {}: {}; leave it out, or use "
@@ -156,7 +158,7 @@ class pictures {
 
   void write_text() const {
     std::ofstream to(what_.output, std::ios::binary | std::ios::trunc);
-    to << viz::narrate(of_);
+    to << viz::narrate(of_, view_);
     to.close();
     if (!to) {
       throw demo_error(fmt::format(
@@ -258,23 +260,26 @@ class pictures {
 }  // namespace
 
 exit_code execute(const render_command& what, const session& /*s*/) {
-  auto read_of = read_all(what);
-  const auto damage = read_of.all.damage;
+  auto inputs = what.others;
+  inputs.push_back(what.trace);
+  keep_inputs(what.output, inputs);
+  std::vector<std::string> lacks;
+  auto read_of = read_all(what, lacks);
   const viz::index of(std::move(read_of.all));
   std::optional<viz::index> other;
-  if (what.preset == viz::preset::compare) other.emplace(read(what.others.front()));
+  if (what.preset == viz::preset::compare) other.emplace(read(what.others.front(), lacks));
   try {
     pictures(what, of, other ? &*other : nullptr, read_of.said).write();
   } catch (const demo_error&) {
     throw;
   } catch (const std::exception& error) {
-    throw demo_error(fmt::format("{}.", error.what()));
+    throw demo_error(fmt::format("{}.", viz::without_caller(error.what())));
   }
   fmt::print("{} of {} tasks{} in {}\n",
              what.output.ends_with(".txt") ? "narration" : name_of(what.preset),
              grouped(of.tasks().size()), other ? " and " + grouped(other->tasks().size()) : "",
              what.output);
-  if (!damage.empty()) fmt::print(stderr, "fronta: {}: {}\n", what.trace, damage);
+  for (const auto& lack : lacks) fmt::print(stderr, "fronta: {}\n", lack);
   flush_output();
   return exit_code::success;
 }

@@ -9,6 +9,7 @@
 #include <fronta/viz/html.hpp>
 #include <fronta/viz/pictures.hpp>
 #include <fronta/viz/view.hpp>
+#include <fronta/viz/words.hpp>
 
 #include <fmt/format.h>
 
@@ -80,7 +81,7 @@ std::string write_pictures(const std::string& trace, const std::filesystem::path
     throw demo_error(
         fmt::format("there are no pictures of the run: {}; name a folder that can be written with "
                     "--pictures, or none.",
-                    error.what()));
+                    viz::without_caller(error.what())));
   }
 }
 

@@ -58,6 +58,14 @@ std::string read_line(int from, int& error) {
 
 }  // namespace
 
+std::string window_lacks() {
+  if (!no_window.empty())
+    return fmt::format("this fronta was built without it because {}", no_window);
+  const auto program = program_of_the_window();
+  if (::access(program.c_str(), X_OK) == 0) return "";
+  return fmt::format("its program {} cannot be started ({})", program, std::strerror(errno));
+}
+
 exit_code execute(const stage_command& what, const session& /*s*/) {
   constexpr std::string_view remedy =
       "use ./run fronta stage, which sets it up, or draw without one: fronta render";

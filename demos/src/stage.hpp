@@ -18,6 +18,10 @@ struct stage_command {
 /// where there is none.
 exit_code execute(const stage_command& what, const session& s);
 
+/// Why there is no window on any display: the program was built without one, or fronta-stage is
+/// not beside it. Empty where there may be one.
+[[nodiscard]] std::string window_lacks();
+
 /// A window on a run of this program's own: the program fronta-stage beside it, which reads the
 /// run's trace. The run neither waits for it nor notices when it is closed.
 class stage_window {

@@ -9,6 +9,7 @@ import pathlib
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import struct
@@ -149,6 +150,20 @@ class Divisibility(Case):
         self.assertLess(seconds(0), 0.5)
         # Alone the load takes 1.5 s times the speed; the gpus' share at this seed is more than that.
         self.assertGreater(seconds("0.04"), 0.06 + 0.1)
+
+    def test_the_speed_fits_the_sleeps_of_the_seed(self):
+        def speed(*options):
+            process = self.start("run", "divisibility", "--pictures", "none", *map(str, options))
+            line = next(l for l in process.stdout if l.startswith("speed "))
+            process.kill()
+            return float(line.split()[1])
+
+        self.assertEqual(speed("--chunks", 2, "--divisors", 2), 1, "no slower than the design")
+        speeds = [speed("--seed", seed) for seed in range(1, 6)]
+        self.assertEqual(speeds[0], speed("--seed", 1))
+        self.assertEqual(len(set(speeds)), 5)
+        # Without failures the sleeps of 40 chunks are 118.5 s give or take 7.
+        self.assertAlmostEqual(speed("--seed", 1, "--chunks", 40, "--failure-rate", 0) * 118.5, 10.4, delta=1.2)
 
     def test_json_has_the_members_it_promises(self):
         found = self.json_of("run", "divisibility", "--speed", "0", "--seed", 11)
@@ -524,6 +539,29 @@ class Doctor(Case):
                       "driver", "runtime", "CCCL", "simulated"]:
             self.assertIn(words, text)
 
+    def test_the_window_is_looked_for_where_it_would_be_started(self):
+        with tempfile.TemporaryDirectory() as folder:
+            alone = pathlib.Path(folder) / "fronta"
+            shutil.copy2(PROGRAM, alone)
+
+            def doctor():
+                return subprocess.run([alone, "doctor"], capture_output=True, text=True, timeout=LIMIT).stdout
+
+            text = doctor()
+            self.assertRegex(text, r"window +not there\n")
+            self.assertRegex(text, r"\n  the window of fronta stage \(.+\): use \./run fronta stage, which sets it up\n")
+            if f"{folder}/fronta-stage cannot be started" not in text:
+                self.skipTest("built without its window")
+            shutil.copy2("/bin/true", alone.with_name("fronta-stage"))
+            self.assertRegex(doctor(), r"window +there: ")
+
+    def test_what_is_not_built_is_the_same_everywhere(self):
+        told = self.succeed("doctor").stdout.split("Not built yet\n  ")[1].strip()
+        self.assertIn("SIMD kernels", told)
+        self.assertIn(f"\nNot built yet: {told}.\n", self.succeed("list").stdout)
+        readme = (pathlib.Path(__file__).resolve().parents[2] / "README.md").read_text()
+        self.assertIn(f"| not built yet | {told}; of the visualizer ", readme)
+
     def test_a_device_is_told_with_its_memory_and_its_engines(self):
         gpu, missing = self.gpu_of(FRONTA_FAKE_DEVICES="1")
         self.assertRegex(gpu, r"driver +for CUDA 13\.0\n")
@@ -600,11 +638,17 @@ class Program(Case):
             (["run", "--json"], ["--json"]),
             (["list", "dance"], ['"dance"']),
             (["doctor", "--json"], ["--json"]),
+            (["list", "--json=false"], ["--json takes no value; leave it out"]),
+            (["run", "divisibility", "--stage=no"], ["--stage takes no value"]),
             (["run", "batch", "--window", "0"], ["--window"]),
             (["run", "gridsearch", "--target", "2"], ["--target"]),
             (["export"], ["TRACE"]),
             (["export", "t", "-o", "t.xml"], [".jsonl, .json or .perfetto"]),
             (["render", "t", "-o", "t.xml"], [".html"]),
+            (["render", "t", "-o", "t.txt", "--theme", "dark"], ["--theme means nothing for words"]),
+            (["render", "t", "-o", "t.txt", "--task", 1], ["--task means nothing for words"]),
+            (["render", "t", "-o", "t.mp4", "--at", 1], ["--at is one moment"]),
+            (["render", "t", "-o", "t.png", "--seconds", 3], ["--seconds is how long a film lasts"]),
             (["run", "divisibility", "--pictures", ""], ["give a folder, or none"]),
         ]:
             with self.subTest(arguments=arguments):
@@ -628,6 +672,13 @@ class Trace(Case):
         output = self.folder / "t.jsonl"
         self.succeed("export", trace, "-o", output)
         return [json.loads(line) for line in output.read_text().splitlines()]
+
+    def chunks(self, trace):
+        """Where each chunk ends; before the first is the header."""
+        ends = [64]
+        while ends[-1] < len(trace):
+            ends.append(ends[-1] + 12 + struct.unpack_from("<I", trace, ends[-1] + 4)[0])
+        return ends
 
     def check(self, lines, found):
         head, *events = lines
@@ -690,7 +741,74 @@ class Trace(Case):
         self.refuses("export", missing, "-o", self.folder / "t.jsonl", says=[str(missing)], code=1)
         trace = self.folder / "t"
         trace.write_text("nothing")
-        self.refuses("export", trace, "-o", self.folder / "t.jsonl", says=["no trace"], code=1)
+        self.refuses("export", trace, "-o", self.folder / "t.jsonl", says=['exported: this is no trace'], code=1)
+        self.refuses("render", trace, "-o", self.folder / "t.png", says=['drawn: this is no trace'], code=1)
+        self.refuses("render", missing, "-o", self.folder / "t.png", says=['drawn: cannot read'], code=1)
+
+    def test_nothing_is_written_over_a_recording(self):
+        traces = [self.folder / name for name in ("a.png", "b.json")]
+        for trace in traces:
+            self.succeed("run", "divisibility", "--speed", "0", "--json", "--trace", trace)
+        before = [trace.read_bytes() for trace in traces]
+        png, json_ = traces
+        (self.folder / "link.png").symlink_to("a.png")
+        (self.folder / "hard.html").hardlink_to(png)
+        (self.folder / "link.perfetto").symlink_to(json_)
+        (self.folder / "in").mkdir()
+        for arguments in [
+            ("render", png, "-o", png),
+            ("render", png, "-o", self.folder / "in" / ".." / "a.png"),
+            ("render", png, "-o", self.folder / "link.png"),
+            ("render", png, "-o", self.folder / "hard.html"),
+            ("render", json_, png, "--preset", "compare", "-o", png),
+            ("export", json_, "-o", json_),
+            ("export", json_, "-o", self.folder / "link.perfetto"),
+        ]:
+            with self.subTest(arguments=arguments):
+                self.refuses(*arguments, says="itself, which would be lost; give another file", code=1)
+        for ending in ("png", "svg", "html"):
+            trace = self.folder / f"divisibility.{ending}"
+            self.refuses("run", "divisibility", "--speed", "0", "--pictures", self.folder, "--trace", trace,
+                         says="a picture of the run goes there")  # fmt: skip
+            self.assertFalse(trace.exists())
+        self.assertEqual([trace.read_bytes() for trace in traces], before)
+
+    def test_words_say_where_they_come_from_and_are_of_the_range(self):
+        trace, words = self.folder / "run.trace", self.folder / "t.txt"
+        self.succeed("run", "divisibility", "--speed", "0.01", "--json", "--trace", trace)
+
+        def told(*more):
+            self.succeed("render", trace, "-o", words, *more)
+            return words.read_text().splitlines()
+
+        everything = told()
+        self.assertEqual(everything[0], "run.trace")
+        self.assertRegex(everything[1], r"^RECORDED \d{4}-\d\d-\d\d on .+ · GPUs SIMULATED$")
+        self.assertRegex(everything[2], r"^[\d.]+ \S+  ")
+        part = told("--from", 20, "--to", 60)
+        self.assertEqual(part[:2], everything[:2])
+        self.assertRegex(part[2], r"^from 20\.0* ms to 60\.0* ms of ")
+        self.assertLess(set(part[3:]), set(everything[2:]))
+        self.assertEqual(told("--from", 20, "--to", 900_000, "--at", 60), part)
+
+    def test_a_recording_without_an_end_is_told_of_however_it_was_cut(self):
+        trace = self.folder / "t"
+        self.succeed("run", "divisibility", "--speed", "0", "--json", "--trace", trace)
+        whole = trace.read_bytes()
+        ends = self.chunks(whole)
+        self.assertEqual(ends[-1], len(whole))
+        for length, says in [(ends[-2], "the recording has no end: its program was killed, or goes on\n"),
+                             (ends[-2] - 1, "the file is cut off; ")]:  # fmt: skip
+            trace.write_bytes(whole[:length])
+            for command, output in [("render", "t.svg"), ("render", "t.txt"), ("export", "t.json"),
+                                    ("export", "t.jsonl")]:  # fmt: skip
+                with self.subTest(length=length, output=output):
+                    done = self.succeed(command, trace, "-o", self.folder / output)
+                    self.assertIn(f"fronta: {trace}: {says}", done.stderr)
+                    self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+            self.assertIn("the recording was CUT OFF\n", (self.folder / "t.txt").read_text())
+        trace.write_bytes(whole)
+        self.assertEqual(self.succeed("render", trace, "-o", self.folder / "t.svg").stderr, "")
 
 
 class Pictures(Case):

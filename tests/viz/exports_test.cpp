@@ -45,6 +45,9 @@ struct exported {
   std::vector<std::pair<std::string, std::string>> flows;  // names of slices
   std::vector<std::pair<std::string, std::string>> moments;
   std::set<std::pair<std::string, std::string>> groups;  // with their tracks, named first
+  // Where the trace comes from: words, and facts as text.
+  std::string badge;
+  std::map<std::string, std::string> facts;
 };
 
 struct open_slice {
@@ -109,6 +112,29 @@ exported read_chrome(const index& of) {
   return result;
 }
 
+std::pair<std::string, std::string> read_note(protozero::pbf_reader note) {
+  std::pair<std::string, std::string> read;
+  while (note.next()) {
+    switch (note.tag()) {
+      case 2:
+        read.second = note.get_bool() ? "yes" : "no";
+        break;
+      case 3:
+        read.second = std::to_string(note.get_uint64());
+        break;
+      case 6:
+        read.second = note.get_string();
+        break;
+      case 10:
+        read.first = note.get_string();
+        break;
+      default:
+        note.skip();
+    }
+  }
+  return read;
+}
+
 exported read_perfetto(const index& of) {
   std::stringstream file;
   write_perfetto(of, file);
@@ -119,6 +145,7 @@ exported read_perfetto(const index& of) {
   std::set<std::uint64_t> counters;
   std::map<std::uint64_t, std::vector<open_slice>> open;
   std::map<std::uint64_t, std::string> flow_from;
+  std::map<std::uint64_t, std::string> descriptions;
   std::int64_t before = 0;
   protozero::pbf_reader trace(bytes);
   while (trace.next(1)) {
@@ -142,6 +169,8 @@ exported read_perfetto(const index& of) {
             name = d.get_string();
           } else if (d.tag() == 5) {
             parent = d.get_uint64();
+          } else if (d.tag() == 14) {
+            descriptions[uuid] = d.get_string();
           } else {
             is_counter = is_counter || d.tag() == 8;
             d.skip();
@@ -163,8 +192,12 @@ exported read_perfetto(const index& of) {
         double value = 0;
         std::vector<std::uint64_t> begin_flows;
         std::vector<std::uint64_t> end_flows;
+        std::map<std::string, std::string> notes;
         while (e.next()) {
           switch (e.tag()) {
+            case 4:
+              notes.insert(read_note(e.get_message()));
+              break;
             case 9:
               type = e.get_enum();
               break;
@@ -201,6 +234,11 @@ exported read_perfetto(const index& of) {
           const auto s = open[track].back();
           open[track].pop_back();
           result.slices.emplace_back(names[track], s.name, s.begin, time);
+        } else if (type == 3 && names[track] == "recording") {
+          EXPECT_EQ(time, 0);
+          EXPECT_EQ(descriptions[track], name);
+          result.badge = name;
+          result.facts = notes;
         } else if (type == 3) {
           result.moments.emplace_back(names[track], name);
         } else if (type == 4) {
@@ -247,13 +285,40 @@ void check_busy(const exported& got) {
   EXPECT_THAT(got.counters.at("open files"), ElementsAre(Pair(10, 3), Pair(97, 2.5)));
   EXPECT_THAT(got.counters.at("cpu inbox"),
               ElementsAre(Pair(10, 1), Pair(20, 0), Pair(150, 1), Pair(160, 0)));
-  EXPECT_THAT(got.groups,
-              IsSupersetOf({Pair("cpu 0", "cpu"), Pair("gpu:0 stream 2", "gpu:0"),
-                            Pair("gpu:0 copies in", "gpu:0"), Pair("main zones", "threads")}));
+  EXPECT_THAT(
+      got.groups,
+      IsSupersetOf({Pair("cpu 0", "cpu"), Pair("gpu:0 stream 2", "gpu:0 (SIMULATED)"),
+                    Pair("gpu:0 copies in", "gpu:0 (SIMULATED)"), Pair("main zones", "threads")}));
 }
 
 TEST(ChromeJson, SaysWhatTheIndexSays) { check_busy(read_chrome(index(busy().told()))); }
 TEST(Perfetto, SaysWhatTheIndexSays) { check_busy(read_perfetto(index(busy().told()))); }
+
+// Nobody who opens it elsewhere takes a simulation for a GPU, or a part for the whole.
+TEST(Perfetto, SaysWhereTheTraceComesFrom) {
+  auto told = busy().told();
+  told.origin_unix = 1'795'000'000'000'000'000;
+  told.dropped = 3;
+  told.ended = false;
+  const auto got = read_perfetto(index(told));
+  EXPECT_EQ(got.badge,
+            "RECORDED 2026-11-18 on there · GPUs SIMULATED · 3 events MISSING · "
+            "the recording was CUT OFF");
+  EXPECT_THAT(got.facts,
+              UnorderedElementsAre(Pair("host", "there"), Pair("simulated", "yes"),
+                                   Pair("began_unix_ns", "1795000000000000000"),
+                                   Pair("given_clock", "no"), Pair("dropped_events", "3"),
+                                   Pair("dropped_records", "0"), Pair("ended", "no")));
+}
+
+TEST(Perfetto, CallsNoRealDeviceSimulated) {
+  auto told = busy().told();
+  for (auto& s : told.spans) s.what.simulated = false;
+  const auto got = read_perfetto(index(std::move(told)));
+  EXPECT_THAT(got.groups, IsSupersetOf({Pair("gpu:0 stream 2", "gpu:0")}));
+  EXPECT_EQ(got.badge.find("SIMULATED"), std::string::npos);
+  EXPECT_EQ(got.facts.at("simulated"), "no");
+}
 
 TEST(ChromeJson, TellsOfTheTaskAndOfWhatIsNotKnown) {
   std::stringstream file;
@@ -261,6 +326,7 @@ TEST(ChromeJson, TellsOfTheTaskAndOfWhatIsNotKnown) {
   const auto all = nlohmann::json::parse(file);
   EXPECT_EQ(all.at("otherData").at("simulated"), true);
   EXPECT_EQ(all.at("otherData").at("host"), "there");
+  EXPECT_EQ(all.at("otherData").at("badge"), "RECORDED 1970-01-01 on there · GPUs SIMULATED");
   const auto named = [&](const char* name) {
     const auto& events = all.at("traceEvents");
     return *std::ranges::find_if(

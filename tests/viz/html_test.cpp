@@ -258,6 +258,15 @@ TEST_F(Html, NeedsNothingFromElsewhere) {
   EXPECT_EQ(count(page, "url("), count(page, "url(data:font/ttf;base64,") + count(page, "url(#"));
 }
 
+// So that it can be read as a whole: the model stays in the program that writes the page.
+TEST_F(Html, TheScriptHasAtMost400Lines) {
+  const auto page = page_of(run_, stage_);
+  const auto from = page.rfind("<script");
+  const auto script = std::string_view(page).substr(from, page.find("</script>", from) - from);
+  EXPECT_THAT(script, HasSubstr("requestAnimationFrame"));
+  EXPECT_LE(count(script, "\n"), 400U);
+}
+
 TEST_F(Html, TheSameRunGivesTheSameBytes) {
   EXPECT_EQ(page_of(run_, stage_), page_of(viz::index(test::sample_run(1, 60)), stage_));
 }

@@ -24,6 +24,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
+using testing::StartsWith;
 
 // The sentences on a device's work, with their times.
 std::vector<std::string> device_sentences(const index& of) {
@@ -75,6 +76,58 @@ TEST(Narration, SaysWhatIsMissingOfADevice) {
   story s;
   s.main().at(5).tell(fronta::trace::event_kind::lost_records, 0, std::uint64_t{1} << 32U | 12U);
   EXPECT_THAT(narrate(index(s.told())), HasSubstr("12 records of gpu:0 are missing"));
+}
+
+story short_run() {
+  story s;
+  s.main().at(0).submit(1, "a").at(10'000).submit(2, "b");
+  s.worker(0).at(20'000).start(1).at(30'000).finish(1);
+  return s;
+}
+
+// A line on where it comes from is part of every export.
+TEST(Narration, BeginsWithWhereItComesFromAndWhatIsMissing) {
+  auto told = short_run().told();
+  told.dropped = 1;
+  told.ended = false;
+  fronta::viz::view what;
+  what.title = "run.trace";
+  what.note = "2 processes";
+  EXPECT_THAT(narrate(index(told), what), StartsWith("run.trace\n"
+                                                     "RECORDED 1970-01-01 on there\n"
+                                                     "1 event MISSING\n"
+                                                     "the recording was CUT OFF\n"
+                                                     "2 processes\n"
+                                                     "0 µs  task 1 \"a\" is submitted\n"));
+  told.given_clock = true;
+  EXPECT_THAT(narrate(index(told)), StartsWith("SIMULATED time\n"));
+}
+
+TEST(Narration, IsOfTheTimeAxisUpToItsMoment) {
+  const index of(short_run().told());
+  fronta::viz::view what;
+  what.from = of.begin() + 5'000;
+  what.to = of.begin() + 25'000;
+  EXPECT_EQ(narrate(of, what),
+            "RECORDED 1970-01-01 on there\n"
+            "from 5 µs to 25 µs of 30 µs\n"
+            "10 µs  task 2 \"b\" is submitted\n"
+            "20 µs  task 1 \"a\" runs on cpu 0\n");
+  what.at = of.begin() + 15'000;
+  EXPECT_EQ(narrate(of, what),
+            "RECORDED 1970-01-01 on there\n"
+            "from 5 µs to 15 µs of 30 µs\n"
+            "10 µs  task 2 \"b\" is submitted\n");
+}
+
+TEST(Words, NameNoFunctionToWhoCalledNone) {
+  using fronta::viz::without_caller;
+  EXPECT_EQ(without_caller("trace::read_file: this is no trace"), "this is no trace");
+  EXPECT_EQ(without_caller("trace::follower: cannot read \"a: b\": No such file"),
+            "cannot read \"a: b\": No such file");
+  EXPECT_EQ(without_caller("cannot read \"a::b\": No"), "cannot read \"a::b\": No");
+  EXPECT_EQ(without_caller("load: it failed"), "load: it failed");
+  EXPECT_EQ(without_caller(""), "");
 }
 
 TEST(Words, SayHowManyWorkersShareHowManyCores) {

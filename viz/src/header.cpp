@@ -31,7 +31,6 @@ bool of_two_runs(const moment_in_view& m) {
 
 // What the picture is of, in parts of which each may stand alone.
 std::vector<std::string> badge_of(const moment_in_view& m) {
-  std::vector<std::string> parts;
   if (of_two_runs(m)) {
     const auto from = [&](const index& of, std::string_view which) {
       auto text =
@@ -47,38 +46,7 @@ std::vector<std::string> badge_of(const moment_in_view& m) {
     if (from(m.of, "") == from(*m.what.other, "")) return {from(m.of, " (A and B)")};
     return {from(m.of, " (A)"), from(*m.what.other, " (B)")};
   }
-  const bool recorded = m.what.shown == source::recorded;
-  switch (m.what.shown) {
-    case source::live:
-      parts.emplace_back("LIVE");
-      break;
-    case source::simulated:
-      parts.emplace_back("SIMULATED");
-      return parts;
-    case source::paced:
-      parts.push_back("PACED " + date(m.of.origin_unix()));
-      break;
-    case source::recorded:
-      parts.push_back(m.of.given_clock() ? "SIMULATED time"
-                                         : "RECORDED " + date(m.of.origin_unix()));
-      break;
-  }
-  if (m.of.given_clock() && !recorded) parts.emplace_back("SIMULATED time");
-  if (m.of.simulated()) parts.emplace_back("GPUs SIMULATED");
-  return parts;
-}
-
-std::string joined(const std::vector<std::string>& parts, std::string_view with_host = {}) {
-  std::string text;
-  for (const auto& one : parts) {
-    if (!text.empty()) text += " · ";
-    text += one;
-    if (&one == &parts.front() && !with_host.empty()) {
-      text += " on ";
-      text += with_host;
-    }
-  }
-  return text;
+  return viz::badge_of(m.of, m.what.shown);
 }
 
 // Where bars are not cores; else there is no need to say it.
@@ -86,21 +54,10 @@ std::string sharing_of(const index& of) {
   return of.workers() > of.cores() ? workers_on_cores(of) : std::string();
 }
 
-// What a reader must know before any other word is believed.
 std::vector<std::string> warnings_of(const moment_in_view& m) {
-  std::vector<std::string> warnings;
-  const auto missing = [&](std::uint64_t n, std::string_view what) {
-    if (n != 0)
-      warnings.push_back(grouped(n) + ' ' + std::string(what) + (n == 1 ? "" : "s") + " MISSING");
-  };
-  const auto warn = [&](const index& of) {
-    missing(of.dropped(), "event");
-    missing(of.dropped_records(), "device record");
-    if (!of.ended() && m.what.shown == source::recorded)
-      warnings.emplace_back("the recording was CUT OFF");
-  };
-  warn(m.of);
-  if (of_two_runs(m)) warn(*m.what.other);
+  auto warnings = viz::warnings_of(m.of, m.what.shown);
+  if (of_two_runs(m))
+    std::ranges::move(viz::warnings_of(*m.what.other, m.what.shown), std::back_inserter(warnings));
   return warnings;
 }
 
@@ -250,11 +207,7 @@ class header_layout {
     };
     piece title{{kind::title, part::name, 0, 0}, {}, m_.what.title, units(3.7F), typeface::bold};
     // On which machine is said where there is room.
-    auto whole = badge(
-        joined(parts, m_.what.shown == source::simulated || m_.of.given_clock() || of_two_runs(m_)
-                          ? std::string_view()
-                          : std::string_view(m_.of.host())),
-        0);
+    auto whole = badge(of_two_runs(m_) ? joined(parts) : viz::badge(m_.of, m_.what.shown), 0);
     const auto beside = [&] { return width_ - width_of(whole) - units(1); };
     if (width_of(whole) > width_ * most || width_of(title) > beside()) whole.text = joined(parts);
     const auto width = width_of(whole);

@@ -237,17 +237,91 @@ std::string narrate(const index& of, std::uint32_t event) {
   }
 }
 
-std::string narrate(const index& of) {
+std::vector<std::string> badge_of(const index& of, source shown) {
+  std::vector<std::string> parts;
+  switch (shown) {
+    case source::live:
+      parts.emplace_back("LIVE");
+      break;
+    case source::simulated:
+      parts.emplace_back("SIMULATED");
+      return parts;
+    case source::paced:
+      parts.push_back("PACED " + date(of.origin_unix()));
+      break;
+    case source::recorded:
+      parts.push_back(of.given_clock() ? "SIMULATED time" : "RECORDED " + date(of.origin_unix()));
+      break;
+  }
+  if (of.given_clock() && shown != source::recorded) parts.emplace_back("SIMULATED time");
+  if (of.simulated()) parts.emplace_back("GPUs SIMULATED");
+  return parts;
+}
+
+std::string joined(const std::vector<std::string>& parts) {
   std::string text;
-  for (std::uint32_t e = 0; e < of.events().size(); ++e) {
-    const auto sentence = narrate(of, e);
-    if (sentence.empty()) continue;
-    text += moment(of.events()[e].time - of.begin(), 1'000);
-    text += "  ";
-    text += sentence;
-    text += '\n';
+  for (const auto& one : parts) {
+    if (!text.empty()) text += " · ";
+    text += one;
   }
   return text;
+}
+
+std::string badge(const index& of, source shown) {
+  auto parts = badge_of(of, shown);
+  // No machine has times that were given to it.
+  if (shown != source::simulated && !of.given_clock() && !of.host().empty())
+    parts.front().append(" on ").append(of.host());
+  return joined(parts);
+}
+
+std::vector<std::string> warnings_of(const index& of, source shown) {
+  std::vector<std::string> warnings;
+  const auto missing = [&](std::uint64_t n, std::string_view what) {
+    if (n != 0)
+      warnings.push_back(grouped(n) + ' ' + std::string(what) + (n == 1 ? "" : "s") + " MISSING");
+  };
+  missing(of.dropped(), "event");
+  missing(of.dropped_records(), "device record");
+  if (!of.ended() && shown == source::recorded) warnings.emplace_back("the recording was CUT OFF");
+  return warnings;
+}
+
+std::string narrate(const index& of, const view& what) {
+  std::string text;
+  const auto line = [&](std::string_view words) {
+    if (!words.empty()) text.append(words).append("\n");
+  };
+  line(what.title);
+  line(badge(of, what.shown));
+  for (const auto& warning : warnings_of(of, what.shown)) line(warning);
+  line(what.note);
+  const bool part = what.to > what.from;
+  const auto from = part ? what.from : of.begin();
+  const auto to = std::min({part ? what.to : of.end(), what.at, of.end()});
+  const auto at = [&](std::int64_t t) { return moment(t - of.begin(), 1'000); };
+  if (from > of.begin() || to < of.end()) {
+    line("from " + at(from) + " to " + at(std::max(from, to)) + " of " + at(of.end()));
+  }
+  for (std::uint32_t e = 0; e < of.events().size(); ++e) {
+    const auto time = of.events()[e].time;
+    if (time < from || time > to) continue;
+    const auto sentence = narrate(of, e);
+    if (!sentence.empty()) line(at(time) + "  " + sentence);
+  }
+  return text;
+}
+
+std::string_view without_caller(std::string_view said) noexcept {
+  const auto colon = said.find(": ");
+  if (colon == std::string_view::npos) return said;
+  const auto caller = said.substr(0, colon);
+  const auto in_name = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == ':';
+  };
+  if (caller.find("::") == std::string_view::npos || !std::ranges::all_of(caller, in_name))
+    return said;
+  return said.substr(colon + 2);
 }
 
 }  // namespace fronta::viz

@@ -70,7 +70,7 @@ class Stage(unittest.TestCase):
 
     def test_says_that_a_trace_cannot_be_read(self):
         self.assert_one_sentence(stage(os.path.join(self.folder.name, "absent")), 1, "absent")
-        self.assert_one_sentence(stage(__file__), 1, "no trace")
+        self.assert_one_sentence(stage(__file__), 1, "cannot be shown: this is no trace")
 
     def test_follows_a_process_and_closes_when_it_ends(self):
         trace = os.path.join(self.folder.name, "live.trace")

@@ -2,6 +2,7 @@
 #include <fronta/viz/chrome_json.hpp>
 
 #include <fronta/viz/index.hpp>
+#include <fronta/viz/words.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -26,10 +27,13 @@ class writer {
   void write() {
     to_ << R"({"displayTimeUnit":"ns","otherData":)";
     dump({{"tool", "fronta"},
+          {"badge", badge(of_)},
           {"host", of_.host()},
           {"began_unix_ns", of_.origin_unix()},
           {"simulated", of_.simulated()},
+          {"given_clock", of_.given_clock()},
           {"dropped_events", of_.dropped()},
+          {"dropped_records", of_.dropped_records()},
           {"ended", of_.ended()}});
     to_ << R"(,"traceEvents":[)";
     name_tracks();

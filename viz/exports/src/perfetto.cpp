@@ -2,6 +2,7 @@
 #include <fronta/viz/perfetto.hpp>
 
 #include <fronta/viz/index.hpp>
+#include <fronta/viz/words.hpp>
 
 #include <protozero/pbf_builder.hpp>
 
@@ -34,6 +35,7 @@ enum class descriptor_field : protozero::pbf_tag_type {
   counter = 8,
   child_ordering = 11,
   rank = 12,
+  description = 14,
   sibling_merge = 15
 };
 enum class counter_field : protozero::pbf_tag_type { unit = 3 };
@@ -49,7 +51,7 @@ enum class event_field : protozero::pbf_tag_type {
   flow_end = 48,
   correlation = 52
 };
-enum class annotation_field : protozero::pbf_tag_type { flag = 2, number = 3, name = 10 };
+enum class annotation_field : protozero::pbf_tag_type { flag = 2, number = 3, text = 6, name = 10 };
 
 enum event_type : std::int32_t { slice_begin = 1, slice_end = 2, instant = 3, counter = 4 };
 constexpr std::int32_t in_order_of_rank = 3;
@@ -68,11 +70,12 @@ class writer {
     describe();
     flows_of_slices();
     plan();
+    tell_of_recording();
     for (const auto& s : steps_) write(s);
   }
 
  private:
-  // Groups, then tracks, then counters; 0 is Perfetto's root.
+  // Groups, then tracks, then counters, then the recording; 0 is Perfetto's root.
   [[nodiscard]] std::uint64_t group_uuid(std::size_t g) const { return g + 1; }
   [[nodiscard]] std::uint64_t track_uuid(std::size_t t) const {
     return group_uuid(what_.groups.size()) + t;
@@ -80,6 +83,7 @@ class writer {
   [[nodiscard]] std::uint64_t counter_uuid(std::size_t c) const {
     return track_uuid(what_.all.size()) + c;
   }
+  [[nodiscard]] std::uint64_t recording_uuid() const { return counter_uuid(what_.counters.size()); }
 
   template <class Fill>
   void packet(Fill fill) {
@@ -95,7 +99,7 @@ class writer {
 
   enum class holds { tracks, slices, values, tasks };
   void describe(std::uint64_t uuid, std::string_view name, std::uint64_t parent, std::size_t rank,
-                holds what) {
+                holds what, std::string_view more = {}) {
     packet([&](auto& p) {
       protozero::pbf_builder<descriptor_field> d(p, packet_field::track_descriptor);
       d.add_uint64(descriptor_field::uuid, uuid);
@@ -103,6 +107,7 @@ class writer {
       if (parent != 0) d.add_uint64(descriptor_field::parent, parent);
       if (what == holds::tracks) d.add_enum(descriptor_field::child_ordering, in_order_of_rank);
       d.add_int32(descriptor_field::rank, static_cast<std::int32_t>(rank));
+      if (!more.empty()) d.add_string(descriptor_field::description, more.data(), more.size());
       d.add_enum(descriptor_field::sibling_merge, never_merge);
       if (what == holds::values || what == holds::tasks) {
         protozero::pbf_builder<counter_field> c(d, descriptor_field::counter);
@@ -112,8 +117,9 @@ class writer {
     });
   }
   void describe() {
+    describe(recording_uuid(), "recording", 0, 0, holds::slices, provenance());
     for (std::size_t g = 0; g < what_.groups.size(); ++g)
-      describe(group_uuid(g), what_.groups[g], 0, g, holds::tracks);
+      describe(group_uuid(g), what_.groups[g], 0, g + 1, holds::tracks);
     for (std::size_t t = 0; t < what_.all.size(); ++t)
       describe(track_uuid(t), what_.all[t].name, group_uuid(what_.all[t].group), t, holds::slices);
     for (std::size_t c = 0; c < what_.counters.size(); ++c) {
@@ -121,6 +127,30 @@ class writer {
       describe(counter_uuid(c), one.name, group_uuid(one.group), c,
                one.counts ? holds::tasks : holds::values);
     }
+  }
+
+  [[nodiscard]] std::string provenance() const {
+    auto all = warnings_of(of_);
+    all.insert(all.begin(), badge(of_));
+    return joined(all);
+  }
+  // Where the trace comes from, where one looks first, as other viewers know no badge.
+  void tell_of_recording() {
+    packet([&](auto& p) {
+      p.add_uint64(packet_field::timestamp, 0);
+      event_builder e(p, packet_field::track_event);
+      e.add_enum(event_field::type, instant);
+      e.add_uint64(event_field::track, recording_uuid());
+      e.add_string(event_field::category, "recording");
+      e.add_string(event_field::name, provenance());
+      quote(e, "host", of_.host());
+      note(e, "began_unix_ns", static_cast<std::uint64_t>(of_.origin_unix()));
+      say(e, "simulated", of_.simulated());
+      say(e, "given_clock", of_.given_clock());
+      note(e, "dropped_events", of_.dropped());
+      note(e, "dropped_records", of_.dropped_records());
+      say(e, "ended", of_.ended());
+    });
   }
 
   void flows_of_slices() {
@@ -229,9 +259,14 @@ class writer {
     a.add_uint64(annotation_field::number, value);
     a.add_string(annotation_field::name, name);
   }
-  static void say(event_builder& e, const char* name) {
+  static void say(event_builder& e, const char* name, bool so = true) {
     protozero::pbf_builder<annotation_field> a(e, event_field::annotation);
-    a.add_bool(annotation_field::flag, true);
+    a.add_bool(annotation_field::flag, so);
+    a.add_string(annotation_field::name, name);
+  }
+  static void quote(event_builder& e, const char* name, const std::string& text) {
+    protozero::pbf_builder<annotation_field> a(e, event_field::annotation);
+    a.add_string(annotation_field::text, text);
     a.add_string(annotation_field::name, name);
   }
 

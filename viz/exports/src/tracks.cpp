@@ -59,6 +59,7 @@ class maker {
     }
     for (const auto& q : of_.queues()) executors.insert(q.executor);
     several_ = executors.size() > 1;
+    for (std::uint32_t l = 0; l < of_.lanes().size(); ++l) find_simulated(l);
     for (std::uint32_t l = 0; l < of_.lanes().size(); ++l) add_lane(l);
     add_notes();
     // Outer ones first: the longer, and of what takes equally long the one that was there before.
@@ -89,7 +90,10 @@ class maker {
     if (l.what == lane::kind::thread) return group("threads");
     auto name = std::string(of_.place_name(l.executor, l.place));
     if (name.empty()) name = "place " + std::to_string(l.place);
-    return group(name + whose(l.executor));
+    name += whose(l.executor);
+    // Other viewers know no badge.
+    if (simulated_.contains({l.executor, l.place})) name += " (SIMULATED)";
+    return group(std::move(name));
   }
   std::uint32_t track_of(std::uint32_t lane, std::size_t row, bool notes) {
     const auto [at, made] =
@@ -108,6 +112,17 @@ class maker {
     s.end = std::max(s.begin, std::min(s.end, of_.end()));
     order_.push_back(made_.slices.size());
     made_.slices.push_back(s);
+  }
+
+  // One of a lane's device times says it of all.
+  void find_simulated(std::uint32_t lane) {
+    for (std::size_t i = 0; i < of_.bars_of(lane); ++i) {
+      const auto span = of_.bar_at(lane, i).span;
+      if (span == none) continue;
+      const auto& l = of_.lanes()[lane];
+      if (of_.spans()[span].simulated) simulated_.emplace(l.executor, l.place);
+      return;
+    }
   }
 
   void add_lane(std::uint32_t lane) {
@@ -243,7 +258,8 @@ class maker {
   }
 
   const index& of_;
-  bool several_ = false;  // executors
+  bool several_ = false;                                        // executors
+  std::set<std::pair<std::uint16_t, std::int32_t>> simulated_;  // places
   tracks made_;
   std::vector<std::size_t> order_;
   std::map<std::string, std::size_t> groups_;

@@ -36,7 +36,7 @@ struct slice {
   std::uint64_t bytes = 0;  ///< of a copy
 };
 
-struct moment {
+struct message {
   std::int64_t time = 0;
   std::uint32_t track = 0;
   std::string_view text;
@@ -60,7 +60,7 @@ struct tracks {
   std::vector<track> all;
   /// By track; in each by begin, the outer one first.
   std::vector<slice> slices;
-  std::vector<moment> moments;
+  std::vector<message> moments;
   std::vector<flow> flows;
   std::vector<series> counters;
 };

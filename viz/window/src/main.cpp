@@ -2,6 +2,8 @@
 #include "options.hpp"
 #include "stage.hpp"
 
+#include <fronta/viz/words.hpp>
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -89,6 +91,6 @@ int main(int argc, char** argv) {
     return tell(failed, std::string("no window can be opened: ") + error.what() +
                             "; draw without one: fronta render " + trace + " -o picture.png.");
   } catch (const std::exception& error) {
-    return tell(failed, std::string(error.what()) + ".");
+    return tell(failed, std::string(without_caller(error.what())) + ".");
   }
 }

@@ -122,7 +122,7 @@ void stage::read_beside(std::string shown_as, std::function<trace::follower()> o
         try {
           r = read(make(), shown);
         } catch (const std::exception& error) {
-          r.failure = name + " cannot be shown: " + error.what();
+          r.failure = name + " cannot be shown: " + std::string(without_caller(error.what()));
         }
         // It may be seen too early: before this thread has handed over what it
         // returns. So `run` also looks by itself.
@@ -550,7 +550,7 @@ void stage::save_snapshot() {
     write_pdf(pages, stem + ".pdf");
     say("Saved " + stem + ".png, .svg and .pdf");
   } catch (const std::exception& error) {
-    say(std::string("The picture was not saved: ") + error.what());
+    say(std::string("The picture was not saved: ").append(without_caller(error.what())));
   }
 }
 
