@@ -150,7 +150,9 @@ class pipeline {
           {.name = fmt::format("mask {}", which),
            .needs = {{"gpu", 1}},
            .retries = settings_.retries},
-          [=, this](const numbers& all) { return mask_task(all, divisor, number, which); },
+          [this, divisor, number, which](const numbers& all) {
+            return mask_task(all, divisor, number, which);
+          },
           shared));
     }
     mask combined(data.size(), 1);
@@ -374,14 +376,14 @@ void print_as_json(const divisibility& settings, const gpu_places& gpus, const f
 
 }  // namespace
 
-exit_code run(const divisibility& given, const session& s) {
-  auto gpus = open_gpus({.devices = given.gpus});
-  auto settings = given;
-  if (!settings.speed) settings.speed = fitting_speed(settings, gpus.count());
-  if (!s.json) print_heading(settings, gpus);
-  const auto found = compute(settings, gpus, s);
+exit_code run(const divisibility& settings, const session& s) {
+  auto gpus = open_gpus({.devices = settings.gpus});
+  auto fitted = settings;
+  if (!fitted.speed) fitted.speed = fitting_speed(settings, gpus.count());
+  if (!s.json) print_heading(fitted, gpus);
+  const auto found = compute(fitted, gpus, s);
   if (s.json) {
-    print_as_json(settings, gpus, found);
+    print_as_json(fitted, gpus, found);
   } else {
     print_findings(gpus, found);
   }
