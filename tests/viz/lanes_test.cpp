@@ -28,6 +28,7 @@ using kind = item_id::kind;
 using part = item_id::part;
 using ::testing::Contains;
 using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -141,6 +142,36 @@ TEST(Lanes, KnowNothingOfTheFuture) {
       EXPECT_EQ(words_of(one), words_of(two)) << name_of(what) << ' ' << to;
     }
   }
+}
+
+// A stream with a kernel for each of `begins`, in ms, that lasts for `length`.
+std::vector<std::string> reasons_beside(const std::vector<std::int64_t>& begins,
+                                        std::int64_t length) {
+  story s;
+  s.main().at(0).submit(1, "blur");
+  s.worker(0).at(1).start(1).issue(1, 1, 0);
+  for (const auto ms : begins) s.span(1, 0, ms * 1'000'000, ms * 1'000'000 + length);
+  s.main().at(1'000'000'000).finish(1);
+  const index of(s.told());
+  const auto scene = drawn(of, {});
+  std::vector<std::string> found;
+  for (const auto& p : scene.primitives) {
+    if (p.id.what == kind::lane && p.id.which == part::reason &&
+        p.id.number == lane_named(of, "gpu:0 stream 0"))
+      if (const auto* l = std::get_if<label>(&p.what)) found.push_back(l->text);
+  }
+  return found;
+}
+
+TEST(Lanes, SayInAWordWhyNothingRanWhereASentenceHasNoRoom) {
+  EXPECT_THAT(reasons_beside({0, 500}, 400'000'000), ElementsAre("empty", "empty"));
+  EXPECT_THAT(reasons_beside({0}, 400'000'000), ElementsAre("nothing enqueued"));
+}
+
+// Of runs that are too short to be seen as more than a line.
+TEST(Lanes, SayAReasonOnceAcrossShortRuns) {
+  EXPECT_THAT(reasons_beside({100, 200, 300, 400, 500, 600, 700, 800, 900}, 1'000),
+              ElementsAre("waits", "nothing enqueued"));
 }
 
 TEST(Lanes, SayHowLongABarHasLastedSoFar) {

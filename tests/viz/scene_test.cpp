@@ -366,6 +366,45 @@ TEST(Scene, WritesNoTextOverAnother) {
   });
 }
 
+// What leads from lane to lane goes behind words, which then have ground of their own.
+TEST(Scene, DrawsNoLineThroughWordsInLanes) {
+  for_all_pictures([](const index&, const view&, const scene& s) {
+    std::vector<std::pair<rect, const primitive*>> lines;
+    std::vector<std::pair<rect, const primitive*>> words;
+    const auto meet = [](const rect& a, const rect& b) {
+      return a.x < b.right() && b.x < a.right() && a.y < b.bottom() && b.y < a.bottom();
+    };
+    for (const auto& p : s.primitives) {
+      if (s.panes[p.pane].name != "lanes") continue;
+      const auto at = std::visit(bounds{}, p.what);
+      if (const auto* b = std::get_if<fronta::viz::box>(&p.what); b != nullptr && b->fill) {
+        std::erase_if(lines, [&](const auto& one) {
+          return at.x <= one.first.x && at.right() >= one.first.right() && meet(at, one.first);
+        });
+      } else if (std::holds_alternative<label>(p.what)) {
+        const rect core{at.x + 1, at.y + at.height * 0.3F, std::max(0.0F, at.width - 2),
+                        at.height * 0.4F};
+        for (const auto& [line, by] : lines) {
+          ASSERT_FALSE(meet(core, line))
+              << to_string(by->id) << " behind " << to_string(p.id) << "\n"
+              << to_text(s);
+        }
+        words.emplace_back(core, &p);
+      } else if (const auto* l = std::get_if<fronta::viz::line>(&p.what); l != nullptr) {
+        const bool leads = p.id.what == item_id::kind::edge || p.id.which == item_id::part::steal ||
+                           p.id.which == item_id::part::tether;
+        if (!leads || l->from.x != l->to.x) continue;
+        const rect line{at.x - l->width / 2, at.y, l->width, at.height};
+        for (const auto& [core, of] : words) {
+          ASSERT_FALSE(meet(core, line)) << to_string(p.id) << " over " << to_string(of->id) << "\n"
+                                         << to_text(s);
+        }
+        lines.emplace_back(line, &p);
+      }
+    }
+  });
+}
+
 TEST(Scene, AlwaysSaysWhereItComesFrom) {
   for_all_pictures([](const index&, const view&, const scene& s) {
     EXPECT_THAT(s.primitives,
