@@ -509,6 +509,7 @@ TEST(Scene, SaysWhatConsumersWouldHaveSeen) {
   const auto told = told_of_completion(s);
   EXPECT_THAT(told, HasSubstr("map keeps finished results back for 30.0 µs in all"));
   EXPECT_THAT(told, HasSubstr("3. 30.0 µs\n"));
+  EXPECT_THAT(told, HasSubstr("wait(first_completed) takes task 2 at 10.0 µs."));
   EXPECT_THAT(told, HasSubstr("first 10.0 µs\n"));
   EXPECT_THAT(told, HasSubstr("2. 20.0 µs\n"));
   EXPECT_THAT(told, HasSubstr("the consumer takes 0 ms"));
@@ -523,6 +524,7 @@ TEST(Scene, DerivesNothingOfConsumersThatMayHaveSubmitted) {
   const auto told = told_of_completion(s);
   EXPECT_THAT(told, HasSubstr("not derivable"));
   EXPECT_THAT(told, Not(HasSubstr("keeps")));
+  EXPECT_THAT(told, Not(HasSubstr("as_completed"))) << "a heading over nothing";
 }
 
 TEST(Scene, TakesTasksOfOneExecutorForAFamily) {
