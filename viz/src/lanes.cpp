@@ -244,27 +244,31 @@ class name_writer {
 
 }  // namespace
 
-void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes_options& o) {
-  p.begin_pane("lanes", at);
+float draw_lanes(painter& p, const moment_in_view& m, const rect& room, const lanes_options& o) {
   const auto text = p.units(o.text);
   const auto ticks = p.line_height(text) * 1.1F;
-  const auto a = axis_of(p, m, at, o);
-  const rect lanes{a.left, at.y, a.width, at.height - ticks};
-  if (lanes.height < p.units(1)) return;
+  const auto a = axis_of(p, m, room, o);
+  rect lanes{a.left, room.y, a.width, room.height - ticks};
+  const auto blocks = arranged(m.of, arrangement_of(m.what));
+  const auto gap = std::max(1.0F, p.units(0.35F));
+  const auto block_places =
+      places_of(blocks, lanes, {p.line_height(text), gap, p.units(o.most_height)});
+  // Ground below the last lane would be taken for one.
+  if (!block_places.empty())
+    lanes.height = std::min(lanes.height, block_places.back().at.bottom() - lanes.y);
+  const rect at{room.x, room.y, room.width, lanes.height + ticks};
+  p.begin_pane("lanes", at);
+  if (lanes.height < p.units(1)) return at.height;
   p.fill({kind::plot, part::frame, 0, 0}, lanes, p.colors().panel);
   const rect below{at.x, lanes.bottom(), at.width, ticks};
   draw_ticks(p, m, a, lanes, {a.left, below.y, a.width, below.height}, text);
-  const auto blocks = arranged(m.of, arrangement_of(m.what));
   if (blocks.empty()) {
     p.write({kind::lane, part::reason, 0, 0}, lanes,
             m.of.events().empty() ? so_far(m, "The trace is empty: no worker has told of anything")
                                   : so_far(m, "No worker has told of anything"),
             text, p.colors().text, align::center);
-    return;
+    return at.height;
   }
-  const auto gap = std::max(1.0F, p.units(0.35F));
-  const auto block_places =
-      places_of(blocks, lanes, {p.line_height(text), gap, p.units(o.most_height)});
   // Of each lane where it is, and how large its words are: 0 for none.
   std::vector<lane_row> rows;
   std::vector<float> words;
@@ -344,6 +348,7 @@ void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes
   }
   if (lit) draw_critical_outlines(p, m, places);
   draw_playhead(p, m, a, lanes);
+  return at.height;
 }
 
 }  // namespace fronta::viz

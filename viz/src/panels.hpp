@@ -68,7 +68,7 @@ void draw_header(painter& p, const moment_in_view& m, const rect& at);
 float legend_height(const painter& p, const moment_in_view& m, float width, float size);
 void draw_legend(painter& p, const moment_in_view& m, const rect& at, float size);
 
-/// One lane for each worker and stream, with a time axis below.
+/// One lane for each worker and stream, with a time axis below the last. The height that they take.
 struct lanes_options {
   float text = 2.2F;       ///< size of names, in hundredths of the height
   float names = 0.2F;      ///< at most this part of the width for the lanes' names
@@ -77,7 +77,7 @@ struct lanes_options {
   path critical = path::hidden;
   float least_names = 0;  ///< room for the lanes' names in pixels, so that two pictures agree
 };
-void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes_options& o);
+float draw_lanes(painter& p, const moment_in_view& m, const rect& room, const lanes_options& o);
 
 /// Where lanes are drawn, and moments in them.
 struct lane_row {
