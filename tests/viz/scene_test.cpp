@@ -156,17 +156,20 @@ const index& other_run() {
 float height_of_text(const scene& s) { return std::min(s.height, s.width * 0.75F); }
 
 template <class Check>
-void for_each_picture(Check check) {
+void for_each_picture(Check check, const fronta::viz::theme& colors = fronta::viz::light_theme()) {
   for (const auto& one : cases()) {
     const index of(one.make());
     for (const auto what : all_presets) {
       for (const auto& [width, height] : {std::pair(1024.0F, 768.0F),
-                                          {1280.0F, 720.0F},
                                           {1920.0F, 1080.0F},
                                           {640.0F, 400.0F},
+                                          {1280.0F, 800.0F},
+                                          {3840.0F, 2160.0F},
                                           {1080.0F, 1920.0F},
                                           {640.0F, 4'000.0F}}) {
         for (const int tenths : {0, 3, 5, 10}) {
+          // The unusual sizes take long.
+          if (height > 1'100 && tenths != 10) continue;
           SCOPED_TRACE(one.name + ", " + std::string(name_of(what)) + ", " +
                        std::to_string(static_cast<int>(height)) + ", " + std::to_string(tenths));
           view v;
@@ -176,14 +179,14 @@ void for_each_picture(Check check) {
           if (what == preset::inspector && tenths != 3)
             v.selected = static_cast<fronta::viz::task_number>(tenths);
           if (what == preset::compare) v.other = &other_run();
-          check(of, v, draw(of, v, width, height, font, fronta::viz::light_theme()));
+          check(of, v, draw(of, v, width, height, font, colors));
           if (what != preset::stage) continue;
           for (const auto layout :
                {fronta::viz::stage_layout::read, fronta::viz::stage_layout::run}) {
             SCOPED_TRACE(name_of(layout));
             v.layout = layout;
             v.sources = tenths == 10 ? nullptr : &sources();
-            check(of, v, draw(of, v, width, height, font, fronta::viz::light_theme()));
+            check(of, v, draw(of, v, width, height, font, colors));
           }
         }
       }
@@ -270,8 +273,41 @@ void for_each_clock(Check check) {
   }
 }
 
+const index& many_tasks() {
+  static const index of = [] {
+    story s;
+    for (std::uint64_t t = 1; t <= 100'000; ++t) {
+      const auto at = static_cast<std::int64_t>(t) * 100;
+      const auto worker = static_cast<std::int32_t>(t % 4);
+      s.main().at(at).submit(t, "part " + std::to_string(t % 50)).enqueue(t, queue::inbox);
+      s.worker(worker).at(at + 10).start(t).at(at + (t % 1'000 == 0 ? 390 : 90)).finish(t);
+    }
+    return index(s.told());
+  }();
+  return of;
+}
+
+template <class Check>
+void for_each_preset_of_many_tasks(Check check) {
+  const auto& of = many_tasks();
+  for (const auto what : all_presets) {
+    for (const auto& [width, height] : {std::pair(1280.0F, 800.0F), {3840.0F, 2160.0F}}) {
+      SCOPED_TRACE("many tasks, " + std::string(name_of(what)) + ", " +
+                   std::to_string(static_cast<int>(height)));
+      view v;
+      v.what = what;
+      v.title = "run.trace";
+      v.at = of.begin() + (of.end() - of.begin()) / 10 * 7;
+      v.selected = 77'777;
+      if (what == preset::compare) v.other = &other_run();
+      check(of, v, draw(of, v, width, height, font, fronta::viz::dark_theme()));
+    }
+  }
+}
+
 template <class Check>
 void for_all_pictures(Check check) {
+  for_each_preset_of_many_tasks(check);
   for_each_picture(check);
   for_each_text_size(check);
   for_each_clock(check);
@@ -317,26 +353,32 @@ TEST(Scene, HasNoTextTooSmallToRead) {
 
 // On what was filled last below the middle of its first and last letters.
 TEST(Scene, WritesTextThatStandsOutFromWhatIsBehind) {
-  for_each_picture([](const index&, const view&, const scene& s) {
-    std::vector<std::pair<rect, fronta::viz::color>> filled;
-    for (const auto& p : s.primitives) {
-      if (const auto* b = std::get_if<fronta::viz::box>(&p.what); b != nullptr && b->fill)
-        filled.emplace_back(b->at, *b->fill);
-      const auto* l = std::get_if<label>(&p.what);
-      // A number in a lane may lie over the mark of a failure.
-      if (l == nullptr || s.panes[p.pane].name == "lanes") continue;
-      const auto at = std::visit(bounds{}, p.what);
-      for (const float share : {0.02F, 0.98F}) {
-        const point middle{at.x + at.width * share, at.y + at.height / 2};
-        auto behind = s.background;
-        for (const auto& [where, c] : filled) {
-          if (where.contains(middle)) behind = c;
-        }
-        const bool token = behind != s.background && behind != fronta::viz::light_theme().panel;
-        ASSERT_GE(contrast(l->ink, behind), token ? 4.5 : 7) << l->text << ' ' << to_string(p.id);
-      }
-    }
-  });
+  for (const auto& colors : fronta::viz::all_themes()) {
+    SCOPED_TRACE(colors.name);
+    for_each_picture(
+        [&](const index&, const view&, const scene& s) {
+          std::vector<std::pair<rect, fronta::viz::color>> filled;
+          for (const auto& p : s.primitives) {
+            if (const auto* b = std::get_if<fronta::viz::box>(&p.what); b != nullptr && b->fill)
+              filled.emplace_back(b->at, *b->fill);
+            const auto* l = std::get_if<label>(&p.what);
+            // A number in a lane may lie over the mark of a failure.
+            if (l == nullptr || s.panes[p.pane].name == "lanes") continue;
+            const auto at = std::visit(bounds{}, p.what);
+            for (const float share : {0.02F, 0.98F}) {
+              const point middle{at.x + at.width * share, at.y + at.height / 2};
+              auto behind = s.background;
+              for (const auto& [where, c] : filled) {
+                if (where.contains(middle)) behind = c;
+              }
+              const bool token = behind != s.background && behind != colors.panel;
+              ASSERT_GE(contrast(l->ink, behind), token ? 4.5 : 7)
+                  << l->text << ' ' << to_string(p.id);
+            }
+          }
+        },
+        colors);
+  }
 }
 
 TEST(Scene, SaysOfTextHowWideItIs) {
