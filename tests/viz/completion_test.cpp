@@ -6,6 +6,7 @@
 #include "scene_words.hpp"
 #include "story.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -55,6 +56,24 @@ TEST(Completion, NamesNoTaskThatIsYetToCome) {
   };
   EXPECT_THAT(rows(15'000), ElementsAre("1", "2"));
   EXPECT_THAT(rows(20'000), ElementsAre("1", "2", "3"));
+}
+
+// Where there is no room for all rows, the axis is that of those that have one.
+TEST(Completion, IsToTheScaleOfItsRows) {
+  story s;
+  for (std::uint64_t t = 1; t <= 400; ++t) {
+    const auto begin = static_cast<std::int64_t>(t) * 10'000;
+    s.main().at(begin).submit(t);
+    s.worker(0).at(begin + 1).start(t).at(begin + 9'000).finish(t);
+  }
+  const auto picture = drawn(index(s.told()), at(5'000'000), 1024, 768);
+  float right = 0;
+  for (const auto& p : picture.primitives) {
+    const auto* b = std::get_if<fronta::viz::box>(&p.what);
+    if (b == nullptr || picture.panes[p.pane].name != "completion") continue;
+    if (p.id.what == fronta::viz::item_id::kind::task) right = std::max(right, b->at.right());
+  }
+  EXPECT_GT(right, 900);
 }
 
 // Nobody knows yet that more will be submitted.

@@ -70,8 +70,12 @@ TEST(Header, NeverCutsWhatMustBeKnown) {
   const index of(std::move(told));
   for (const auto preset : {fronta::viz::preset::stage, fronta::viz::preset::timeline,
                             fronta::viz::preset::completion}) {
-    for (const auto& [width, height] :
-         {std::pair(640.0F, 400.0F), {1024.0F, 768.0F}, {1920.0F, 1080.0F}, {600.0F, 1000.0F}}) {
+    for (const auto& [width, height] : {std::pair(640.0F, 400.0F),
+                                        {1024.0F, 768.0F},
+                                        {1920.0F, 1080.0F},
+                                        {600.0F, 1000.0F},
+                                        {1080.0F, 1920.0F},
+                                        {640.0F, 4'000.0F}}) {
       for (const int steps : {-4, 0, 3, 8}) {
         for (const double dilation : {0.0, 12'345.0, 1e12}) {
           view v;
@@ -85,6 +89,7 @@ TEST(Header, NeverCutsWhatMustBeKnown) {
           EXPECT_THAT(said, HasSubstr("the recording was CUT OFF\n"));
           EXPECT_THAT(said, HasSubstr("RECORDED "));
           EXPECT_THAT(said, HasSubstr("GPUs SIMULATED"));
+          EXPECT_THAT(said, HasSubstr("on a-machine-with-a-long-name"));
           if (dilation == 12'345.0) {
             EXPECT_THAT(said, HasSubstr("1 s on screen = 12.3 µs (81 004× slower)\n"));
           }

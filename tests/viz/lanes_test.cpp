@@ -28,6 +28,7 @@ using kind = item_id::kind;
 using part = item_id::part;
 using ::testing::Contains;
 using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -109,11 +110,12 @@ fronta::trace::file_contents all_goes_well() {
   s.worker(0).at(later).finish(2).start(3).at(later + 1'000).finish(3).start(60).finish(60);
   return s.told();
 }
+// What has a row ends when it does above: axes know how long they are.
 fronta::trace::file_contents all_fails() {
   auto s = up_to_now();
   s.worker(1).at(now + 1).fail(49);
   s.worker(0).at(now + 500).fail(2);
-  s.main().at(now + 500).cancel(3).submit(60, "another");
+  s.main().at(now + 500).submit(60, "another").at(later + 1'000).cancel(3);
   s.worker(1).at(later).start(60).at(later + 1'000).fail(60);
   return s.told();
 }
@@ -141,6 +143,36 @@ TEST(Lanes, KnowNothingOfTheFuture) {
       EXPECT_EQ(words_of(one), words_of(two)) << name_of(what) << ' ' << to;
     }
   }
+}
+
+// A stream with a kernel for each of `begins`, in ms, that lasts for `length`.
+std::vector<std::string> reasons_beside(const std::vector<std::int64_t>& begins,
+                                        std::int64_t length) {
+  story s;
+  s.main().at(0).submit(1, "blur");
+  s.worker(0).at(1).start(1).issue(1, 1, 0);
+  for (const auto ms : begins) s.span(1, 0, ms * 1'000'000, ms * 1'000'000 + length);
+  s.main().at(1'000'000'000).finish(1);
+  const index of(s.told());
+  const auto scene = drawn(of, {});
+  std::vector<std::string> found;
+  for (const auto& p : scene.primitives) {
+    if (p.id.what == kind::lane && p.id.which == part::reason &&
+        p.id.number == lane_named(of, "gpu:0 stream 0"))
+      if (const auto* l = std::get_if<label>(&p.what)) found.push_back(l->text);
+  }
+  return found;
+}
+
+TEST(Lanes, SayInAWordWhyNothingRanWhereASentenceHasNoRoom) {
+  EXPECT_THAT(reasons_beside({0, 500}, 400'000'000), ElementsAre("empty", "empty"));
+  EXPECT_THAT(reasons_beside({0}, 400'000'000), ElementsAre("nothing enqueued"));
+}
+
+// Of runs that are too short to be seen as more than a line.
+TEST(Lanes, SayAReasonOnceAcrossShortRuns) {
+  EXPECT_THAT(reasons_beside({100, 200, 300, 400, 500, 600, 700, 800, 900}, 1'000),
+              ElementsAre("waits", "nothing enqueued"));
 }
 
 TEST(Lanes, SayHowLongABarHasLastedSoFar) {
@@ -231,6 +263,31 @@ TEST(Lanes, DrawStealsAsArrowsFromTheVictimToTheThief) {
   view before;
   before.at = 2'100;
   EXPECT_EQ(shapes_of<fronta::viz::polygon>(drawn(of, before), kind::task, part::steal).size(), 1U);
+}
+
+TEST(Lanes, DrawStealsThatLieOnEachOtherAsOneArrow) {
+  story s;
+  s.worker(0).at(0).submit(1).start(1);
+  for (std::uint64_t t = 2; t <= 4; ++t) s.worker(0).submit(t).enqueue(t, queue::deque);
+  for (std::uint64_t t = 2; t <= 4; ++t)
+    s.worker(1).at(500'000 + static_cast<std::int64_t>(t)).steal(t, 0).start(t).finish(t);
+  s.worker(0).at(1'000'000).finish(1);
+  const auto picture = drawn(index(s.told()), {});
+  EXPECT_EQ(shapes_of<fronta::viz::polygon>(picture, kind::task, part::steal).size(), 1U);
+  EXPECT_THAT(tips_of(picture), Contains("task 2, 3, 4 are stolen by cpu 1 from cpu 0: 3 steals"));
+}
+
+// Ground below them would be taken for a lane.
+TEST(Lanes, EndTheirPanelBelowTheLast) {
+  story s;
+  s.main().at(0).submit(1);
+  s.worker(0).at(10).start(1).at(1'000).finish(1);
+  view v;
+  v.what = fronta::viz::preset::timeline;
+  const auto picture = drawn(index(s.told()), v, 1024, 768);
+  for (const auto& b : shapes_of<box>(picture, kind::plot, part::frame))
+    EXPECT_LT(b.at.height, 0.45F * 768);
+  EXPECT_LT(shapes_of<box>(picture, kind::plot, part::frame).front().at.height, 0.15F * 768);
 }
 
 TEST(Lanes, CountStealsThatAreTooManyForArrows) {

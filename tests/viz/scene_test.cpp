@@ -152,14 +152,24 @@ const index& other_run() {
   return of;
 }
 
+// What all sizes are measured by: of tall pictures the width says how large text may be.
+float height_of_text(const scene& s) { return std::min(s.height, s.width * 0.75F); }
+
 template <class Check>
-void for_each_picture(Check check) {
+void for_each_picture(Check check, const fronta::viz::theme& colors = fronta::viz::light_theme()) {
   for (const auto& one : cases()) {
     const index of(one.make());
     for (const auto what : all_presets) {
-      for (const auto& [width, height] :
-           {std::pair(1024.0F, 768.0F), {1280.0F, 720.0F}, {1920.0F, 1080.0F}, {640.0F, 400.0F}}) {
+      for (const auto& [width, height] : {std::pair(1024.0F, 768.0F),
+                                          {1920.0F, 1080.0F},
+                                          {640.0F, 400.0F},
+                                          {1280.0F, 800.0F},
+                                          {3840.0F, 2160.0F},
+                                          {1080.0F, 1920.0F},
+                                          {640.0F, 4'000.0F}}) {
         for (const int tenths : {0, 3, 5, 10}) {
+          // The unusual sizes take long.
+          if (height > 1'100 && tenths != 10) continue;
           SCOPED_TRACE(one.name + ", " + std::string(name_of(what)) + ", " +
                        std::to_string(static_cast<int>(height)) + ", " + std::to_string(tenths));
           view v;
@@ -169,14 +179,14 @@ void for_each_picture(Check check) {
           if (what == preset::inspector && tenths != 3)
             v.selected = static_cast<fronta::viz::task_number>(tenths);
           if (what == preset::compare) v.other = &other_run();
-          check(of, v, draw(of, v, width, height, font, fronta::viz::light_theme()));
+          check(of, v, draw(of, v, width, height, font, colors));
           if (what != preset::stage) continue;
           for (const auto layout :
                {fronta::viz::stage_layout::read, fronta::viz::stage_layout::run}) {
             SCOPED_TRACE(name_of(layout));
             v.layout = layout;
             v.sources = tenths == 10 ? nullptr : &sources();
-            check(of, v, draw(of, v, width, height, font, fronta::viz::light_theme()));
+            check(of, v, draw(of, v, width, height, font, colors));
           }
         }
       }
@@ -263,8 +273,47 @@ void for_each_clock(Check check) {
   }
 }
 
+#ifdef __SANITIZE_ADDRESS__
+constexpr std::uint64_t many = 5'000;  // time and memory
+#else
+constexpr std::uint64_t many = 100'000;
+#endif
+
+const index& many_tasks() {
+  static const index of = [] {
+    story s;
+    for (std::uint64_t t = 1; t <= many; ++t) {
+      const auto at = static_cast<std::int64_t>(t) * 100;
+      const auto worker = static_cast<std::int32_t>(t % 4);
+      s.main().at(at).submit(t, "part " + std::to_string(t % 50)).enqueue(t, queue::inbox);
+      s.worker(worker).at(at + 10).start(t).at(at + (t % 1'000 == 0 ? 390 : 90)).finish(t);
+    }
+    return index(s.told());
+  }();
+  return of;
+}
+
+template <class Check>
+void for_each_preset_of_many_tasks(Check check) {
+  const auto& of = many_tasks();
+  for (const auto what : all_presets) {
+    for (const auto& [width, height] : {std::pair(1280.0F, 800.0F), {3840.0F, 2160.0F}}) {
+      SCOPED_TRACE("many tasks, " + std::string(name_of(what)) + ", " +
+                   std::to_string(static_cast<int>(height)));
+      view v;
+      v.what = what;
+      v.title = "run.trace";
+      v.at = of.begin() + (of.end() - of.begin()) / 10 * 7;
+      v.selected = 77'777;
+      if (what == preset::compare) v.other = &other_run();
+      check(of, v, draw(of, v, width, height, font, fronta::viz::dark_theme()));
+    }
+  }
+}
+
 template <class Check>
 void for_all_pictures(Check check) {
+  for_each_preset_of_many_tasks(check);
   for_each_picture(check);
   for_each_text_size(check);
   for_each_clock(check);
@@ -290,7 +339,8 @@ TEST(Scene, KeepsEverythingInItsPane) {
 TEST(Scene, HasNoTextTooSmallToRead) {
   for_all_pictures([](const index&, const view& v, const scene& s) {
     const auto asked = std::min(1.0F, v.text_size);
-    for (const auto& l : labels(s)) ASSERT_GE(l.size, s.height * 0.0219F * asked) << l.text;
+    for (const auto& l : labels(s))
+      ASSERT_GE(l.size, height_of_text(s) * 0.0219F * asked) << l.text;
     if (v.what != preset::stage) return;
     for (const auto& p : s.primitives) {
       const auto* l = std::get_if<label>(&p.what);
@@ -300,7 +350,8 @@ TEST(Scene, HasNoTextTooSmallToRead) {
           p.id.what == item_id::kind::completion ||
           (p.id.what == item_id::kind::narration && p.id.which == item_id::part::name);
       if (from_the_last_row && p.id.which != item_id::part::reason) {
-        ASSERT_GE(l->size, s.height * 0.0369F * asked) << to_string(p.id) << ' ' << l->text;
+        ASSERT_GE(l->size, height_of_text(s) * 0.0369F * asked)
+            << to_string(p.id) << ' ' << l->text;
       }
     }
   });
@@ -308,26 +359,32 @@ TEST(Scene, HasNoTextTooSmallToRead) {
 
 // On what was filled last below the middle of its first and last letters.
 TEST(Scene, WritesTextThatStandsOutFromWhatIsBehind) {
-  for_each_picture([](const index&, const view&, const scene& s) {
-    std::vector<std::pair<rect, fronta::viz::color>> filled;
-    for (const auto& p : s.primitives) {
-      if (const auto* b = std::get_if<fronta::viz::box>(&p.what); b != nullptr && b->fill)
-        filled.emplace_back(b->at, *b->fill);
-      const auto* l = std::get_if<label>(&p.what);
-      // A number in a lane may lie over the mark of a failure.
-      if (l == nullptr || s.panes[p.pane].name == "lanes") continue;
-      const auto at = std::visit(bounds{}, p.what);
-      for (const float share : {0.02F, 0.98F}) {
-        const point middle{at.x + at.width * share, at.y + at.height / 2};
-        auto behind = s.background;
-        for (const auto& [where, c] : filled) {
-          if (where.contains(middle)) behind = c;
-        }
-        const bool token = behind != s.background && behind != fronta::viz::light_theme().panel;
-        ASSERT_GE(contrast(l->ink, behind), token ? 4.5 : 7) << l->text << ' ' << to_string(p.id);
-      }
-    }
-  });
+  for (const auto& colors : fronta::viz::all_themes()) {
+    SCOPED_TRACE(colors.name);
+    for_each_picture(
+        [&](const index&, const view&, const scene& s) {
+          std::vector<std::pair<rect, fronta::viz::color>> filled;
+          for (const auto& p : s.primitives) {
+            if (const auto* b = std::get_if<fronta::viz::box>(&p.what); b != nullptr && b->fill)
+              filled.emplace_back(b->at, *b->fill);
+            const auto* l = std::get_if<label>(&p.what);
+            // A number in a lane may lie over the mark of a failure.
+            if (l == nullptr || s.panes[p.pane].name == "lanes") continue;
+            const auto at = std::visit(bounds{}, p.what);
+            for (const float share : {0.02F, 0.98F}) {
+              const point middle{at.x + at.width * share, at.y + at.height / 2};
+              auto behind = s.background;
+              for (const auto& [where, c] : filled) {
+                if (where.contains(middle)) behind = c;
+              }
+              const bool token = behind != s.background && behind != colors.panel;
+              ASSERT_GE(contrast(l->ink, behind), token ? 4.5 : 7)
+                  << l->text << ' ' << to_string(p.id);
+            }
+          }
+        },
+        colors);
+  }
 }
 
 TEST(Scene, SaysOfTextHowWideItIs) {
@@ -353,6 +410,45 @@ TEST(Scene, WritesNoTextOverAnother) {
                            << to_text(s);
       }
       seen.emplace_back(at, &p);
+    }
+  });
+}
+
+// What leads from lane to lane goes behind words, which then have ground of their own.
+TEST(Scene, DrawsNoLineThroughWordsInLanes) {
+  for_all_pictures([](const index&, const view&, const scene& s) {
+    std::vector<std::pair<rect, const primitive*>> lines;
+    std::vector<std::pair<rect, const primitive*>> words;
+    const auto meet = [](const rect& a, const rect& b) {
+      return a.x < b.right() && b.x < a.right() && a.y < b.bottom() && b.y < a.bottom();
+    };
+    for (const auto& p : s.primitives) {
+      if (s.panes[p.pane].name != "lanes") continue;
+      const auto at = std::visit(bounds{}, p.what);
+      if (const auto* b = std::get_if<fronta::viz::box>(&p.what); b != nullptr && b->fill) {
+        std::erase_if(lines, [&](const auto& one) {
+          return at.x <= one.first.x && at.right() >= one.first.right() && meet(at, one.first);
+        });
+      } else if (std::holds_alternative<label>(p.what)) {
+        const rect core{at.x + 1, at.y + at.height * 0.3F, std::max(0.0F, at.width - 2),
+                        at.height * 0.4F};
+        for (const auto& [line, by] : lines) {
+          ASSERT_FALSE(meet(core, line))
+              << to_string(by->id) << " behind " << to_string(p.id) << "\n"
+              << to_text(s);
+        }
+        words.emplace_back(core, &p);
+      } else if (const auto* l = std::get_if<fronta::viz::line>(&p.what); l != nullptr) {
+        const bool leads = p.id.what == item_id::kind::edge || p.id.which == item_id::part::steal ||
+                           p.id.which == item_id::part::tether;
+        if (!leads || l->from.x != l->to.x) continue;
+        const rect line{at.x - l->width / 2, at.y, l->width, at.height};
+        for (const auto& [core, of] : words) {
+          ASSERT_FALSE(meet(core, line)) << to_string(p.id) << " over " << to_string(of->id) << "\n"
+                                         << to_text(s);
+        }
+        lines.emplace_back(line, &p);
+      }
     }
   });
 }
@@ -461,6 +557,7 @@ TEST(Scene, SaysWhatConsumersWouldHaveSeen) {
   const auto told = told_of_completion(s);
   EXPECT_THAT(told, HasSubstr("map keeps finished results back for 30.0 µs in all"));
   EXPECT_THAT(told, HasSubstr("3. 30.0 µs\n"));
+  EXPECT_THAT(told, HasSubstr("wait(first_completed) takes task 2 at 10.0 µs."));
   EXPECT_THAT(told, HasSubstr("first 10.0 µs\n"));
   EXPECT_THAT(told, HasSubstr("2. 20.0 µs\n"));
   EXPECT_THAT(told, HasSubstr("the consumer takes 0 ms"));
@@ -475,6 +572,7 @@ TEST(Scene, DerivesNothingOfConsumersThatMayHaveSubmitted) {
   const auto told = told_of_completion(s);
   EXPECT_THAT(told, HasSubstr("not derivable"));
   EXPECT_THAT(told, Not(HasSubstr("keeps")));
+  EXPECT_THAT(told, Not(HasSubstr("as_completed"))) << "a heading over nothing";
 }
 
 TEST(Scene, TakesTasksOfOneExecutorForAFamily) {

@@ -184,7 +184,7 @@ TEST(Statistics, OfAnyTraceAgreeWithCountingByHand) {
         if (one.empty()) continue;
         ASSERT_EQ(m.told.percentile(r, time::run, 500), one[(one.size() + 1) / 2 - 1]);
         ASSERT_EQ(m.told.percentile(r, time::run, 1000), one.back());
-        const auto edges = log_edges(one.front(), one.back(), 8);
+        const auto edges = log_edges(one.front(), one.back(), 8).edges;
         const auto bins = m.told.histogram(r, time::run, edges);
         ASSERT_EQ(std::accumulate(bins.begin(), bins.end(), std::size_t{0}), one.size());
       }
@@ -210,13 +210,18 @@ TEST(TaskGroups, TakeNamesThatDifferInNumbersAsOne) {
 }
 
 TEST(LogEdges, AreFewAndHoldAllValues) {
-  EXPECT_THAT(log_edges(3, 40, 10), ElementsAre(2, 5, 10, 20));
-  EXPECT_THAT(log_edges(0, 40, 10), ElementsAre(0, 2, 5, 10, 20));
-  EXPECT_THAT(log_edges(7, 7, 10), ElementsAre(5));
-  EXPECT_THAT(log_edges(0, 0, 10), ElementsAre(0));
+  EXPECT_THAT(log_edges(3, 40, 10).edges, ElementsAre(2, 5, 10, 20));
+  EXPECT_THAT(log_edges(0, 40, 10).edges, ElementsAre(0, 2, 5, 10, 20));
+  EXPECT_THAT(log_edges(7, 7, 10).edges, ElementsAre(5));
+  EXPECT_THAT(log_edges(0, 0, 10).edges, ElementsAre(0));
+  EXPECT_EQ(log_edges(3, 40, 10).end, 50);
+  EXPECT_EQ(log_edges(3, 50, 10).end, 100);
+  EXPECT_EQ(log_edges(3, 50, 3).end, 100);
+  EXPECT_EQ(log_edges(0, 0, 10).end, 2);
   for (const std::int64_t most : {std::int64_t{1}, std::int64_t{1} << 30, std::int64_t{1} << 55}) {
     for (const std::size_t bins : {1U, 4U, 20U, 80U}) {
-      const auto edges = log_edges(1, most, bins);
+      const auto [edges, end] = log_edges(1, most, bins);
+      ASSERT_GT(end, most);
       ASSERT_LE(edges.size(), bins);
       ASSERT_LE(edges.front(), 1);
       ASSERT_TRUE(std::ranges::is_sorted(edges));
@@ -236,6 +241,16 @@ TEST(StatisticsPicture, SaysOfWhatItIs) {
   EXPECT_THAT(words, HasSubstr("none sampled"));
   EXPECT_THAT(words, HasSubstr("✓ 1 000\n"));
   EXPECT_THAT(words, HasSubstr("50 % of 1 slot\n"));
+}
+
+// The axis of how long tasks took ends with what is said there.
+TEST(StatisticsPicture, EndsItsAxisBeyondTheLongest) {
+  story s;
+  s.main().at(0).submit(1, "short").submit(2, "long");
+  s.worker(0).at(1'000).start(1).at(3'000).finish(1).start(2).at(1'843'000).finish(2);
+  const auto words = drawn(index(s.told()));
+  EXPECT_THAT(words, HasSubstr(" 2.00 ms\n")) << "the last bin is from 1 ms to 2 ms";
+  EXPECT_THAT(words, Not(HasSubstr(" 1.00 ms\n")));
 }
 
 TEST(StatisticsPicture, KnowsNothingOfWhatIsToCome) {

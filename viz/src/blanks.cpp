@@ -11,6 +11,33 @@
 
 // Why there is nothing on a lane.
 namespace fronta::viz {
+namespace {
+
+// A sentence, and a word for where that has no room.
+struct reason {
+  std::string_view why;
+  std::string_view brief;
+};
+constexpr reason not_known{"not known", "unknown"};
+constexpr reason unreserved{"free", "free"};
+constexpr reason outside_tasks{"outside tasks", "outside"};
+constexpr reason nothing_to_copy{"nothing to copy", "no copy"};
+constexpr reason no_copy_told{"no copy told of yet", "not told"};
+constexpr reason untold{"enqueued, not told of yet", "not told"};
+constexpr reason events_missing{"events missing", "missing"};
+constexpr reason executor_closed{"the executor is closed", "closed"};
+constexpr reason thread_ended{"its thread has ended", "ended"};
+constexpr reason not_started{"not started yet", "not yet"};
+constexpr reason between_tasks{"between tasks", "between"};
+// What a worker sleeps for, and what a stream that is not at work does.
+constexpr reason nothing_to_do{"nothing to do", "idle"};
+constexpr reason tags{"tags", "tags"};
+constexpr reason inputs{"inputs", "inputs"};
+constexpr reason retries{"a retry", "retry"};
+constexpr reason nothing_enqueued{"nothing enqueued", "empty"};
+constexpr reason enqueued_waits{"what is enqueued waits", "waits"};
+
+}  // namespace
 
 class blank_finder {
  public:
@@ -26,7 +53,7 @@ class blank_finder {
 
   [[nodiscard]] std::string at(std::int64_t t) const {
     const auto s = stretch_at(t);
-    return s.waits ? words(wait_of(counts_at(t))) : std::string(s.why);
+    return s.waits ? words(wait_of(counts_at(t))).why : std::string(s.why.why);
   }
 
   std::vector<index::blank> between(std::int64_t from, std::int64_t to, std::int64_t least) {
@@ -44,7 +71,7 @@ class blank_finder {
       if (s.waits) {
         add_waits(from, until);
       } else {
-        add(from, until, std::string(s.why));
+        add(from, until, {std::string(s.why.why), std::string(s.why.brief)});
       }
       from = until;
     }
@@ -55,9 +82,13 @@ class blank_finder {
  private:
   // One reason holds until `end`; `waits`: it is what tasks wait for.
   struct stretch {
-    std::string_view why;
+    reason why;
     std::int64_t end = forever;
     bool waits = false;
+  };
+  struct told {
+    std::string why;
+    std::string brief;
   };
   // What a worker without work, or a stream, waits for.
   struct wait {
@@ -72,7 +103,7 @@ class blank_finder {
   };
 
   [[nodiscard]] stretch stretch_at(std::int64_t t) const {
-    if (t > of_.end_) return {"not known"};
+    if (t > of_.end_) return {not_known};
     auto s = stretch_of_kind(t);
     s.end = std::min(s.end, of_.end_ + 1);
     return s;
@@ -81,32 +112,32 @@ class blank_finder {
   [[nodiscard]] stretch stretch_of_kind(std::int64_t t) const {
     switch (lane_.what) {
       case lane::kind::reserved:
-        return {"free"};
+        return {unreserved};
       case lane::kind::thread:
-        return {"outside tasks"};
+        return {outside_tasks};
       case lane::kind::copies:
         // Devices tell when they are done.
-        if (of_.ended_) return {"nothing to copy"};
+        if (of_.ended_) return {nothing_to_copy};
         if (const auto next = of_.first_bar_after(number_, t); next != of_.bars_of(number_))
-          return {"nothing to copy", of_.bar_at(number_, next).end};
-        return {"no copy told of yet"};
+          return {nothing_to_copy, of_.bar_at(number_, next).end};
+        return {no_copy_told};
       case lane::kind::stream:
-        if (of_.untold_at(number_, t)) return {"enqueued, not told of yet"};
-        return {"", untold_before(t), true};
+        if (of_.untold_at(number_, t)) return {untold};
+        return {{}, untold_before(t), true};
       case lane::kind::slot:
         break;
     }
     // The first of these that holds; the next one that begins ends it.
     auto end = forever;
-    if (const auto until = inside(row_.missing, t, end)) return {"events missing", *until};
+    if (const auto until = inside(row_.missing, t, end)) return {events_missing, *until};
     if (const auto until = inside(row_.ended, t, end)) {
       // While the executor is open another thread may take the slot.
-      if (t >= row_.closed) return {"the executor is closed", std::min(*until, end)};
-      return {"its thread has ended", std::min({*until, end, row_.closed})};
+      if (t >= row_.closed) return {executor_closed, std::min(*until, end)};
+      return {thread_ended, std::min({*until, end, row_.closed})};
     }
-    if (t < row_.first_sign) return {"not started yet", std::min(end, row_.first_sign)};
-    if (const auto until = inside(row_.parked, t, end)) return {"", std::min(*until, end), true};
-    return {"between tasks", end};
+    if (t < row_.first_sign) return {not_started, std::min(end, row_.first_sign)};
+    if (const auto until = inside(row_.parked, t, end)) return {{}, std::min(*until, end), true};
+    return {between_tasks, end};
   }
   // Until when, if `t` is in one of them; `next`: when the next one begins, if that is sooner.
   static std::optional<std::int64_t> inside(const index::stretches& all, std::int64_t t,
@@ -160,18 +191,28 @@ class blank_finder {
     return {};
   }
 
-  [[nodiscard]] std::string words(const wait& w) const {
+  [[nodiscard]] reason reason_of(const wait& w) const {
+    if (lane_.what == lane::kind::stream) return w.tasks == 0 ? nothing_enqueued : enqueued_waits;
+    if (w.tasks == 0) return nothing_to_do;
+    if (w.what == task_state::waiting_tags) return tags;
+    return w.what == task_state::waiting_inputs ? inputs : retries;
+  }
+  [[nodiscard]] told words(const wait& w) const {
+    const auto r = reason_of(w);
+    told of{{}, w.mostly ? "mostly " : ""};
+    of.brief += r.brief;
     if (lane_.what == lane::kind::stream) {
-      std::string text = w.mostly ? "mostly " : "";
-      return text += w.tasks == 0 ? "nothing enqueued" : "what is enqueued waits";
+      of.why = w.mostly ? "mostly " : "";
+    } else {
+      of.why = w.mostly ? "sleeps, mostly: " : "sleeps: ";
+      if (w.tasks != 0) {
+        if (w.several) of.why += "up to ";
+        of.why += std::to_string(w.tasks);
+        of.why += w.tasks == 1 ? " task waits for " : " tasks wait for ";
+      }
     }
-    std::string text = w.mostly ? "sleeps, mostly: " : "sleeps: ";
-    if (w.tasks == 0) return text += "nothing to do";
-    if (w.several) text += "up to ";
-    text += std::to_string(w.tasks);
-    text += w.tasks == 1 ? " task waits for " : " tasks wait for ";
-    if (w.what == task_state::waiting_tags) return text += "tags";
-    return text += w.what == task_state::waiting_inputs ? "inputs" : "a retry";
+    of.why += r.why;
+    return of;
   }
 
   // Change by change where they are few; else a look here and there.
@@ -214,12 +255,12 @@ class blank_finder {
     add(begin, until, words(w));
   }
 
-  void add(std::int64_t begin, std::int64_t end, std::string why) {
+  void add(std::int64_t begin, std::int64_t end, told of) {
     if (begin >= end) return;
-    if (!made_.empty() && made_.back().why == why) {
+    if (!made_.empty() && made_.back().why == of.why) {
       made_.back().end = end;
     } else {
-      made_.push_back({begin, end, std::move(why)});
+      made_.push_back({begin, end, std::move(of.why), std::move(of.brief)});
     }
   }
 

@@ -30,10 +30,11 @@ struct family {
     std::optional<std::int64_t> from_map;  // when it and all before it had ended
     std::size_t rank = 0;                  // among those that ended, from 1
   };
-  std::vector<member> members;  // those submitted by the moment, in that order
-  std::size_t all = 0;          // with those to come
-  std::int64_t begin = 0;       // of the first
-  std::int64_t end = 0;         // of the last that the trace knows of
+  std::vector<member> members;     // those submitted by the moment, in that order
+  std::size_t all = 0;             // with those to come
+  std::vector<std::int64_t> ends;  // of all, in that order
+  std::int64_t begin = 0;          // of the first
+  std::int64_t end = 0;            // of the last that the trace knows of
   bool derivable = true;
 };
 
@@ -75,7 +76,8 @@ family family_at(const index& of, const whose& parents, std::int64_t at) {
     const auto submitted = begin_of(of, t);
     const auto ended = end_of(of, t);
     f.begin = std::min(f.begin, submitted);
-    f.end = std::max(f.end, ended.value_or(of.end()));
+    f.ends.push_back(ended.value_or(of.end()));
+    f.end = std::max(f.end, f.ends.back());
     if (submitted > at) continue;
     family::member m;
     m.task = t;
@@ -109,10 +111,11 @@ family family_at(const index& of, const whose& parents, std::int64_t at) {
 // What one task did, on the family's axis.
 class member_row {
  public:
-  member_row(painter& p, const moment_in_view& m, const family& f, const rect& chart)
-      : p_(p), m_(m), chart_(chart), axis_(axis_over(m, f, chart)) {}
+  member_row(painter& p, const moment_in_view& m, const family& f, std::size_t rows,
+             const rect& chart)
+      : p_(p), m_(m), chart_(chart), axis_(axis_over(m, f, rows, chart)) {}
 
-  [[nodiscard]] float x(std::int64_t t) const { return axis_.x(std::min(t, m_.at)); }
+  [[nodiscard]] float x(std::int64_t t) const { return axis_.x(std::min({t, m_.at, axis_.to})); }
   [[nodiscard]] const time_axis& axis() const noexcept { return axis_; }
 
   // Its states one after the other, from its own list of changes.
@@ -165,11 +168,14 @@ class member_row {
   }
 
  private:
-  // All of the family, whatever is shown of the trace.
-  static time_axis axis_over(const moment_in_view& m, const family& f, const rect& chart) {
+  // All of those that have a row, whatever is shown of the trace.
+  static time_axis axis_over(const moment_in_view& m, const family& f, std::size_t rows,
+                             const rect& chart) {
     auto whole = m;
     whole.from = f.begin;
-    whole.to = std::max(f.end, f.begin + 1);
+    whole.to = f.begin + 1;
+    for (std::size_t i = 0; i < std::min(rows, f.ends.size()); ++i)
+      whole.to = std::max(whole.to, f.ends[i]);
     return viz::axis_over(whole, chart.x, chart.width);
   }
 
@@ -205,17 +211,17 @@ void draw_completion(painter& p, const moment_in_view& m, const rect& at) {
   const auto number = p.width_of(std::to_string(of.tasks().size()), text, typeface::bold) + 2 * gap;
   auto column =
       std::max(p.width_of("as_completed", text), p.width_of("first 000.00 ms", text)) + gap;
-  // Where text is large the bars come first.
-  if (at.width - number - 2 * column - gap < at.width * 0.3F) column = 0;
+  // Where text is large the bars come first; where nothing is known of them, columns are left out.
+  if (!family.derivable || at.width - number - 2 * column - gap < at.width * 0.3F) column = 0;
   const rect chart{at.x + number, at.y + line * 1.3F, at.width - number - 2 * column - gap,
                    std::max(0.0F, at.height - line * 3.9F)};
-  member_row one(p, m, family, chart);
   // There is room for those to come; so rows stay where they are.
   const auto least = line * 1.08F;
   auto rows = std::min(family.all, static_cast<std::size_t>(chart.height / least));
   const bool cut = rows < family.all;
   if (cut && rows > 1) --rows;
   const auto height = std::min(chart.height / static_cast<float>(rows + (cut ? 1 : 0)), p.units(5));
+  member_row one(p, m, family, rows, chart);
   const rect left{chart.right() + gap, at.y, column, line * 1.2F};
   p.write({kind::completion, part::name, 0, 0}, {at.x, at.y, chart.right() - at.x, line * 1.2F},
           "in order of submission, each until it ended", text, p.colors().text, align::left,
@@ -259,18 +265,27 @@ void draw_completion(painter& p, const moment_in_view& m, const rect& at) {
     p.write({kind::completion, part::more, 0, 0}, {chart.x, y, chart.width, line},
             grouped(family.members.size() - rows) + " more", text, p.colors().text);
   }
-  const auto says = family.derivable
-                        ? "map keeps finished results back for " + duration(waited) +
-                              " in all (hatched); wait(first_completed) takes the first."
-                        : std::string(
-                              "What consumers would have seen is not derivable: tasks were "
-                              "submitted after others had ended.");
+  const auto says =
+      family.derivable
+          ? "map keeps finished results back for " + duration(waited) + " in all (hatched)."
+          : std::string(
+                "What consumers would have seen is not derivable: tasks were "
+                "submitted after others had ended.");
   p.write({kind::completion, part::state, 0, 0}, {at.x, at.bottom() - 2.4F * line, at.width, line},
           says, text, p.colors().text);
   if (family.derivable) {
+    const auto first = std::ranges::find(family.members, 1U, &viz::family::member::rank);
+    std::string taken;
+    if (first != family.members.end()) {
+      taken = "wait(first_completed) takes ";
+      taken += called(first->task);
+      taken += " at ";
+      taken += moment(*first->ended - of.begin(), tick);
+      taken += ". ";
+    }
+    taken += "Computed from finish times; the consumer takes 0 ms.";
     p.write({kind::completion, part::state, 0, 1},
-            {at.x, at.bottom() - 1.3F * line, at.width, line},
-            "Computed from finish times; the consumer takes 0 ms.", text, p.colors().text);
+            {at.x, at.bottom() - 1.3F * line, at.width, line}, taken, text, p.colors().text);
   }
 }
 

@@ -89,25 +89,28 @@ bool knows_critical_path(const moment_in_view& m) noexcept {
   return m.at >= m.of.end() && m.what.shown != source::live;
 }
 
-void draw_critical_path(painter& p, const moment_in_view& m, const lanes_geometry& g,
-                        path_part which) {
-  const path_on_lanes path(m, g);
+std::vector<rect> draw_critical_ways(painter& p, const moment_in_view& m, const lanes_geometry& g) {
+  const auto pieces = path_on_lanes(m, g).pieces();
+  const auto width = p.stroke() * 1.5F;
+  std::vector<rect> ways;
+  for (std::size_t i = 1; i < pieces.size(); ++i) {
+    const auto& one = pieces[i];
+    const auto& before = pieces[i - 1];
+    if (before.row == one.row || one.left - before.right >= 1) continue;
+    const bool down = before.row->y < one.row->y;
+    const auto from = down ? before.row->bottom() : before.row->y;
+    const auto to = down ? one.row->y : one.row->bottom();
+    p.draw_line({kind::edge, part::tether, one.step, 0}, {one.left, from}, {one.left, to},
+                p.colors().text, width);
+    ways.push_back({one.left - width / 2, std::min(from, to), width, std::abs(to - from)});
+  }
+  return ways;
+}
+
+void draw_critical_outlines(painter& p, const moment_in_view& m, const lanes_geometry& g) {
   const auto width = p.stroke() * 2.5F;
   const auto ink = p.colors().text;
-  const auto pieces = path.pieces();
-  if (which == path_part::ways) {
-    for (std::size_t i = 1; i < pieces.size(); ++i) {
-      const auto& one = pieces[i];
-      const auto& before = pieces[i - 1];
-      if (before.row == one.row || one.left - before.right >= 1) continue;
-      const bool down = before.row->y < one.row->y;
-      p.draw_line({kind::edge, part::tether, one.step, 0},
-                  {one.left, down ? before.row->bottom() : before.row->y},
-                  {one.left, down ? one.row->y : one.row->bottom()}, ink, p.stroke() * 1.5F);
-    }
-    return;
-  }
-  for (const auto& one : pieces) {
+  for (const auto& one : path_on_lanes(m, g).pieces()) {
     item_id id{kind::edge, part::stripe, one.step, 0};
     const auto& row = *one.row;
     if (one.waits) {

@@ -26,14 +26,16 @@ constexpr std::array<std::string_view, lane_orders> orders{"place", "name", "bus
 void draw_timeline(painter& p, const moment_in_view& m, const rect& body) {
   lanes_options o;
   if (knows_critical_path(m)) o.critical = lanes_options::path::outlined;
-  const auto lengths = std::min(p.units(12), body.height * 0.24F);
+  auto lengths = std::min(p.units(12), body.height * 0.24F);
   const auto gap = p.units(1);
   const auto size = p.units(2.2F);
   const auto words = p.line_height(size) * 1.2F;
-  const auto lanes = body.height - lengths - words - gap;
-  draw_lanes(p, m, {body.x, body.y, body.width, lanes}, o);
+  const auto room = body.height - lengths - words - gap;
+  const auto lanes = draw_lanes(p, m, {body.x, body.y, body.width, room}, o);
+  // What few lanes leave is the curves', up to a height at which they are still compared.
+  lengths = std::min(lengths + room - lanes, std::max(lengths, p.units(40)));
   draw_critical_path_words(p, m, {body.x, body.y + lanes, body.width, words}, size);
-  draw_lengths(p, m, {body.x, body.bottom() - lengths, body.width, lengths}, o);
+  draw_lengths(p, m, {body.x, body.y + lanes + words + gap, body.width, lengths}, o);
 }
 
 // Large text has no room for a column of sentences: then they have the whole width, above the rest.

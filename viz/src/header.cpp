@@ -206,10 +206,15 @@ class header_layout {
                    piece::look::badge};
     };
     piece title{{kind::title, part::name, 0, 0}, {}, m_.what.title, units(3.7F), typeface::bold};
-    // On which machine is said where there is room.
+    // On which machine is said below where there is no room.
     auto whole = badge(of_two_runs(m_) ? joined(parts) : viz::badge(m_.of, m_.what.shown), 0);
     const auto beside = [&] { return width_ - width_of(whole) - units(1); };
-    if (width_of(whole) > width_ * most || width_of(title) > beside()) whole.text = joined(parts);
+    if (width_of(whole) > width_ * most || width_of(title) > beside()) {
+      if (auto brief = joined(parts); brief != whole.text) {
+        whole.text = std::move(brief);
+        host_below_ = true;
+      }
+    }
     const auto width = width_of(whole);
     if (width <= width_ * most) {
       // A long title is written smaller before it is cut.
@@ -255,6 +260,11 @@ class header_layout {
     const auto high = units(4.18F);
     const auto warned = all.size();
     all.push_back(plain(0, clock_of(m_, m_.at)));
+    if (host_below_) {
+      std::string machine = "on ";
+      machine += m_.of.host();
+      all.push_back(plain(6, std::move(machine)));
+    }
     auto pace_at = all.size();
     if (auto pace = pace_of(m_); !pace.empty()) all.push_back(plain(2, std::move(pace)));
     if (pace_at == all.size()) pace_at = 0;
@@ -343,6 +353,7 @@ class header_layout {
   float left_;
   float width_;
   float y_;
+  bool host_below_ = false;
   std::vector<piece> pieces_;
 };
 

@@ -231,6 +231,13 @@ void lane_links::add_steal(std::vector<steal>& to, std::uint32_t event) const {
   const auto edge = down ? thief->row().y : thief->row().bottom();
   const auto x =
       std::clamp(axis_.x(e.time), axis_.left + head / 2, axis_.left + axis_.width - head / 2);
+  const auto lies_on = [&](const steal& s) {
+    return s.thief == thief && s.victim == victim && x - s.x < 0.75F * head;
+  };
+  if (const auto same = std::ranges::find_if(to, lies_on); same != to.end()) {
+    same->more.push_back(event);
+    return;
+  }
   to.push_back({event, x, middle_of(victim->row()), edge, down ? edge + head : edge - head, head,
                 thief, victim});
 }
@@ -240,15 +247,29 @@ void lane_links::draw(const steal& s) {
   const item_id id{kind::task, part::steal, t, s.event};
   const auto ink = p_.colors().text;
   draw_ink(p_, id, {s.x, s.from}, {s.x, s.edge}, dash::solid);
-  const auto dot = 2 * p_.stroke();
+  const auto dot = (s.more.empty() ? 2 : 3) * p_.stroke();
+  if (!s.more.empty())
+    p_.fill(id, {s.x - dot / 2, std::min(s.from, s.edge), dot, std::abs(s.edge - s.from)}, ink);
   p_.fill(id, {s.x - dot, s.from - dot, 2 * dot, 2 * dot}, ink);
   p_.draw_polygon(id, {{s.x - s.head / 2, s.edge}, {s.x + s.head / 2, s.edge}, {s.x, s.tip}}, ink);
   const auto reach = std::max(s.head / 2, dot);
   const rect at{s.x - reach, std::min(s.from, s.tip), 2 * reach, std::abs(s.tip - s.from)};
   covered_.push_back(at);
-  p_.meet(id, at,
-          called(t) + " is stolen by " + m_.of.lanes()[s.thief->lane()].name + " from " +
-              m_.of.lanes()[s.victim->lane()].name);
+  auto tip = called(t);
+  for (const auto e : s.more) {
+    tip += ", ";
+    tip += std::to_string(std::uint64_t{m_.of.events()[e].task} + 1);
+  }
+  tip += s.more.empty() ? " is stolen by " : " are stolen by ";
+  tip += m_.of.lanes()[s.thief->lane()].name;
+  tip += " from ";
+  tip += m_.of.lanes()[s.victim->lane()].name;
+  if (!s.more.empty()) {
+    tip += ": ";
+    tip += grouped(s.more.size() + 1);
+    tip += " steals";
+  }
+  p_.meet(id, at, std::move(tip));
 }
 
 std::size_t lane_links::draw_steals() {

@@ -24,7 +24,8 @@ class lane_links {
   /// Ties what a task has reserved to the bar in which its code runs. Where that would be a
   /// thicket, only what is reserved at the moment, or of a task that is marked.
   void draw_tethers(const relations& r);
-  /// An arrow for each task that a worker took from another's deque. How many there are, if they
+  /// An arrow for each task that a worker took from another's deque; a bold one for several whose
+  /// arrows would lie on each other. How many there are, if they
   /// are too many to be told apart: then none is drawn.
   std::size_t draw_steals();
   /// From the ends of the selected task's inputs to its begin, and from its end to the begins of
@@ -43,6 +44,7 @@ class lane_links {
     float head;
     const lane_painter* thief;
     const lane_painter* victim;
+    std::vector<std::uint32_t> more = {};  // events whose arrows would lie on this one
   };
   void add_steal(std::vector<steal>& to, std::uint32_t event) const;
   void draw(const steal& s);

@@ -109,12 +109,18 @@ void lane_painter::write_untold() {
   const auto& at = *untold_;
   const auto pad = p_.units(0.4F);
   const auto line = p_.line_height(text_);
-  // At the foot may stand who has reserved it.
+  // At the foot of each row may stand who has reserved it.
   const auto& own = m_.of.lanes()[lane_];
-  const bool shared = std::ranges::any_of(m_.of.lanes(), [&](const viz::lane& l) {
-    return l.what == lane::kind::reserved && l.executor == own.executor && l.place == own.place;
-  });
-  if (shared && at.height < 2 * line + 3) return;
+  std::size_t reserved = 0;
+  for (std::uint32_t l = 0; l < m_.of.lanes().size(); ++l) {
+    const auto& other = m_.of.lanes()[l];
+    if (other.what == lane::kind::reserved && other.executor == own.executor &&
+        other.place == own.place)
+      reserved = std::max<std::size_t>({reserved, 1, m_.of.rows_of(l)});
+  }
+  const bool shared = reserved != 0;
+  const auto free = shared ? std::min(at.height, at_.height / static_cast<float>(reserved)) : 0;
+  if (shared && free < 2 * line + 3) return;
   const auto top = shared ? at.y + 1 : at.y + (at.height - line) / 2;
   auto brief = std::to_string(std::uint64_t{untold->first} + 1) + "?";
   if (untold->tasks > 1) brief += " +" + std::to_string(untold->tasks - 1);

@@ -20,8 +20,9 @@ namespace {
 using kind = painter::kind;
 using part = painter::part;
 
-// Why there is nothing, part by part: said where there is room, and to a pointer everywhere. Where
-// a cut goes through the words they have ground of their own.
+// Why there is nothing, part by part: to a pointer everywhere, and in words where there is room for
+// the sentence, else for a word. Where a cut or a hairline goes through them they have ground of
+// their own.
 class blank_writer {
  public:
   blank_writer(painter& p, const moment_in_view& m, const time_axis& a, std::span<const rect> ways)
@@ -29,41 +30,94 @@ class blank_writer {
 
   void write(std::uint32_t lane, const rect& row, float text,
              std::span<const std::pair<float, float>> covered) {
-    std::uint32_t nth = 0;
+    lane_ = lane;
+    row_ = row;
+    text_ = text;
+    nth_ = 0;
+    pieces_.clear();
     const auto end = axis_.x(until_);
     auto left = row.x;
     for (const auto& [from, to] : covered) {
-      write_between(lane, row, text, left, std::min(from, end), nth);
+      find_between(left, std::min(from, end));
       left = std::max(left, to);
     }
-    write_between(lane, row, text, left, end, nth);
+    find_between(left, end);
+    const auto line = p_.line_height(text);
+    if (text <= 0 || row.height < line) return;
+    // Of a hairline something must be left above and below the words.
+    const auto bridged = row.height >= 1.6F * line ? hairline : 0.5F;
+    for (auto first = pieces_.begin(); first != pieces_.end();) {
+      auto last = first + 1;
+      while (last != pieces_.end() && last->brief == first->brief &&
+             last->at.x - std::prev(last)->at.right() < bridged) {
+        ++last;
+      }
+      say({first, last});
+      first = last;
+    }
   }
 
  private:
-  void write_between(std::uint32_t lane, const rect& row, float text, float left, float right,
-                     std::uint32_t& nth) {
+  static constexpr float hairline = 3.5F;  // pixels of the widest
+
+  struct piece {
+    rect at;
+    std::string why;
+    std::string brief;
+    std::uint32_t nth;
+  };
+
+  void find_between(float left, float right) {
     if (right - left < p_.units(1)) return;
     const auto begin = std::min(axis_.time(left - axis_.left), until_);
     const auto end = std::min(axis_.time(right - axis_.left), until_);
-    for (const auto& one : m_.of.blanks(lane, begin, end, least(begin, end, right - left))) {
-      const rect at{axis_.x(one.begin), row.y, axis_.x(one.end) - axis_.x(one.begin), row.height};
+    for (auto& one : m_.of.blanks(lane_, begin, end, least(begin, end, right - left))) {
+      const rect at{axis_.x(one.begin), row_.y, axis_.x(one.end) - axis_.x(one.begin), row_.height};
       if (at.width <= 0) continue;
-      const item_id id{kind::lane, part::reason, lane, nth++};
-      p_.meet(id, at, one.why);
-      const auto pad = p_.units(1);
-      const auto width = p_.width_of(one.why, text);
-      if (text <= 0 || row.height < p_.line_height(text) || width + 2 * pad > at.width) continue;
-      const auto wide = width + pad;
-      const auto line = p_.line_height(text);
-      rect words{at.x + pad / 2, at.y + (at.height - line) / 2, at.width - pad, line};
-      if (const auto free = widest_free(words, ways_); free.width >= wide) {
-        words.x = free.x;
-      } else {
-        p_.fill({kind::lane, part::frame, lane, id.nth + 1}, {words.x, words.y, wide, line},
-                p_.colors().panel);
-      }
-      p_.write(id, {words.x + pad / 2, words.y, wide, line}, one.why, text, p_.colors().text);
+      p_.meet({kind::lane, part::reason, lane_, nth_}, at, one.why);
+      pieces_.push_back({at, std::move(one.why), std::move(one.brief), nth_++});
     }
+  }
+
+  // Of pieces side by side for one reason: the sentence where it fits, or over all of them if it
+  // is true of all; else the word, once.
+  void say(std::span<const piece> group) {
+    const auto& first = group.front();
+    const rect all{first.at.x, first.at.y, group.back().at.right() - first.at.x, first.at.height};
+    bool said = false;
+    for (const auto& one : group) said = write(one.why, one.at, one.nth) || said;
+    if (said) return;
+    const bool same =
+        std::ranges::all_of(group, [&](const piece& one) { return one.why == first.why; });
+    if (same && write(first.why, all, first.nth)) return;
+    for (const auto& one : group) {
+      if (write(one.brief, one.at, one.nth)) return;
+    }
+    write(first.brief, all, first.nth);
+  }
+
+  bool write(std::string_view says, const rect& at, std::uint32_t nth) {
+    const auto pad = p_.units(1);
+    const auto width = p_.width_of(says, text_);
+    if (width + 2 * pad > at.width) return false;
+    const auto wide = width + pad;
+    const auto line = p_.line_height(text_);
+    rect words{at.x + pad / 2, at.y + (at.height - line) / 2, at.width - pad, line};
+    const auto free = widest_free(words, ways_);
+    if (free.width >= wide) words.x = free.x;
+    words.width = wide;
+    const auto crosses = [&](const rect& one) {
+      return one.x < words.right() && words.x < one.right() && one.y < words.bottom() &&
+             words.y < one.bottom();
+    };
+    const bool bridges = std::ranges::any_of(pieces_, [&](const piece& one) {
+      return one.at.right() > words.x && one.at.right() < words.right();
+    });
+    if (bridges || std::ranges::any_of(ways_, crosses))
+      p_.fill({kind::lane, part::frame, lane_, nth + 1}, words, p_.colors().panel);
+    p_.write({kind::lane, part::reason, lane_, nth}, {words.x + pad / 2, words.y, wide, line}, says,
+             text_, p_.colors().text);
+    return true;
   }
 
   // On clocks that change their pace: as long as such a piece is on average.
@@ -79,6 +133,11 @@ class blank_writer {
   const time_axis& axis_;
   std::span<const rect> ways_;
   std::int64_t until_;
+  std::uint32_t lane_ = 0;
+  rect row_;
+  float text_ = 0;
+  std::uint32_t nth_ = 0;
+  std::vector<piece> pieces_;  // of the lane, from left to right
 };
 
 }  // namespace
@@ -185,27 +244,31 @@ class name_writer {
 
 }  // namespace
 
-void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes_options& o) {
-  p.begin_pane("lanes", at);
+float draw_lanes(painter& p, const moment_in_view& m, const rect& room, const lanes_options& o) {
   const auto text = p.units(o.text);
   const auto ticks = p.line_height(text) * 1.1F;
-  const auto a = axis_of(p, m, at, o);
-  const rect lanes{a.left, at.y, a.width, at.height - ticks};
-  if (lanes.height < p.units(1)) return;
+  const auto a = axis_of(p, m, room, o);
+  rect lanes{a.left, room.y, a.width, room.height - ticks};
+  const auto blocks = arranged(m.of, arrangement_of(m.what));
+  const auto gap = std::max(1.0F, p.units(0.35F));
+  const auto block_places =
+      places_of(blocks, lanes, {p.line_height(text), gap, p.units(o.most_height)});
+  // Ground below the last lane would be taken for one.
+  if (!block_places.empty())
+    lanes.height = std::min(lanes.height, block_places.back().at.bottom() - lanes.y);
+  const rect at{room.x, room.y, room.width, lanes.height + ticks};
+  p.begin_pane("lanes", at);
+  if (lanes.height < p.units(1)) return at.height;
   p.fill({kind::plot, part::frame, 0, 0}, lanes, p.colors().panel);
   const rect below{at.x, lanes.bottom(), at.width, ticks};
   draw_ticks(p, m, a, lanes, {a.left, below.y, a.width, below.height}, text);
-  const auto blocks = arranged(m.of, arrangement_of(m.what));
   if (blocks.empty()) {
     p.write({kind::lane, part::reason, 0, 0}, lanes,
             m.of.events().empty() ? so_far(m, "The trace is empty: no worker has told of anything")
                                   : so_far(m, "No worker has told of anything"),
             text, p.colors().text, align::center);
-    return;
+    return at.height;
   }
-  const auto gap = std::max(1.0F, p.units(0.35F));
-  const auto block_places =
-      places_of(blocks, lanes, {p.line_height(text), gap, p.units(o.most_height)});
   // Of each lane where it is, and how large its words are: 0 for none.
   std::vector<lane_row> rows;
   std::vector<float> words;
@@ -239,7 +302,7 @@ void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes
   }
   const lanes_geometry places{a, rows};
   const bool lit = o.critical == lanes_options::path::outlined;
-  if (lit) draw_critical_path(p, m, places, path_part::ways);
+  const auto ways = lit ? draw_critical_ways(p, m, places) : std::vector<rect>();
 
   const relations related(m.of, m.what.selected, m.at);
   std::vector<lane_painter> reserved;
@@ -258,7 +321,7 @@ void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes
     }
     shown.emplace_back(p, m, a, related, lane, row, text).draw_bars();
   }
-  if (lit) draw_critical_path(p, m, places, path_part::outlines);
+  if (lit) draw_critical_outlines(p, m, places);
   const auto cuts = draw_cuts(p, a, lanes, 0);
   lane_links links(p, m, a, shown, reserved);
   if (!thin) links.draw_tethers(related);
@@ -267,7 +330,10 @@ void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes
   auto covered = cuts;
   covered.insert(covered.end(), links.covered().begin(), links.covered().end());
   for (auto& one : reserved) one.write_words(covered);
-  blank_writer blanks(p, m, a, covered);
+  // Bars hide the path's ways; empty ground does not.
+  auto on_ground = covered;
+  on_ground.insert(on_ground.end(), ways.begin(), ways.end());
+  blank_writer blanks(p, m, a, on_ground);
   for (std::size_t i = 0; i < shown.size(); ++i) {
     auto& one = shown[i];
     one.write_words(covered);
@@ -280,8 +346,9 @@ void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes
     p.meet({kind::lane, part::steal, 0, 0}, corner,
            said + ": too many for arrows; zoom in to see them");
   }
-  if (lit) draw_critical_path(p, m, places, path_part::outlines);
+  if (lit) draw_critical_outlines(p, m, places);
   draw_playhead(p, m, a, lanes);
+  return at.height;
 }
 
 }  // namespace fronta::viz

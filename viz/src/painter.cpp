@@ -22,8 +22,9 @@ painter::painter(scene& to, const font_metrics& font, const theme& colors, float
       font_(font),
       colors_(colors),
       text_size_(text_size),
-      unit_(to.height / 100 * text_size),
-      stroke_(std::max(1.0F, std::round(to.height / 540))) {}
+      height_(std::min(to.height, to.width * 0.75F)),
+      unit_(height_ / 100 * text_size),
+      stroke_(std::max(1.0F, std::round(height_ / 540))) {}
 
 void painter::begin_pane(std::string name, const rect& at) {
   pane_ = static_cast<std::uint16_t>(to_.panes.size());

@@ -16,7 +16,8 @@ enum class align : std::uint8_t { left, center, right };
 
 /// Adds primitives to a scene, in a pane at a time. What is said of sizes is in hundredths of the
 /// picture's height, so that all of it grows with the picture, times the text's size that is
-/// wanted: larger text has larger boxes and gaps.
+/// wanted: larger text has larger boxes and gaps. Of pictures taller than 4:3 it is the height of
+/// one of 4:3 as wide as they are, or what must be said would not fit their width.
 class painter {
  public:
   using kind = item_id::kind;
@@ -28,8 +29,8 @@ class painter {
   /// So many hundredths of the height, in pixels, times the text's size.
   [[nodiscard]] float units(float hundredths) const noexcept { return unit_ * hundredths; }
   [[nodiscard]] float text_size() const noexcept { return text_size_; }
-  /// Of the picture, in pixels.
-  [[nodiscard]] float height() const noexcept { return to_.height; }
+  /// A hundred units of text of its usual size, in pixels.
+  [[nodiscard]] float height() const noexcept { return height_; }
   [[nodiscard]] float stroke() const noexcept { return stroke_; }  ///< of outlines
 
   void begin_pane(std::string name, const rect& at);
@@ -92,6 +93,7 @@ class painter {
   const font_metrics& font_;
   const theme& colors_;
   float text_size_;
+  float height_;
   float unit_;
   float stroke_;
   std::uint16_t pane_ = 0;

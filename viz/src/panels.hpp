@@ -68,7 +68,7 @@ void draw_header(painter& p, const moment_in_view& m, const rect& at);
 float legend_height(const painter& p, const moment_in_view& m, float width, float size);
 void draw_legend(painter& p, const moment_in_view& m, const rect& at, float size);
 
-/// One lane for each worker and stream, with a time axis below.
+/// One lane for each worker and stream, with a time axis below the last. The height that they take.
 struct lanes_options {
   float text = 2.2F;       ///< size of names, in hundredths of the height
   float names = 0.2F;      ///< at most this part of the width for the lanes' names
@@ -77,7 +77,7 @@ struct lanes_options {
   path critical = path::hidden;
   float least_names = 0;  ///< room for the lanes' names in pixels, so that two pictures agree
 };
-void draw_lanes(painter& p, const moment_in_view& m, const rect& at, const lanes_options& o);
+float draw_lanes(painter& p, const moment_in_view& m, const rect& room, const lanes_options& o);
 
 /// Where lanes are drawn, and moments in them.
 struct lane_row {
@@ -92,13 +92,14 @@ struct lanes_geometry {
   /// Of a place, not of a distance.
   [[nodiscard]] std::int64_t time(float x) const noexcept { return axis.time(x - axis.left); }
 };
-/// The whole trace's critical path in lanes, as far as it has happened: outlines of what it went
-/// through, dashed where it waited for that lane; and ways from lane to lane, which lie behind all.
-enum class path_part : std::uint8_t { ways, outlines };
 /// What decided when all was over is known when it is: at the end of a trace that does not go on.
 [[nodiscard]] bool knows_critical_path(const moment_in_view& m) noexcept;
-void draw_critical_path(painter& p, const moment_in_view& m, const lanes_geometry& g,
-                        path_part which);
+/// The whole trace's critical path in lanes, as far as it has happened: ways from lane to lane,
+/// which lie behind all, and where they do;
+[[nodiscard]] std::vector<rect> draw_critical_ways(painter& p, const moment_in_view& m,
+                                                   const lanes_geometry& g);
+/// outlines of what it went through, dashed where it waited for that lane.
+void draw_critical_outlines(painter& p, const moment_in_view& m, const lanes_geometry& g);
 /// Words behind a sample of the outline that they are of.
 void draw_lit_words(painter& p, const rect& at, std::string_view words, float size);
 void draw_critical_path_words(painter& p, const moment_in_view& m, const rect& at, float size);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <numeric>
 
@@ -168,33 +169,30 @@ std::vector<statistics::waited> statistics::waits(std::int64_t from, std::int64_
   return rows;
 }
 
-std::vector<std::int64_t> log_edges(std::int64_t least, std::int64_t most, std::size_t bins) {
+log_bins log_edges(std::int64_t least, std::int64_t most, std::size_t bins) {
+  constexpr auto highest = std::numeric_limits<std::int64_t>::max();
   // 1, 2 and 5 times powers of ten; with too many of them powers of ten, then every second one.
   for (const std::size_t thin : {1U, 3U, 6U, 9U, 18U, 54U}) {
-    std::vector<std::int64_t> edges;
-    std::int64_t decade = 1;
-    std::size_t nth = 0;
-    bool full = false;
-    while (!full) {
-      for (const auto factor : {1, 2, 5}) {
-        const auto edge = decade * factor;
-        if (nth++ % thin != 0) continue;
-        if (edge <= least) edges.clear();
-        if (edge > most && !edges.empty()) {
-          full = true;
-          break;
+    log_bins made;
+    std::int64_t edge = 1;
+    for (std::size_t nth = 0; made.end == 0; ++nth) {
+      if (nth % thin == 0) {
+        if (edge <= least) made.edges.clear();
+        if ((edge > most && !made.edges.empty()) || edge == highest) {
+          made.end = edge;
+        } else {
+          made.edges.push_back(edge);
         }
-        edges.push_back(edge);
       }
-      if (decade > most / 5) full = true;
-      decade *= 10;
+      const bool two = nth % 3 == 1;  // from 2 to 5
+      edge = edge > highest / 5 * 2 ? highest : (two ? edge / 2 * 5 : edge * 2);
     }
-    if (edges.size() <= bins) {
-      edges.front() = std::min(edges.front(), least);
-      return edges;
+    if (made.edges.size() <= bins && !made.edges.empty()) {
+      made.edges.front() = std::min(made.edges.front(), least);
+      return made;
     }
   }
-  return {least};
+  return {{least}, most < highest ? most + 1 : most};
 }
 
 }  // namespace fronta::viz

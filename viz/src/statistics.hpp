@@ -92,9 +92,13 @@ class statistics {
   std::vector<cause_row> causes_;
 };
 
-/// Edges of bins that grow evenly by ratio, from 1, 2 or 5 times a power of ten up to `most`; at
-/// most `bins` of them.
-[[nodiscard]] std::vector<std::int64_t> log_edges(std::int64_t least, std::int64_t most,
-                                                  std::size_t bins);
+/// Where bins begin, and where the last of them ends.
+struct log_bins {
+  std::vector<std::int64_t> edges;
+  std::int64_t end = 0;
+};
+/// Bins that grow evenly by ratio, from 1, 2 or 5 times a power of ten up to beyond `most`; at most
+/// `bins` of them.
+[[nodiscard]] log_bins log_edges(std::int64_t least, std::int64_t most, std::size_t bins);
 
 }  // namespace fronta::viz

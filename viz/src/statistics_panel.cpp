@@ -94,7 +94,7 @@ class table_painter {
     const std::span shown(rows.data(), std::min(fitting, rows.size()));
     const auto count = std::max<std::size_t>(
         4, static_cast<std::size_t>((columns_.right - columns_.histogram) / p_.units(1.1F)));
-    edges_ = edges_of(shown, count);
+    bins_ = bins_of(shown, count);
     write_header({body.x, body.y, body.width, header});
     auto y = body.y + header;
     for (const auto& r : shown) {
@@ -127,8 +127,7 @@ class table_painter {
   }
 
   // The same for all, so that they can be compared.
-  [[nodiscard]] std::vector<std::int64_t> edges_of(std::span<const statistics::counts> rows,
-                                                   std::size_t bins) const {
+  [[nodiscard]] log_bins bins_of(std::span<const statistics::counts> rows, std::size_t bins) const {
     auto least = std::numeric_limits<std::int64_t>::max();
     std::int64_t most = 0;
     for (const auto& r : rows) {
@@ -138,7 +137,7 @@ class table_painter {
         most = std::max(most, model_.percentile(r, what, 1000));
       }
     }
-    return least > most ? std::vector<std::int64_t>{0} : log_edges(least, most, bins);
+    return least > most ? log_bins{{0}, 1} : log_edges(least, most, bins);
   }
 
   void write_header(const rect& at) {
@@ -153,18 +152,19 @@ class table_painter {
     for (std::uint32_t i = 0; i < percentiles.size(); ++i)
       write(columns_.times[i], percentiles[i].first, i + 2);
     const rect histogram{columns_.histogram, at.y, columns_.right - columns_.histogram, line_};
-    // Where its bins begin, and the last of them.
-    const auto first = duration(edges_.front());
-    const auto last = duration(edges_.back());
+    // Where its bins begin, and where the last of them ends.
+    const auto first = duration(bins_.edges.front());
+    const auto end = duration(bins_.end);
     const auto first_width = p_.width_of(first, text_) + 1;
-    const auto bin = bin_width(histogram.width);
-    const auto last_at = histogram.x + bin * static_cast<float>(edges_.size() - 1);
+    const auto end_width = p_.width_of(end, text_) + 1;
+    const auto end_at =
+        histogram.x + bin_width(histogram.width) * static_cast<float>(bins_.edges.size());
     p_.write({kind::plot, part::name, 0, 10}, {histogram.x, at.y, first_width, line_}, first, text_,
              p_.colors().text);
-    const auto last_width = p_.width_of(last, text_) + 1;
-    const auto left = std::min(last_at, histogram.right() - last_width);
-    if (left > histogram.x + first_width + pad_) {
-      p_.write({kind::plot, part::name, 0, 11}, {left, at.y, last_width, line_}, last, text_,
+    const auto left = std::min(std::max(end_at - end_width, histogram.x + first_width + pad_),
+                               histogram.right() - end_width);
+    if (left >= histogram.x + first_width + pad_ / 2) {
+      p_.write({kind::plot, part::name, 0, 11}, {left, at.y, end_width, line_}, end, text_,
                p_.colors().text);
     }
     const rect middle{histogram.x + first_width + pad_, at.y,
@@ -241,11 +241,11 @@ class table_painter {
   }
 
   [[nodiscard]] float bin_width(float room) const {
-    return std::min(room / static_cast<float>(edges_.size()), p_.units(4));
+    return std::min(room / static_cast<float>(bins_.edges.size()), p_.units(4));
   }
 
   void draw_histogram(const statistics::counts& r, time_of_task what, const rect& at) {
-    const auto& edges = edges_;
+    const auto& edges = bins_.edges;
     const auto bins = model_.histogram(r, what, edges);
     const auto most = std::max<std::size_t>(1, *std::ranges::max_element(bins));
     const auto width = bin_width(at.width);
@@ -266,12 +266,8 @@ class table_painter {
       std::string tip = grouped(bins[i]);
       tip += what == time_of_task::run ? " ran for " : " waited for ";
       tip += duration(edges[i]);
-      if (i + 1 < edges.size()) {
-        tip += " to less than ";
-        tip += duration(edges[i + 1]);
-      } else {
-        tip += " or longer";
-      }
+      tip += " to less than ";
+      tip += duration(i + 1 < edges.size() ? edges[i + 1] : bins_.end);
       p_.meet(id, {bar.x, at.y, bar.width, at.height}, std::move(tip));
     }
   }
@@ -285,7 +281,7 @@ class table_painter {
   float line_;
   float pad_;
   columns columns_{};
-  std::vector<std::int64_t> edges_;
+  log_bins bins_;
 };
 
 // Bars with words before and behind, as many as fit.

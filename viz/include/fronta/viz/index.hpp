@@ -198,6 +198,7 @@ class index {
     std::int64_t begin = 0;
     std::int64_t end = 0;
     std::string why;
+    std::string brief;  ///< in a word, where a sentence has no room
   };
   [[nodiscard]] std::vector<blank> blanks(std::uint32_t lane, std::int64_t from, std::int64_t to,
                                           std::int64_t least) const;
