@@ -274,15 +274,15 @@ void for_each_clock(Check check) {
 }
 
 #ifdef __SANITIZE_ADDRESS__
-constexpr std::uint64_t many = 5'000;  // time and memory
+constexpr std::uint64_t count_of_many = 5'000;  // time and memory
 #else
-constexpr std::uint64_t many = 100'000;
+constexpr std::uint64_t count_of_many = 100'000;
 #endif
 
 const index& many_tasks() {
   static const index of = [] {
     story s;
-    for (std::uint64_t t = 1; t <= many; ++t) {
+    for (std::uint64_t t = 1; t <= count_of_many; ++t) {
       const auto at = static_cast<std::int64_t>(t) * 100;
       const auto worker = static_cast<std::int32_t>(t % 4);
       s.main().at(at).submit(t, "part " + std::to_string(t % 50)).enqueue(t, queue::inbox);
