@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fronta/trace_file.hpp>
 #include <fronta/viz/index.hpp>
+#include <fronta/viz/theme.hpp>
+#include <fronta/viz/view.hpp>
 
 #include <benchmark/benchmark.h>
+
+#include "plain_metrics.hpp"
 
 #include <malloc.h>
 
@@ -189,12 +193,49 @@ void a_moment(State& state) {
   state.counters["lanes"] = static_cast<double>(long_one().lanes().size());
 }
 
+// A picture but for its pixels, at random moments: of the whole trace, or of a thousandth of it
+// around the moment.
+void a_scene(State& state, fronta::viz::preset what, std::int64_t part) {
+  const auto& of = long_one();
+  const fronta::bench::plain_metrics font;
+  fronta::viz::view v;
+  v.what = what;
+  v.selected = 500'000;
+  std::size_t primitives = 0;
+  std::size_t pictures = 0;
+  const auto draw_at = [&](std::int64_t t) {
+    v.at = t;
+    if (part > 1) {
+      const auto width = (of.end() - of.begin()) / part;
+      v.from = t - width / 2;
+      v.to = t + width / 2;
+    }
+    const auto drawn = draw(of, v, 1920, 1080, font, fronta::viz::light_theme());
+    primitives += drawn.primitives.size();
+    ++pictures;
+  };
+  draw_at(of.end());  // what is made once of the whole trace
+  at_random_moments(state, [&](const fronta::viz::index&, std::int64_t t) { draw_at(t); });
+  state.counters["primitives"] = static_cast<double>(primitives) / static_cast<double>(pictures);
+}
+
 BENCHMARK(construct)->Arg(1'000'000)->Unit(benchmark::kMillisecond)->Iterations(3);
 BENCHMARK(counts_at)->Unit(benchmark::kMicrosecond);
 BENCHMARK(length_at_of_all)->Unit(benchmark::kMicrosecond);
 BENCHMARK(queued_at_of_all)->Unit(benchmark::kMicrosecond);
 BENCHMARK(open_at_of_all)->Unit(benchmark::kMicrosecond);
 BENCHMARK(a_moment)->Unit(benchmark::kMicrosecond);
+
+using fronta::viz::preset;
+BENCHMARK_CAPTURE(a_scene, stage, preset::stage, 1)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(a_scene, timeline, preset::timeline, 1)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(a_scene, timeline_near, preset::timeline, 1'000)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(a_scene, completion, preset::completion, 1)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(a_scene, graph, preset::graph, 1)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(a_scene, statistics, preset::statistics, 1)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(a_scene, inspector, preset::inspector, 1)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(a_scene, plots, preset::plots, 1)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(a_scene, progress, preset::progress, 1)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 

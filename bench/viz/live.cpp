@@ -10,6 +10,8 @@
 
 #include <benchmark/benchmark.h>
 
+#include "plain_metrics.hpp"
+
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,7 +24,6 @@
 #include <semaphore>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <vector>
 
 // What it costs a run to be watched by another process, and what the watching costs.
@@ -33,20 +34,6 @@ using namespace std::chrono_literals;
 
 std::string file() { return std::filesystem::temp_directory_path() / "fronta-bench-live"; }
 
-class plain_metrics final : public fronta::viz::font_metrics {
- public:
-  [[nodiscard]] float width(fronta::viz::typeface, std::string_view utf8,
-                            float size) const override {
-    return static_cast<float>(utf8.size()) * size / 2;
-  }
-  [[nodiscard]] float ascent(fronta::viz::typeface, float size) const override {
-    return size * 0.8F;
-  }
-  [[nodiscard]] float descent(fronta::viz::typeface, float size) const override {
-    return size * 0.2F;
-  }
-};
-
 // All that `fronta stage --attach` does but for the pixels: those are the GPU's, or as slow as a
 // machine without one.
 [[noreturn]] void watch(std::uint32_t process, int begin) {
@@ -54,7 +41,7 @@ class plain_metrics final : public fronta::viz::font_metrics {
   if (::read(begin, &c, 1) != 1) ::_exit(0);
   std::counting_semaphore told(0);
   fronta::viz::live seen(fronta::trace::follower::of_process(process), [&] { told.release(); });
-  const plain_metrics font;
+  const fronta::bench::plain_metrics font;
   for (;;) {
     told.acquire();
     const auto news = seen.take();
