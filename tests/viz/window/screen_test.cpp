@@ -123,8 +123,8 @@ TEST_F(Screen, TheBarStandsForTheWholeTrace) {
 TEST_F(Screen, TheBarGoesByTheClock) {
   s = reduce(of, s, commands::next_clock{});
   ASSERT_EQ(s.clock, clock_kind::steps);
-  const auto* bar = find(drawn({1280, 720}), scrub_bar);
-  const auto at = bar->at;
+  const auto shown = drawn({1280, 720});
+  const auto at = find(shown, scrub_bar)->at;
   const auto moments = clock_of(of, clock_kind::steps).moments();
   const auto steps = static_cast<float>(moments.size() - 1);
   for (std::size_t i = 0; i < moments.size(); i += 7) {
