@@ -202,8 +202,8 @@ class biographer {
       p.goes_on = i + 1 == changes.size() && !is_final(c.state);
       p.end = i + 1 < changes.size() ? of_.time_of(of_.changes()[changes[i + 1]]) : at_;
       if (is_final(c.state)) p.end = p.begin;
-      const auto next =
-          i + 1 < changes.size() ? std::optional(of_.changes()[changes[i + 1]]) : std::nullopt;
+      const auto after = i + 1 < changes.size() ? of_.changes()[changes[i + 1]] : c;
+      const auto* const next = i + 1 < changes.size() ? &after : nullptr;
       // Queues that it only went through.
       const bool waits = c.state == task_state::waiting_inputs || c.state == task_state::queued ||
                          c.state == task_state::waiting_tags || c.state == task_state::retry_wait;
@@ -214,17 +214,18 @@ class biographer {
     }
   }
 
-  [[nodiscard]] bool fails(const change& c, const std::optional<change>& next) const {
-    if (!next || (c.state != task_state::running && c.state != task_state::suspended)) return false;
+  [[nodiscard]] bool fails(const change& c, const change* next) const {
+    if (next == nullptr || (c.state != task_state::running && c.state != task_state::suspended))
+      return false;
     const auto what = of_.events()[next->event].what();
     return next->state == task_state::failed || what == event_kind::retry ||
            what == event_kind::fall_back;
   }
 
   // The trace may tell of a wait only behind what made it one.
-  [[nodiscard]] std::uint32_t told_wait(const change& c, const std::optional<change>& next) const {
+  [[nodiscard]] std::uint32_t told_wait(const change& c, const change* next) const {
     for (const auto& [number, why] : waits_) {
-      if (number > c.event && (!next || number < next->event)) return why;
+      if (number > c.event && (next == nullptr || number < next->event)) return why;
     }
     return wait_cause::untold;
   }
@@ -233,7 +234,7 @@ class biographer {
     return c.where < of_.lanes().size() ? of_.lanes()[c.where].name : std::string("a thread");
   }
 
-  [[nodiscard]] std::string reason(const change& c, const std::optional<change>& next,
+  [[nodiscard]] std::string reason(const change& c, const change* next,
                                    const biography::phase& p) const {
     std::string words;
     const auto attempt = [&] {
