@@ -168,7 +168,7 @@ class completed_range {
     iterator() noexcept = default;
     explicit iterator(completed_range& r) noexcept : range_(&r) {}
     /// May be moved out; the range keeps it until the next step.
-    Future&& operator*() const { return std::move(*range_->current_); }
+    Future&& operator*() const { return std::move(range_->current_); }
     iterator& operator++() {
       range_->advance();
       return *this;
@@ -179,7 +179,7 @@ class completed_range {
     }
 
    private:
-    [[nodiscard]] bool ended() const noexcept { return !range_->current_; }
+    [[nodiscard]] bool ended() const noexcept { return range_->ended_; }
     completed_range* range_ = nullptr;
   };
 
@@ -196,7 +196,8 @@ class completed_range {
 
  private:
   void advance() {
-    current_.reset();
+    current_ = {};
+    ended_ = true;
     if (list_ == nullptr || list_->size() == 0) return;
     auto next = list_->take(until_);
     if (!next) {
@@ -204,13 +205,15 @@ class completed_range {
       list_.reset();
       detail::throw_unfinished(pending, total_);
     }
-    current_.emplace(detail::future_access::narrow<Future>(std::move(*next)));
+    current_ = detail::future_access::narrow<Future>(std::move(*next));
+    ended_ = false;
   }
 
   std::unique_ptr<detail::completion_list> list_;
   std::size_t total_;
   deadline until_;
-  std::optional<Future> current_;
+  Future current_;  // empty when it was moved out, too
+  bool ended_ = true;
   bool begun_ = false;
 };
 
@@ -321,22 +324,23 @@ class completion_queue {
     using difference_type = std::ptrdiff_t;
     using iterator_concept = std::input_iterator_tag;
     iterator() noexcept = default;
-    explicit iterator(completion_queue& q) : queue_(&q), current_(q.next()) {}
+    explicit iterator(completion_queue& q) : queue_(&q) { ++*this; }
     /// May be moved out.
-    future<T>&& operator*() const { return std::move(*current_); }
+    future<T>&& operator*() const { return std::move(current_); }
     iterator& operator++() {
-      current_.reset();
-      current_ = queue_->next();
+      current_ = {};
+      auto next = queue_->next();
+      ended_ = !next;
+      if (next) current_ = std::move(*next);
       return *this;
     }
     void operator++(int) { ++*this; }
-    friend bool operator==(const iterator& i, std::default_sentinel_t) noexcept {
-      return !i.current_;
-    }
+    friend bool operator==(const iterator& i, std::default_sentinel_t) noexcept { return i.ended_; }
 
    private:
     completion_queue* queue_ = nullptr;
-    mutable std::optional<future<T>> current_;
+    mutable future<T> current_;
+    bool ended_ = true;
   };
   iterator begin() { return iterator(*this); }
   [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
