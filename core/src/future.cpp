@@ -57,16 +57,20 @@ void add_callback(node& n, std::unique_ptr<callback_edge> callback) noexcept {
   n.had_callbacks.store(true, std::memory_order_relaxed);
   callback->fire = [](edge& self, node& source) noexcept {
     const std::unique_ptr<callback_edge> owned(static_cast<callback_edge*>(&self));
-    const auto tell = [&](bool ended) {
-      if (source.path != 0) trace::detail::emit(trace::event_kind::callback, source, ended ? 1 : 0);
-    };
-    tell(false);
+    const bool told = source.path != 0 && trace::on();  // promises are no tasks
+    if (told) {
+      source.add_keeper();  // the callback may drop the last handle
+      trace::detail::emit(trace::event_kind::callback, source, 0);
+    }
     try {
       owned->call(source);
     } catch (...) {
       report_current("a done callback threw; let it catch what it calls");
     }
-    tell(true);
+    if (told) {
+      trace::detail::emit(trace::event_kind::callback, source, 1);
+      source.drop_keeper();
+    }
   };
   auto* const raw = callback.release();
   if (!n.add_edge(*raw)) raw->fire(*raw, n);

@@ -513,6 +513,18 @@ TEST(Trace, CallbacksAreToldWithTheirEnds) {
   EXPECT_THAT(trace.of(event_kind::callback), testing::SizeIs(2)) << "promises are no tasks";
 }
 
+TEST(Trace, ACallbackMayDropTheLastHandle) {
+  recorder trace;
+  executor ex{threads{.workers = 1}};
+  auto made = ex.submit(id);
+  made.wait();
+  made.add_done_callback([&](auto f) {
+    f = {};
+    made = {};
+  });
+  EXPECT_THAT(trace.of(event_kind::callback), testing::SizeIs(2));
+}
+
 TEST(Trace, AValueThatIsGoneIsNotTakenAgain) {
   recorder trace;
   executor ex{threads{.workers = 1}};
