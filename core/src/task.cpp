@@ -70,7 +70,11 @@ void finish_run(node& n, run_result result) noexcept {
   }
   if (n.extra() != nullptr) host.forget(n);
   if (n.counted) host.no_longer_pending();
-  emit(event_kind::finish, n, result == run_result::value ? 0 : 1);
+  if (trace::on()) {
+    const bool error = result != run_result::value;
+    emit(event_kind::finish, n,
+         trace::outcome_told{error, error ? 0 : n.stored_bytes()}.argument());
+  }
   if (!n.has_future && result == run_result::error && !n.done()) {
     host.report(n.stored_error(), posted_failed);
   }

@@ -23,7 +23,7 @@ static_assert(std::endian::native == std::endian::little);
 
 using bytes = std::span<const std::byte>;
 
-inline constexpr std::uint16_t version = 1;
+inline constexpr std::uint16_t version = 2;
 inline constexpr std::array<char, 8> file_magic{'F', 'R', 'O', 'N', 'T', 'A', 'T', 'R'};
 inline constexpr std::array<char, 8> rings_magic{'F', 'R', 'O', 'N', 'T', 'A', 'R', 'G'};
 inline constexpr std::string_view rings_suffix = ".rings";

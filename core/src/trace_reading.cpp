@@ -149,7 +149,7 @@ reading::reading(bytes from, std::string_view caller) {
   if (header.magic != file_magic) {
     refuse("this is no trace; give a file that a recording, FRONTA_TRACE or --trace wrote");
   }
-  if (header.version_of != version) {
+  if (header.version_of == 0 || header.version_of > version) {
     refuse("the file is of version " + std::to_string(header.version_of) +
            " of the format; use a Fronta that reads it");
   }

@@ -9,12 +9,13 @@
 
 #include <fmt/format.h>
 
-#include <signal.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cmath>
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -146,7 +147,8 @@ void remove_remains(const fs::path& folder) {
        at.increment(error)) {
     const auto name = at->path().filename().string();
     if (!name.starts_with(front)) continue;
-    const auto process = std::atoi(name.c_str() + front.size());
+    pid_t process = 0;
+    std::from_chars(name.data() + front.size(), name.data() + name.size(), process);
     std::error_code ignored;
     if (process > 0 && ::kill(process, 0) != 0 && errno == ESRCH) fs::remove_all(*at, ignored);
   }

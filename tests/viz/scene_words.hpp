@@ -27,6 +27,29 @@ std::vector<Shape> shapes_of(const viz::scene& s, viz::item_id::kind what,
   return found;
 }
 
+/// Of what is drawn, without its strokes; of text from its ascent to its descent.
+inline viz::rect bounds_of(const viz::primitive& p, const viz::font_metrics& font) {
+  struct visitor {
+    const viz::font_metrics& font;
+    viz::rect operator()(const viz::box& b) const { return b.at; }
+    viz::rect operator()(const viz::line& l) const { return around({l.from, l.to}); }
+    viz::rect operator()(const viz::curve& c) const {
+      return around({c.from, c.control_from, c.control_to, c.to});
+    }
+    viz::rect operator()(const viz::polygon& p) const { return around(p.corners); }
+    viz::rect operator()(const viz::label& l) const {
+      const auto ascent = font.ascent(l.face, l.size);
+      return {l.baseline.x, l.baseline.y - ascent, l.width, ascent + font.descent(l.face, l.size)};
+    }
+    static viz::rect around(const std::vector<viz::point>& points) {
+      const auto [left, right] = std::ranges::minmax(points, {}, &viz::point::x);
+      const auto [top, bottom] = std::ranges::minmax(points, {}, &viz::point::y);
+      return {left.x, top.y, right.x - left.x, bottom.y - top.y};
+    }
+  };
+  return std::visit(visitor{font}, p.what);
+}
+
 /// Of one pane or of all.
 inline std::vector<std::string> texts_in(const viz::scene& s, std::string_view pane = {}) {
   std::vector<std::string> found;

@@ -23,6 +23,8 @@ class biographer {
   biography tell() {
     for (const auto e : told_until(of_, relations_.inputs_of(task_), at_))
       told_.inputs.push_back(of_.events()[e].other());
+    if (const auto bytes = value_bytes_of(of_, relations_, task_, at_); bytes != 0)
+      told_.value = bytes;
     read_events();
     read_phases();
     const auto time = work_of(of_, relations_, task_, at_);
@@ -328,6 +330,16 @@ class biographer {
 biography biography_of(const index& of, const task_relations& relations, task_number t,
                        std::int64_t at) {
   return biographer(of, relations, t, at).tell();
+}
+
+std::uint64_t value_bytes_of(const index& of, const task_relations& relations, task_number t,
+                             std::int64_t at) {
+  for (const auto number : relations.events_of(t) | std::views::reverse) {
+    const auto& e = of.events()[number];
+    if (e.what() == event_kind::finish && e.time <= at)
+      return trace::outcome_told::from(e.argument).bytes;
+  }
+  return 0;
 }
 
 std::string listed(const std::vector<task_number>& tasks, std::size_t most) {

@@ -61,6 +61,7 @@ struct biography {
   std::string location;                 ///< file:line; empty if it is not told
   std::optional<route> chosen;
   std::vector<task_number> inputs;
+  std::optional<std::uint64_t> value;  ///< bytes, once it has one that has any
   std::vector<task_number> dependents;
   std::vector<task_number> submitted;
   std::vector<consumer> consumers;
@@ -74,6 +75,10 @@ struct biography {
 
 [[nodiscard]] biography biography_of(const index& of, const task_relations& relations,
                                      task_number t, std::int64_t at);
+
+/// That its value stands for; 0 without one, also as long as it has not ended.
+[[nodiscard]] std::uint64_t value_bytes_of(const index& of, const task_relations& relations,
+                                           task_number t, std::int64_t at);
 
 /// "task 3, task 5 and 7 more".
 [[nodiscard]] std::string listed(const std::vector<task_number>& tasks, std::size_t most);

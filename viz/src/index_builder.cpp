@@ -290,7 +290,7 @@ class index_builder {
     const auto t = e.task;
     if (changes_.ended(t)) return;
     const bool cancelled = e.what() == event_kind::cancel;
-    const bool failed = !cancelled && e.argument != 0;
+    const bool failed = !cancelled && trace::outcome_told::from(e.argument).error;
     stacks_.end_run(t, number, failed ? stack_reader::failed_bar : stack_reader::plain_bar);
     release(t, number, stack_reader::lost_bar);
     written_.completions.push_back(static_cast<std::uint32_t>(written_.changes.size()));

@@ -108,7 +108,7 @@ class inspector {
   }
 
   [[nodiscard]] bool all_fits() const {
-    const auto facts = 8 + told_.tags.size() + told_.arrays.size() + 2 * told_.pieces.size();
+    const auto facts = 9 + told_.tags.size() + told_.arrays.size() + 2 * told_.pieces.size();
     const auto lines = 3 + std::max(told_.phases.size(), facts);
     if (static_cast<float>(lines) * line_ * 1.2F > at_.height - p_.units(14)) return false;
     const auto used = line_ + state_column() + time_column() + p_.units(4);
@@ -328,7 +328,8 @@ class inspector {
     caption_ = p_.width_of("submitted by", text_, typeface::bold) + p_.units(1);
     who(room);
     place(room);
-    tokens(room, "inputs", told_.inputs, "none that the trace tells of");
+    tokens(room, "inputs", told_.inputs, "none that the trace tells of", true);
+    if (told_.value) fact(room, "value", bytes(*told_.value));
     tokens(room, "used by", told_.dependents, "no task so far");
     if (!told_.submitted.empty()) tokens(room, "it submitted", told_.submitted, "");
     consumed(room);
@@ -455,8 +456,9 @@ class inspector {
     fact(room, "callbacks", words);
   }
 
+  // `with_bytes`: what the value of each stands for, where the trace tells it.
   void tokens(rect& room, std::string_view what, const std::vector<task_number>& tasks,
-              std::string_view none_words) {
+              std::string_view none_words, bool with_bytes = false) {
     if (tasks.empty()) {
       fact(room, what, none_words);
       return;
@@ -471,10 +473,16 @@ class inspector {
       const auto t = tasks[i];
       const auto number = std::to_string(std::uint64_t{t} + 1);
       const auto width = p_.width_of(number, text_, typeface::bold) + p_.units(1.2F);
+      std::string value;
+      if (const auto n =
+              with_bytes ? value_bytes_of(m_.of, m_.of.whole().relations_of(m_.of), t, m_.at) : 0;
+          n != 0)
+        value = bytes(n);
+      const auto value_width = value.empty() ? 0 : p_.width_of(value, text_) + 2 * gap;
       std::string more = "+";
       more += grouped(tasks.size() - i);
       const auto rest = i + 1 == tasks.size() ? 0 : p_.width_of(more, text_) + gap;
-      if (x + width + rest > at.right()) {
+      if (x + width + value_width + rest > at.right()) {
         p_.write({kind::task, part::more, task_, 2 + facts_}, {x, at.y, at.right() - x, height},
                  more, text_, p_.colors().text);
         return;
@@ -483,6 +491,10 @@ class inspector {
       draw_token(p_, m_, {x, at.y, width, height}, t, c ? look_of(m_.of, *c) : look::unknown,
                  text_);
       x += width + gap;
+      if (value.empty()) continue;
+      p_.write({kind::task, part::value, t, 600 + facts_}, {x, at.y, value_width - gap, height},
+               value, text_, p_.colors().text);
+      x += value_width;
     }
     // One alone: who it is, too.
     if (tasks.size() == 1 && m_.of.tasks()[tasks[0]].text != 0) {

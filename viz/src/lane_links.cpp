@@ -247,7 +247,7 @@ void lane_links::draw(const steal& s) {
   const item_id id{kind::task, part::steal, t, s.event};
   const auto ink = p_.colors().text;
   draw_ink(p_, id, {s.x, s.from}, {s.x, s.edge}, dash::solid);
-  const auto dot = (s.more.empty() ? 2 : 3) * p_.stroke();
+  const auto dot = (s.more.empty() ? 2.0F : 3.0F) * p_.stroke();
   if (!s.more.empty())
     p_.fill(id, {s.x - dot / 2, std::min(s.from, s.edge), dot, std::abs(s.edge - s.from)}, ink);
   p_.fill(id, {s.x - dot, s.from - dot, 2 * dot, 2 * dot}, ink);

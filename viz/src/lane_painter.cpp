@@ -116,7 +116,7 @@ void lane_painter::write_untold() {
     const auto& other = m_.of.lanes()[l];
     if (other.what == lane::kind::reserved && other.executor == own.executor &&
         other.place == own.place)
-      reserved = std::max<std::size_t>({reserved, 1, m_.of.rows_of(l)});
+      reserved = std::max({reserved, std::size_t{1}, m_.of.rows_of(l)});
   }
   const bool shared = reserved != 0;
   const auto free = shared ? std::min(at.height, at_.height / static_cast<float>(reserved)) : 0;

@@ -184,8 +184,11 @@ log_bins log_edges(std::int64_t least, std::int64_t most, std::size_t bins) {
           made.edges.push_back(edge);
         }
       }
-      const bool two = nth % 3 == 1;  // from 2 to 5
-      edge = edge > highest / 5 * 2 ? highest : (two ? edge / 2 * 5 : edge * 2);
+      if (edge > highest / 5 * 2) {
+        edge = highest;
+      } else {
+        edge = nth % 3 == 1 ? edge / 2 * 5 : edge * 2;  // from 2 to 5
+      }
     }
     if (made.edges.size() <= bins && !made.edges.empty()) {
       made.edges.front() = std::min(made.edges.front(), least);

@@ -20,7 +20,7 @@ enum class event_kind : std::uint8_t {
   start = 5,       ///< argument: attempt, from 0
   block = 6,       ///< argument: the id waited for, 0 for several or none; `wait` says why
   unblock = 7,     ///< argument: the slot in which the task goes on
-  finish = 8,      ///< argument: 0 value, 1 error
+  finish = 8,      ///< argument: an `outcome_told`
   cancel = 9,
   retry = 10,    ///< argument: the attempt that follows
   acquire = 11,  ///< text: a tag that it has from now on; argument: see `tag_amount`
@@ -129,6 +129,19 @@ struct place_bytes {
   }
   [[nodiscard]] constexpr std::uint64_t argument() const noexcept {
     return (std::uint64_t{static_cast<std::uint16_t>(place)} << 48) | (bytes & 0xFFFF'FFFF'FFFF);
+  }
+};
+
+/// Of `finish`.
+struct outcome_told {
+  bool error = false;
+  std::uint64_t bytes = 0;  ///< that the value stands for, below 2^63; 0 for `void` and references
+
+  [[nodiscard]] static constexpr outcome_told from(std::uint64_t argument) noexcept {
+    return {(argument & 1U) != 0, argument >> 1U};
+  }
+  [[nodiscard]] constexpr std::uint64_t argument() const noexcept {
+    return (bytes << 1U) | (error ? 1U : 0U);
   }
 };
 

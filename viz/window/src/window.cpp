@@ -259,7 +259,7 @@ class window::body {
     }
   }
 
-  void restore() {
+  void restore() const {
     if (before_.width > 0) glfwSetWindowSize(handle(), before_.width, before_.height);
   }
 

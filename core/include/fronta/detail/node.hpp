@@ -166,7 +166,12 @@ class node {
   virtual void store_error(std::exception_ptr error) noexcept = 0;
   virtual void clear_outcome() noexcept = 0;
   [[nodiscard]] virtual std::exception_ptr stored_error() const noexcept = 0;
-  [[nodiscard]] virtual std::size_t value_bytes() const noexcept { return 0; }
+  // How many bytes the value stands for; 0 without one. For who has just stored it.
+  [[nodiscard]] virtual std::size_t stored_bytes() const noexcept { return 0; }
+  // The same for all others: 0 as long as it may not be read.
+  [[nodiscard]] std::size_t value_bytes() const noexcept {
+    return readable_early() || current() == phase::value ? stored_bytes() : 0;
+  }
   // Of a task whose value is an array, once it has given that; null for all other types.
   [[nodiscard]] virtual data_block* array_value() noexcept { return nullptr; }
   virtual void destroy() noexcept = 0;  // the node and its memory

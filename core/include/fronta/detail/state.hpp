@@ -42,20 +42,23 @@ void destroy_quietly(T& object) noexcept {
   }
 }
 
-// How many bytes a value stands for, when the router weighs moving it.
+// How many bytes a value stands for, when the router weighs moving it and for traces. What its own
+// functions throw says nothing of it.
 template <class T>
-std::size_t size_in_bytes(const T& value) noexcept {
-  if constexpr (requires { value.size_bytes(); }) {
+std::size_t size_in_bytes(const T& value) noexcept try {
+  if constexpr (requires { static_cast<std::size_t>(value.size_bytes()); }) {
     return static_cast<std::size_t>(value.size_bytes());
   } else if constexpr (requires {
                          typename T::value_type;
-                         value.size();
+                         static_cast<std::size_t>(value.size());
                        }) {
     // NOLINTNEXTLINE(bugprone-sizeof-expression): what a pointer points to is not counted
-    return sizeof(T) + value.size() * sizeof(typename T::value_type);
+    return sizeof(T) + static_cast<std::size_t>(value.size()) * sizeof(typename T::value_type);
   } else {
     return sizeof(T);  // NOLINT(bugprone-sizeof-expression): likewise
   }
+} catch (...) {
+  return sizeof(T);  // NOLINT(bugprone-sizeof-expression): likewise
 }
 
 struct nothing {};
@@ -94,10 +97,9 @@ class state : public node {
   [[nodiscard]] std::exception_ptr stored_error() const noexcept final {
     return holds_ == holds::error ? error_ : nullptr;
   }
-  [[nodiscard]] std::size_t value_bytes() const noexcept final {
+  [[nodiscard]] std::size_t stored_bytes() const noexcept final {
     if constexpr (std::is_object_v<T>) {
-      if (readable_early()) return size_in_bytes(value_);
-      if (current() == phase::value && holds_ == holds::value) return size_in_bytes(value_);
+      if (holds_ == holds::value) return size_in_bytes(value_);
     }
     return 0;
   }
