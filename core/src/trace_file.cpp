@@ -181,9 +181,12 @@ void write_argument(json_line& line, const event& e) {
     case unblock:
       line.add("in", static_cast<std::int64_t>(e.argument));
       break;
-    case finish:
-      line.add("outcome", e.argument == 0 ? "value" : "error");
+    case finish: {
+      const auto outcome = outcome_told::from(e.argument);
+      line.add("outcome", outcome.error ? "error" : "value");
+      if (outcome.bytes != 0) line.add("bytes", outcome.bytes);
       break;
+    }
     case wait:
       add_word(line, "why", e.argument, waits);
       break;

@@ -211,18 +211,24 @@ TEST(TraceFile, UnknownKindsAndChunksAreSkipped) {
   EXPECT_EQ(read.events[0].time, 10);
 }
 
+TEST(TraceFile, TheVersionBeforeIsRead) {
+  auto before = empty_file();
+  before[8] = std::byte{1};
+  EXPECT_EQ(read_file(before, {}).damage, "");
+}
+
 TEST(TraceFile, WhatIsNoTraceIsRefusedByASentence) {
   const temporary_folder folder;
   std::ofstream(folder.file("t")) << std::string(1'000, 'x');
   EXPECT_THROW(static_cast<void>(read_file(folder.file("t"))), std::invalid_argument);
   EXPECT_THROW(static_cast<void>(read_file(folder.file("none"))), std::system_error);
   auto later = empty_file();
-  later[8] = std::byte{2};
+  later[8] = std::byte{3};
   try {
     static_cast<void>(read_file(later, {}));
     FAIL() << "was read";
   } catch (const std::invalid_argument& error) {
-    EXPECT_THAT(error.what(), HasSubstr("version 2"));
+    EXPECT_THAT(error.what(), HasSubstr("version 3"));
   }
 }
 
@@ -343,7 +349,7 @@ TEST(TraceFile, JsonLinesSayItInWords) {
   write_json_lines(trace, lines);
   EXPECT_EQ(
       lines.str(),
-      R"({"fronta_trace":1,"host":"here","process":42,"clock":"steady","origin_steady":1000,"origin_unix":2000,"known_until":30,"dropped":0,"skipped":0,"ended":true})"
+      R"({"fronta_trace":2,"host":"here","process":42,"clock":"steady","origin_steady":1000,"origin_unix":2000,"known_until":30,"dropped":0,"skipped":0,"ended":true})"
       "\n"
       R"({"t":10,"thread":0,"event":"enqueue","executor":1,"slot":3,"task":"00000000000000ab","queue":"inbox"})"
       "\n"

@@ -2,6 +2,7 @@
 #include <fronta/trace.hpp>
 
 #include <fronta/annotate.hpp>
+#include <fronta/array.hpp>
 #include <fronta/cpu/threads.hpp>
 #include <fronta/executor.hpp>
 #include <fronta/this_task.hpp>
@@ -20,6 +21,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <ranges>
 #include <set>
 #include <source_location>
 #include <stdexcept>
@@ -88,9 +90,36 @@ TEST(Trace, TellsTheLifeOfATaskInOrder) {
       EXPECT_EQ(e.argument, 0U) << "the first attempt";
     }
     if (e.kind == event_kind::finish) {
-      EXPECT_EQ(e.argument, 0U) << "a value";
+      EXPECT_FALSE(fronta::trace::outcome_told::from(e.argument).error);
     }
   }
+}
+
+// What is not told of while the value may be moved, and cannot stop the task from ending.
+struct of_no_size {
+  using value_type = int;
+  [[nodiscard]] std::size_t size() const { throw std::runtime_error("nobody knows"); }
+};
+
+TEST(Trace, AFinishTellsTheBytesOfTheValue) {
+  recorder trace;
+  executor ex{threads{.workers = 1}};
+  using fronta::trace::outcome_told;
+  const auto ended = [&](const auto& f) {
+    f.wait();
+    const auto all = trace.events();
+    const auto last = std::ranges::find(std::views::reverse(all), event_kind::finish, &event::kind);
+    return outcome_told::from(last->argument);
+  };
+  EXPECT_EQ(ended(ex.submit([] { return 1.0; })).bytes, sizeof(double));
+  EXPECT_EQ(ended(ex.submit([] { return std::vector<int>(10); })).bytes,
+            sizeof(std::vector<int>) + 10 * sizeof(int));
+  EXPECT_EQ(ended(ex.submit([] { return fronta::array<int>(1'000); })).bytes, 4'000U);
+  EXPECT_EQ(ended(ex.submit([] { return of_no_size(); })).bytes, sizeof(of_no_size));
+  EXPECT_EQ(ended(ex.submit([] {})).bytes, 0U);
+  const auto failed = ended(ex.submit([]() -> int { throw std::runtime_error("x"); }));
+  EXPECT_TRUE(failed.error);
+  EXPECT_EQ(failed.bytes, 0U);
 }
 
 TEST(Trace, SaysNothingWhenOff) {

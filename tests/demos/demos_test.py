@@ -682,7 +682,7 @@ class Trace(Case):
 
     def check(self, lines, found):
         head, *events = lines
-        self.assertEqual((head["fronta_trace"], head["ended"], head["dropped"]), (1, True, 0))
+        self.assertEqual((head["fronta_trace"], head["ended"], head["dropped"]), (2, True, 0))
         self.assertEqual([e["t"] for e in events], sorted(e["t"] for e in events))
         ends = [e for e in events if e["event"] == "finish"]
         names = {e["text"] for e in events if e["event"] == "submit"}

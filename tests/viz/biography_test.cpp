@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,6 +48,16 @@ std::vector<std::uint64_t> ids(const index& of, const std::vector<task_number>& 
   std::vector<std::uint64_t> all;
   for (const auto t : tasks) all.push_back(of.tasks()[t].id);
   return all;
+}
+
+TEST(Biography, TellsTheBytesOfAValueOnceItIsThere) {
+  story s;
+  s.main().at(0).submit(1).submit(2);
+  s.worker(0).at(10).start(1).at(20).finish(1, 4'000).at(30).start(2).at(40).finish(2);
+  const index of(s.told());
+  EXPECT_EQ(told_of(of, 1, 19).value, std::nullopt);
+  EXPECT_EQ(told_of(of, 1, 20).value, 4'000U);
+  EXPECT_EQ(told_of(of, 2).value, std::nullopt) << "of void";
 }
 
 TEST(Biography, TellsEachPhaseWithItsReason) {

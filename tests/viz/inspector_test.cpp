@@ -63,6 +63,21 @@ TEST(Inspector, TellsTheLifeInWords) {
               HasSubstr("running for 2.00 µs so far"));
 }
 
+TEST(Inspector, SaysHowManyBytesWentInAndOut) {
+  story s;
+  s.main().at(0).submit(1, "load").submit(3, "more").submit(2, "blur").dependency(2, 1);
+  s.main().dependency(2, 3);
+  s.worker(0).at(1'000).start(1).at(3'000).finish(1, 2'400'000).start(3).at(4'000).finish(3, 8);
+  s.worker(0).start(2).at(9'000).finish(2, 1'234);
+  const index of(s.told());
+  const auto blur = test::number_of(of, 2);
+  const auto now = to_text(drawn(of, blur));
+  EXPECT_THAT(now, HasSubstr("2.4\u00A0MB\n"));
+  EXPECT_THAT(now, HasSubstr("8\u00A0B\n"));
+  EXPECT_THAT(now, HasSubstr("1.23\u00A0kB\n"));
+  EXPECT_THAT(to_text(drawn(of, blur, 3'500)), Not(HasSubstr("8\u00A0B\n"))) << "not yet there";
+}
+
 TEST(Inspector, HasTheChainAsTokensThatCanBeMet) {
   const index of(chain().told());
   const auto picture = drawn(of, 1);

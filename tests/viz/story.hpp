@@ -59,7 +59,9 @@ class story {
     teller& unblock(std::uint64_t task) {
       return tell(trace::event_kind::unblock, task, static_cast<std::uint64_t>(slot_));
     }
-    teller& finish(std::uint64_t task) { return tell(trace::event_kind::finish, task); }
+    teller& finish(std::uint64_t task, std::uint64_t bytes = 0) {
+      return tell(trace::event_kind::finish, task, trace::outcome_told{false, bytes}.argument());
+    }
     teller& fail(std::uint64_t task) { return tell(trace::event_kind::finish, task, 1); }
     teller& cancel(std::uint64_t task) { return tell(trace::event_kind::cancel, task); }
     teller& retry(std::uint64_t task, std::uint64_t attempt) {
