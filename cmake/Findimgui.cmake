@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-# Finds Dear ImGui 1.92 or newer (docking branch) with its GLFW and OpenGL3 backends, ImPlot 1.0's interface and GLFW 3.4,
-# and defines imgui::window with all of them: what `./run` unpacked, else packages such as those of vcpkg. GL and X are
+# Finds Dear ImGui 1.92 or newer (docking branch) with its GLFW and OpenGL3 backends and GLFW 3.4, and
+# defines imgui::window with all of them: what `./run` unpacked, else packages such as those of vcpkg. GL and X are
 # no part of it: they are opened at run time.
 set(imgui_wheel ${CMAKE_CURRENT_LIST_DIR}/../build/.deps/imgui)
 find_path(imgui_INCLUDE_DIR imgui_impl_opengl3.h HINTS ${imgui_wheel}/include PATH_SUFFIXES imgui)
 find_library(imgui_LIBRARY imgui HINTS ${imgui_wheel}/lib)
-find_path(implot_INCLUDE_DIR implot.h HINTS ${imgui_wheel}/include PATH_SUFFIXES implot)
-find_library(implot_LIBRARY implot)  # the wheel's is within imgui_LIBRARY
 find_path(glfw3_INCLUDE_DIR GLFW/glfw3.h HINTS ${imgui_wheel}/include)
 find_library(glfw3_LIBRARY NAMES glfw3 glfw HINTS ${imgui_wheel}/lib)
-mark_as_advanced(imgui_INCLUDE_DIR imgui_LIBRARY implot_INCLUDE_DIR implot_LIBRARY glfw3_INCLUDE_DIR glfw3_LIBRARY)
+mark_as_advanced(imgui_INCLUDE_DIR imgui_LIBRARY glfw3_INCLUDE_DIR glfw3_LIBRARY)
 
 # Why what was found does not do, in words that follow "because".
 set(imgui_REASON)
@@ -17,8 +15,6 @@ if(NOT imgui_INCLUDE_DIR OR NOT imgui_LIBRARY)
   set(imgui_REASON "Dear ImGui was not found")
 elseif(NOT glfw3_INCLUDE_DIR OR NOT glfw3_LIBRARY)
   set(imgui_REASON "GLFW was not found")
-elseif(NOT implot_INCLUDE_DIR)
-  set(imgui_REASON "ImPlot was not found")
 else()
   file(STRINGS ${imgui_INCLUDE_DIR}/imgui.h number REGEX "^#define IMGUI_VERSION_NUM ")
   string(REGEX REPLACE "[^0-9]*([0-9]+).*" "\\1" number "${number}")
@@ -27,15 +23,12 @@ else()
   math(EXPR patch "${number} % 100")
   set(imgui_VERSION ${major}.${minor}.${patch})
   file(STRINGS ${imgui_INCLUDE_DIR}/imgui.h docking REGEX "^#define IMGUI_HAS_DOCK")
-  file(STRINGS ${implot_INCLUDE_DIR}/implot.h specs REGEX "struct ImPlotSpec" LIMIT_COUNT 1)
   file(STRINGS ${glfw3_INCLUDE_DIR}/GLFW/glfw3.h glfw_minor REGEX "^#define GLFW_VERSION_MINOR ")
   string(REGEX REPLACE "[^0-9]*([0-9]+).*" "\\1" glfw_minor "${glfw_minor}")
   if(number LESS 19200)
     set(imgui_REASON "Dear ImGui ${imgui_VERSION} is older than 1.92")
   elseif(NOT docking)
     set(imgui_REASON "Dear ImGui ${imgui_VERSION} is not of the docking branch")
-  elseif(NOT specs)
-    set(imgui_REASON "ImPlot is older than 1.0")
   elseif(glfw_minor LESS 4)
     set(imgui_REASON "GLFW 3.${glfw_minor} is older than 3.4")
   endif()
@@ -52,11 +45,7 @@ find_package_handle_standard_args(imgui REQUIRED_VARS imgui_LIBRARY imgui_INCLUD
 if(imgui_FOUND AND NOT TARGET imgui::window)
   find_package(Threads REQUIRED)
   add_library(imgui::window INTERFACE IMPORTED)
-  set(parts ${imgui_LIBRARY} ${glfw3_LIBRARY})
-  if(implot_LIBRARY)
-    list(PREPEND parts ${implot_LIBRARY})
-  endif()
   set_target_properties(imgui::window PROPERTIES
-    INTERFACE_INCLUDE_DIRECTORIES "${imgui_INCLUDE_DIR};${implot_INCLUDE_DIR};${glfw3_INCLUDE_DIR}"
-    INTERFACE_LINK_LIBRARIES "${parts};Threads::Threads;${CMAKE_DL_LIBS}")
+    INTERFACE_INCLUDE_DIRECTORIES "${imgui_INCLUDE_DIR};${glfw3_INCLUDE_DIR}"
+    INTERFACE_LINK_LIBRARIES "${imgui_LIBRARY};${glfw3_LIBRARY};Threads::Threads;${CMAKE_DL_LIBS}")
 endif()

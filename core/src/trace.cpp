@@ -66,7 +66,7 @@ both_sinks& sinks() noexcept {
   return *process_wide;
 }
 
-constexpr std::array<std::string_view, 42> names{
+constexpr std::array<std::string_view, 43> names{
     "submit",         "dependency",   "ready",         "enqueue",     "steal",
     "start",          "block",        "unblock",       "finish",      "cancel",
     "retry",          "acquire",      "release",       "route",       "issue",
@@ -75,9 +75,9 @@ constexpr std::array<std::string_view, 42> names{
     "zone_begin",     "zone_end",     "counter",       "message",     "fall_back",
     "choose",         "lost_records", "follow",        "wait",        "consume",
     "location",       "placed",       "moved",         "freed",       "elsewhere",
-    "workers",        "callback"};
-static_assert(names.back() == "callback" &&
-              names.size() == static_cast<std::size_t>(event_kind::callback) + 1);
+    "workers",        "callback",     "paced"};
+static_assert(names.back() == "paced" &&
+              names.size() == static_cast<std::size_t>(event_kind::paced) + 1);
 
 std::uint16_t this_executor() noexcept {
   const auto* const w = fronta::detail::this_worker;

@@ -271,6 +271,7 @@ void write_argument(json_line& line, const event& e) {
     case zone_begin:
     case zone_end:
     case message:
+    case paced:
       break;
   }
 }

@@ -270,6 +270,7 @@ findings compute(const divisibility& settings, gpu_places& gpus, const session& 
   pipeline line(settings, gpus.count(),
                 s.json ? progress::style::hidden_unless_terminal : progress::style::automatic);
   auto ex = make_executor(settings, std::move(gpus.opened));
+  if (*settings.speed > 0) trace::paced();
   findings found;
   try {
     const cancel_on_interrupt guard(s.interrupted, ex);

@@ -308,6 +308,7 @@ TEST(TraceFile, JsonLinesTakeArgumentsOfSeveralNumbersApart) {
                {event_kind::callback, 1, -1, 1, 0},
                {event_kind::callback, 1, -1, 1, 1},
                {event_kind::workers, 1, -1, 0, std::uint64_t{3} << 32 | 4U},
+               {event_kind::paced, 0, -1, 0, 0},
                {event_kind::enqueue, 1, -1, 1, 5}}),
       testing::ElementsAre(
           R"("acquire","executor":1,"task":"0000000000000001","place":2,"units":15000})",
@@ -324,7 +325,7 @@ TEST(TraceFile, JsonLinesTakeArgumentsOfSeveralNumbersApart) {
           R"("elsewhere","executor":1,"task":"0000000000000001","of":2})",
           R"("callback","executor":1,"task":"0000000000000001","at":"begin"})",
           R"("callback","executor":1,"task":"0000000000000001","at":"end"})",
-          R"("workers","executor":1,"place":3,"workers":4})",
+          R"("workers","executor":1,"place":3,"workers":4})", R"("paced"})",
           R"("enqueue","executor":1,"task":"0000000000000001","queue":"stream"})"));
 }
 

@@ -123,8 +123,9 @@ class pictures {
   // In every theme.
   void add_presets() {
     for (const auto what : all_presets) {
-      for (const auto in : {size{1024, 768}, size{1920, 1080}, size{640, 400}, size{1280, 800},
-                            size{3840, 2160}, size{1080, 1920}, size{640, 4'000}}) {
+      for (const auto in :
+           {size{1024, 768}, size{1920, 1080}, size{640, 400}, size{1280, 800}, size{1280, 720},
+            size{3840, 2160}, size{1080, 1920}, size{640, 4'000}}) {
         for (const int tenths : {0, 3, 5, 10}) {
           // The unusual sizes take long.
           if (in.height > 1'100 && tenths != 10) continue;

@@ -60,6 +60,20 @@ TEST(Header, CallsAGivenClockSimulatedTime) {
               AllOf(HasSubstr("RECORDED"), Not(HasSubstr("SIMULATED"))));
 }
 
+TEST(Header, SaysOfAPacedRunThatItIs) {
+  story s;
+  s.main().at(0).tell(fronta::trace::event_kind::paced, 0).submit(1);
+  const index of(s.told());
+  EXPECT_THAT(all_of(header_of(of, {})), AllOf(HasSubstr("RECORDED"), HasSubstr("PACED")));
+  view live;
+  live.shown = fronta::viz::source::live;
+  EXPECT_THAT(all_of(header_of(of, live)), AllOf(HasSubstr("LIVE"), HasSubstr("PACED")));
+  const index plain(short_run());
+  live.what = fronta::viz::preset::compare;
+  live.other = &of;
+  EXPECT_THAT(all_of(header_of(plain, live)), HasSubstr("PACED (B)"));
+}
+
 TEST(Header, NeverCutsWhatMustBeKnown) {
   auto told = short_run();
   told.dropped = 12'345'678;

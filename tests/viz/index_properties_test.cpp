@@ -216,17 +216,17 @@ void check_clusters(const index& of, std::uint32_t on) {
           const auto end = std::min(b.end, at);
           auto busy = std::min(own[next], end - b.begin);
           if (in_rows) busy = std::max<std::int64_t>(0, std::min(b.sure_end, end) - b.sure_begin);
-          const bool failed = b.failed && b.end <= at;
+          const auto failure = b.failed && b.end <= at ? b.end : forever;
           const auto key = in_rows || naive.empty() ? b.depth : naive.begin()->first;
           const auto [one, made] =
-              naive.try_emplace(key, index::cluster::row{b.depth, 1, b.begin, end, busy, failed});
+              naive.try_emplace(key, index::cluster::row{b.depth, 1, b.begin, end, busy, failure});
           if (made) continue;
           auto& r = one->second;
           r.depth = std::min(r.depth, b.depth);
           ++r.bars;
           r.end = std::max(r.end, end);
           r.busy += busy;
-          r.failed = r.failed || failed;
+          r.first_failure = std::min(r.first_failure, failure);
         }
         const auto got = of.cluster_from(on, first, until, least, at);
         ASSERT_EQ(got.next, next);
@@ -234,8 +234,8 @@ void check_clusters(const index& of, std::uint32_t on) {
         auto r = got.rows.begin();
         for (auto& [key, n] : naive) {
           if (!in_rows) n.busy = std::min(n.busy, n.end - n.begin);
-          ASSERT_EQ(std::tuple(r->depth, r->bars, r->begin, r->end, r->busy, r->failed),
-                    std::tuple(n.depth, n.bars, n.begin, n.end, n.busy, n.failed));
+          ASSERT_EQ(std::tuple(r->depth, r->bars, r->begin, r->end, r->busy, r->first_failure),
+                    std::tuple(n.depth, n.bars, n.begin, n.end, n.busy, n.first_failure));
           ASSERT_LE(r->busy, r->depth == 255 ? forever : r->end - r->begin);
           ++r;
         }

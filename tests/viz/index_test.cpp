@@ -599,7 +599,7 @@ TEST(Index, ABlankHasAReasonForEachPartOfIt) {
                           "10-40 sleeps: up to 2 tasks wait for tags", "40-45 between tasks"));
   EXPECT_THAT(blanks_on(index, "cpu 0", 54, 100),
               ElementsAre("54-60 between tasks", "60-70 sleeps: nothing to do",
-                          "70-91 its thread has ended", "91-100 not known"));
+                          "70-91 free: nothing to do", "91-100 not known"));
 }
 
 TEST(Index, PartsOfABlankThatCannotBeSeenBelongToTheirNeighbours) {
@@ -654,8 +654,19 @@ TEST(Index, ASlotWhoseWorkerHasEndedMayGetAnotherOne) {
   s.worker(0).at(30).worker_exit();  // it has no say there any more
   const index index(s.told());
   EXPECT_THAT(blanks_on(index, "cpu 0", 0, 40),
-              ElementsAre("0-3 not started yet", "3-10 between tasks", "10-20 its thread has ended",
+              ElementsAre("0-3 not started yet", "3-10 between tasks", "10-20 free: nothing to do",
                           "20-22 between tasks", "22-40 sleeps: nothing to do"));
+}
+
+TEST(Index, ASlotThatIsLentAndTakenByNobodyIsFree) {
+  story s;
+  s.main().at(0).submit(1).submit(2).at(12).submit(3).enqueue(3, in::deque);
+  s.worker(0).at(3).start(1).at(10).block(1).at(30).message("elsewhere");
+  s.worker(1).in_slot(0).at(20).start(2).at(25).finish(2).at(40).message("over");
+  const index index(s.told());
+  EXPECT_THAT(
+      blanks_on(index, "cpu 0", 10, 25),
+      ElementsAre("10-12 free: 1 task waits for inputs", "12-20 free: 1 task waits for inputs"));
 }
 
 TEST(Index, NoOtherThreadComesToASlotOfAClosedExecutor) {
@@ -664,7 +675,7 @@ TEST(Index, NoOtherThreadComesToASlotOfAClosedExecutor) {
   s.main().at(20).tell(fronta::trace::event_kind::executor_close, 0).at(30).message("over");
   const index index(s.told());
   EXPECT_THAT(blanks_on(index, "cpu 0", 3, 30),
-              ElementsAre("3-10 between tasks", "10-20 its thread has ended",
+              ElementsAre("3-10 between tasks", "10-20 free: nothing to do",
                           "20-30 the executor is closed"));
 }
 
@@ -747,6 +758,17 @@ TEST(Index, CoresAndWorkersAreAsTheTraceTells) {
   s.main().at(1).tell(fronta::trace::event_kind::workers, 0, std::uint64_t{2} << 32U | 3U);
   EXPECT_EQ(index(s.told()).workers(), 7U);
   EXPECT_EQ(index(s.told()).cores(), 0U);
+}
+
+TEST(Index, WorkersOfExecutorsThatFollowEachOtherAreNotAddedUp) {
+  using kind = fronta::trace::event_kind;
+  story s;
+  for (const std::uint16_t executor : {1, 2, 3}) {
+    s.main_to(executor).at(10 * executor).tell(kind::place, 0, 0, "cpu").tell(kind::workers, 0, 2);
+    if (executor != 3) s.main_to(executor).at(10 * executor + 5).tell(kind::executor_close, 0);
+  }
+  s.main_to(4).at(32).tell(kind::place, 0, 0, "cpu").tell(kind::workers, 0, 1);
+  EXPECT_EQ(index(s.told()).workers(), 3U);
 }
 
 TEST(Index, MissingRecordsOfDevicesAreCounted) {
@@ -839,10 +861,10 @@ TEST(Index, ABoxDoesNotShowWhatComesLater) {
   const index index(s.told());
   const auto lane = lane_named(index, "cpu 0");
   const auto then = index.cluster_from(lane, 0, forever, 100, 40);
-  EXPECT_FALSE(then.failed);
+  EXPECT_EQ(then.rows[0].first_failure, forever);
   EXPECT_EQ(then.end, 40);
   EXPECT_EQ(then.busy, 19);
-  EXPECT_TRUE(index.cluster_from(lane, 0, forever, 100, 50).failed);
+  EXPECT_NE(index.cluster_from(lane, 0, forever, 100, 50).rows[0].first_failure, forever);
   EXPECT_EQ(index.cluster_from(lane, 0, forever, 100, 31).next, 1U);
 }
 

@@ -128,10 +128,10 @@ TEST(Scene, SaysWhatConsumersWouldHaveSeen) {
   s.worker(1).at(1).start(2).at(10'000).finish(2).start(3).at(20'000).finish(3);
   const auto told = told_of_completion(s);
   EXPECT_THAT(told, HasSubstr("map keeps finished results back for 30.0 µs in all"));
-  EXPECT_THAT(told, HasSubstr("3. 30.0 µs\n"));
+  EXPECT_THAT(told, HasSubstr("3rd 30.0 µs\n"));
   EXPECT_THAT(told, HasSubstr("wait(first_completed) takes task 2 at 10.0 µs."));
-  EXPECT_THAT(told, HasSubstr("first 10.0 µs\n"));
-  EXPECT_THAT(told, HasSubstr("2. 20.0 µs\n"));
+  EXPECT_THAT(told, HasSubstr("1st 10.0 µs\n"));
+  EXPECT_THAT(told, HasSubstr("2nd 20.0 µs\n"));
   EXPECT_THAT(told, HasSubstr("the consumer takes 0 ms"));
 }
 
@@ -217,6 +217,7 @@ TEST(Words, GiveDurationsThreeDigitsAndAUnit) {
   EXPECT_EQ(fronta::viz::duration(999'999), "1.00 ms");
   EXPECT_EQ(fronta::viz::duration(123'456'789), "123 ms");
   EXPECT_EQ(fronta::viz::duration(-2'000'000'000), "-2.00 s");
+  EXPECT_EQ(fronta::viz::duration(12'345'678'000'000), "12 346 s");
 }
 
 TEST(Words, GiveMomentsAsManyDigitsAsTellTicksApart) {

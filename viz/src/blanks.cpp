@@ -26,7 +26,6 @@ constexpr reason no_copy_told{"no copy told of yet", "not told"};
 constexpr reason untold{"enqueued, not told of yet", "not told"};
 constexpr reason events_missing{"events missing", "missing"};
 constexpr reason executor_closed{"the executor is closed", "closed"};
-constexpr reason thread_ended{"its thread has ended", "ended"};
 constexpr reason not_started{"not started yet", "not yet"};
 constexpr reason between_tasks{"between tasks", "between"};
 // What a worker sleeps for, and what a stream that is not at work does.
@@ -34,6 +33,7 @@ constexpr reason nothing_to_do{"nothing to do", "idle"};
 constexpr reason tags{"tags", "tags"};
 constexpr reason inputs{"inputs", "inputs"};
 constexpr reason retries{"a retry", "retry"};
+constexpr reason workers{"a worker", "queued"};
 constexpr reason nothing_enqueued{"nothing enqueued", "empty"};
 constexpr reason enqueued_waits{"what is enqueued waits", "waits"};
 
@@ -51,9 +51,11 @@ class blank_finder {
     if (q != of.queues_.end()) queue_ = static_cast<std::uint32_t>(q - of.queues_.begin());
   }
 
-  [[nodiscard]] std::string at(std::int64_t t) const {
+  [[nodiscard]] index::blank at(std::int64_t t) const {
     const auto s = stretch_at(t);
-    return s.waits ? words(wait_of(counts_at(t))).why : std::string(s.why.why);
+    if (!s.waits) return {t, t, std::string(s.why.why), std::string(s.why.brief)};
+    auto waits = words(wait_of(counts_at(t)), s.vacant);
+    return {t, t, std::move(waits.why), std::move(waits.brief)};
   }
 
   std::vector<index::blank> between(std::int64_t from, std::int64_t to, std::int64_t least) {
@@ -69,7 +71,7 @@ class blank_finder {
         until = std::min(std::max(until, from + least_), to);
       }
       if (s.waits) {
-        add_waits(from, until);
+        add_waits(from, until, s.vacant);
       } else {
         add(from, until, {std::string(s.why.why), std::string(s.why.brief)});
       }
@@ -80,11 +82,12 @@ class blank_finder {
   }
 
  private:
-  // One reason holds until `end`; `waits`: it is what tasks wait for.
+  // One reason holds until `end`; `waits`: it is what tasks wait for; `vacant`: no thread is there.
   struct stretch {
     reason why;
     std::int64_t end = forever;
     bool waits = false;
+    bool vacant = false;
   };
   struct told {
     std::string why;
@@ -133,10 +136,12 @@ class blank_finder {
     if (const auto until = inside(row_.ended, t, end)) {
       // While the executor is open another thread may take the slot.
       if (t >= row_.closed) return {executor_closed, std::min(*until, end)};
-      return {thread_ended, std::min({*until, end, row_.closed})};
+      return {{}, std::min({*until, end, row_.closed}), true, true};
     }
     if (t < row_.first_sign) return {not_started, std::min(end, row_.first_sign)};
     if (const auto until = inside(row_.parked, t, end)) return {{}, std::min(*until, end), true};
+    if (const auto until = inside(row_.lent, t, end))
+      return {{}, std::min(*until, end), true, true};
     return {between_tasks, end};
   }
   // Until when, if `t` is in one of them; `next`: when the next one begins, if that is sooner.
@@ -183,8 +188,8 @@ class blank_finder {
     if (lane_.what == lane::kind::stream) {
       return c.queued > 0 ? wait{task_state::queued, static_cast<std::uint32_t>(c.queued)} : wait{};
     }
-    for (const auto s :
-         {task_state::waiting_tags, task_state::waiting_inputs, task_state::retry_wait}) {
+    for (const auto s : {task_state::waiting_tags, task_state::waiting_inputs,
+                         task_state::retry_wait, task_state::queued}) {
       if (const auto n = c.states[static_cast<std::size_t>(s)]; n > 0)
         return {s, static_cast<std::uint32_t>(n)};
     }
@@ -195,16 +200,18 @@ class blank_finder {
     if (lane_.what == lane::kind::stream) return w.tasks == 0 ? nothing_enqueued : enqueued_waits;
     if (w.tasks == 0) return nothing_to_do;
     if (w.what == task_state::waiting_tags) return tags;
-    return w.what == task_state::waiting_inputs ? inputs : retries;
+    if (w.what == task_state::waiting_inputs) return inputs;
+    return w.what == task_state::queued ? workers : retries;
   }
-  [[nodiscard]] told words(const wait& w) const {
+  [[nodiscard]] told words(const wait& w, bool vacant) const {
     const auto r = reason_of(w);
     told of{{}, w.mostly ? "mostly " : ""};
     of.brief += r.brief;
     if (lane_.what == lane::kind::stream) {
       of.why = w.mostly ? "mostly " : "";
     } else {
-      of.why = w.mostly ? "sleeps, mostly: " : "sleeps: ";
+      of.why = vacant ? "free" : "sleeps";
+      of.why += w.mostly ? ", mostly: " : ": ";
       if (w.tasks != 0) {
         if (w.several) of.why += "up to ";
         of.why += std::to_string(w.tasks);
@@ -216,7 +223,7 @@ class blank_finder {
   }
 
   // Change by change where they are few; else a look here and there.
-  void add_waits(std::int64_t from, std::int64_t until) {
+  void add_waits(std::int64_t from, std::int64_t until, bool vacant) {
     const auto first = of_.changes_until(from);
     const auto last = of_.changes_until(until - 1);
     auto now = counts_at(from);
@@ -228,7 +235,7 @@ class blank_finder {
         w.tasks = std::max(w.tasks, what.tasks);
         return;
       }
-      if (t > begin) add(begin, t, words(w));
+      if (t > begin) add(begin, t, words(w, vacant));
       begin = t;
       const bool mostly = w.mostly;
       w = what;
@@ -252,7 +259,7 @@ class blank_finder {
         next(t, wait_of(counts_at(t)));
       }
     }
-    add(begin, until, words(w));
+    add(begin, until, words(w, vacant));
   }
 
   void add(std::int64_t begin, std::int64_t end, told of) {
@@ -293,6 +300,10 @@ class blank_finder {
 };
 
 std::string index::why_blank(std::uint32_t lane, std::int64_t t) const {
+  return blank_at(lane, t).why;
+}
+
+index::blank index::blank_at(std::uint32_t lane, std::int64_t t) const {
   return blank_finder(*this, lane).at(t);
 }
 

@@ -28,6 +28,7 @@ constexpr std::uint32_t second_run = 0x4000'0000;
 
 std::string times(double factor) {
   std::array<char, 32> text{};
+  if (factor > 0 && factor < 0.005) return "< 0.01 ×";
   std::snprintf(text.data(), text.size(), factor < 9.995 ? "%.2f" : "%.0f", factor);
   return std::string(text.data()) + " ×";
 }

@@ -108,6 +108,16 @@ family family_at(const index& of, const whose& parents, std::int64_t at) {
   return f;
 }
 
+// Whose they are.
+std::string head_of(const moment_in_view& m, const family& f) {
+  const auto parent = m.of.tasks()[f.members.front().task].parent;
+  std::string words = f.all == 1 ? "the task that " : "tasks that ";
+  words += parent == no_task ? "the program" : called(parent);
+  words +=
+      f.all == 1 ? " submitted, until it ended" : " submitted, in that order, each until it ended";
+  return words;
+}
+
 // What one task did, on the family's axis.
 class member_row {
  public:
@@ -185,6 +195,23 @@ class member_row {
   time_axis axis_;
 };
 
+// The axis is the family's own: its two ends below, and the moment where it lies between them.
+void draw_ends(painter& p, const moment_in_view& m, const time_axis& a, const rect& rows,
+               float below) {
+  const auto text = p.units(2.4F);
+  const auto step = std::max<std::int64_t>(1, (a.to - a.from) / 200);
+  const auto most = a.to - m.of.begin();
+  const rect at{rows.x, below, rows.width / 2, p.line_height(text)};
+  p.write({kind::completion, part::value, none, 0}, at, moment(a.from - m.of.begin(), step, most),
+          text, p.colors().text);
+  p.write({kind::completion, part::value, none, 1}, {at.right(), at.y, at.width, at.height},
+          moment(most, step), text, p.colors().text, align::right);
+  if (m.at < a.from || m.at > a.to) return;
+  const auto x = std::clamp(a.x(m.at), rows.x + p.stroke(), rows.right() - p.stroke());
+  p.draw_line({kind::completion, part::mark, none, 0}, {x, rows.y}, {x, rows.bottom()},
+              p.colors().playhead, p.stroke() * 1.5F);
+}
+
 }  // namespace
 
 std::optional<std::pair<std::int64_t, std::int64_t>> completion_beyond(const moment_in_view& m) {
@@ -210,11 +237,11 @@ void draw_completion(painter& p, const moment_in_view& m, const rect& at) {
   const auto gap = p.units(0.8F);
   const auto number = p.width_of(std::to_string(of.tasks().size()), text, typeface::bold) + 2 * gap;
   auto column =
-      std::max(p.width_of("as_completed", text), p.width_of("first 000.00 ms", text)) + gap;
+      std::max(p.width_of("as_completed", text), p.width_of("888th 000.00 ms", text)) + gap;
   // Where text is large the bars come first; where nothing is known of them, columns are left out.
   if (!family.derivable || at.width - number - 2 * column - gap < at.width * 0.3F) column = 0;
   const rect chart{at.x + number, at.y + line * 1.3F, at.width - number - 2 * column - gap,
-                   std::max(0.0F, at.height - line * 3.9F)};
+                   std::max(0.0F, at.height - line * 4.9F)};
   // There is room for those to come; so rows stay where they are.
   const auto least = line * 1.08F;
   auto rows = std::min(family.all, static_cast<std::size_t>(chart.height / least));
@@ -224,8 +251,7 @@ void draw_completion(painter& p, const moment_in_view& m, const rect& at) {
   member_row one(p, m, family, rows, chart);
   const rect left{chart.right() + gap, at.y, column, line * 1.2F};
   p.write({kind::completion, part::name, 0, 0}, {at.x, at.y, chart.right() - at.x, line * 1.2F},
-          "in order of submission, each until it ended", text, p.colors().text, align::left,
-          typeface::bold);
+          head_of(m, family), text, p.colors().text, align::left, typeface::bold);
   if (column > 0) {
     p.write({kind::completion, part::name, 0, 1}, left, "as_completed", text, p.colors().text,
             align::right, typeface::sans);
@@ -252,15 +278,16 @@ void draw_completion(painter& p, const moment_in_view& m, const rect& at) {
     if (column <= 0) continue;
     const auto when = moment(*member.ended - of.begin(), tick);
     p.write({kind::completion, part::value, t, 0}, {left.x, row.y, column, height},
-            (member.rank == 1 ? "first " : std::to_string(member.rank) + ". ") + when, text,
-            p.colors().text, align::right);
+            ordinal(member.rank) + " " + when, text, p.colors().text, align::right);
     if (member.from_map) {
       p.write({kind::completion, part::value, t, 1}, {left.x + column, row.y, column, height},
               moment(*member.from_map - of.begin(), tick), text, p.colors().text, align::right);
     }
   }
-  draw_cuts(p, one.axis(), {chart.x, chart.y, chart.width, height * static_cast<float>(rows)}, 2);
-  const auto y = chart.y + height * static_cast<float>(rows);
+  const rect drawn{chart.x, chart.y, chart.width, height * static_cast<float>(rows)};
+  draw_cuts(p, one.axis(), drawn, 2);
+  draw_ends(p, m, one.axis(), drawn, chart.y + height * static_cast<float>(rows + (cut ? 1 : 0)));
+  const auto y = drawn.bottom();
   if (family.members.size() > rows && y + line <= at.bottom() - 2.4F * line) {
     p.write({kind::completion, part::more, 0, 0}, {chart.x, y, chart.width, line},
             grouped(family.members.size() - rows) + " more", text, p.colors().text);

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <iterator>
 #include <limits>
 #include <optional>
@@ -40,6 +41,7 @@ std::vector<std::string> badge_of(const moment_in_view& m) {
         text += of.host();
       }
       if (of.simulated()) text += ", GPUs SIMULATED";
+      if (of.paced()) text += ", PACED";
       text += which;
       return text;
     };
@@ -61,9 +63,14 @@ std::vector<std::string> warnings_of(const moment_in_view& m) {
   return warnings;
 }
 
-// Rounded, and held within what can be said.
+// Rounded, small ones to two digits, and held within what can be said.
 std::string times(double factor) {
   constexpr double most = 1e15;
+  if (factor < 9.95) {
+    std::array<char, 16> text{};
+    std::snprintf(text.data(), text.size(), "%.2g×", factor);
+    return text.data();
+  }
   return grouped(static_cast<std::uint64_t>(std::llround(std::min(factor, most)))) + "×";
 }
 

@@ -110,13 +110,12 @@ index::cluster index::cluster_from(std::uint32_t lane, std::size_t first_bar, st
   c.end = std::numeric_limits<std::int64_t>::min();
   const auto take = [&](const part& p) {
     const auto end = std::min(p.end, at);
-    const bool failed = p.first_failure <= at && p.first_failure != detail::bar_levels::never;
+    const auto failure = p.first_failure <= at ? p.first_failure : forever;
     c.end = std::max(c.end, end);
-    c.failed = c.failed || failed;
     const auto same = std::ranges::find_if(
         c.rows, [&](const cluster::row& r) { return !in_rows || r.depth == p.depth; });
     if (same == c.rows.end()) {
-      c.rows.push_back({p.depth, p.bars, p.begin, end, p.busy, failed});
+      c.rows.push_back({p.depth, p.bars, p.begin, end, p.busy, failure});
       return;
     }
     same->depth = std::min(same->depth, p.depth);
@@ -124,7 +123,7 @@ index::cluster index::cluster_from(std::uint32_t lane, std::size_t first_bar, st
     same->begin = std::min(same->begin, p.begin);
     same->end = std::max(same->end, end);
     same->busy += p.busy;
-    same->failed = same->failed || failed;
+    same->first_failure = std::min(same->first_failure, failure);
   };
   const auto stop = first_bar_from(lane, std::min(until, at));
   c.next = row.levels.walk(

@@ -15,8 +15,8 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
+#include <limits>
 #include <map>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -62,6 +62,11 @@ class index_builder {
  private:
   static constexpr std::size_t most_rows = stack_reader::most_nested;
 
+  // An executor that nobody told of was always there.
+  struct life {
+    std::int64_t begin = std::numeric_limits<std::int64_t>::min();
+    std::int64_t end = forever;
+  };
   struct task_state_now {
     std::int32_t place = -1;           // of its last route
     std::uint32_t device_lane = none;  // where a kernel was last
@@ -87,6 +92,7 @@ class index_builder {
     if (names_another(e.what())) name_other(number);
     switch (e.what()) {
       case event_kind::place:
+        lives_.try_emplace(e.executor, life{e.time});
         lanes_.name_place(e.executor, static_cast<std::int32_t>(e.argument), e.text);
         return;
       case event_kind::workers: {
@@ -98,6 +104,7 @@ class index_builder {
         stacks_.worker_started(e);
         return;
       case event_kind::executor_close:
+        lives_[e.executor].end = e.time;
         stacks_.executor_closed(e);
         return;
       case event_kind::worker_exit:
@@ -122,6 +129,9 @@ class index_builder {
         return;
       case event_kind::counter:
         read_counter(e);
+        return;
+      case event_kind::paced:
+        to_.paced_ = true;
         return;
       case event_kind::cpu_time:
         stacks_.read_cpu_time(e);
@@ -417,19 +427,30 @@ class index_builder {
     to_.notes_.shrink_to_fit();
     for (auto& row : to_.lane_rows_) {
       row.parked.shrink_to_fit();
+      row.lent.shrink_to_fit();
       row.own.shrink_to_fit();
     }
   }
 
-  // Told by the executor, else those that were seen.
+  // Told by the executor, else those that were seen. Of executors that came one after the other the
+  // most at once.
   void count_workers() {
-    std::set<std::pair<std::uint16_t, std::int32_t>> told;
-    for (const auto& [place, workers] : told_workers_) {
-      told.insert(place);
-      to_.workers_ += workers;
-    }
+    std::map<std::uint16_t, std::uint32_t> of_executor;
+    for (const auto& [place, workers] : told_workers_) of_executor[place.first] += workers;
     for (const auto& l : to_.lanes_) {
-      if (l.what == lane::kind::slot && !told.contains({l.executor, l.place})) ++to_.workers_;
+      if (l.what == lane::kind::slot && !told_workers_.contains({l.executor, l.place}))
+        ++of_executor[l.executor];
+    }
+    std::map<std::int64_t, std::int64_t> steps;
+    for (const auto& [executor, workers] : of_executor) {
+      const auto lived = lives_[executor];
+      steps[lived.begin] += workers;
+      steps[std::max(lived.begin, lived.end)] -= workers;
+    }
+    std::int64_t now = 0;
+    for (const auto& [time, step] : steps) {
+      now += step;
+      to_.workers_ = std::max(to_.workers_, static_cast<std::uint32_t>(now));
     }
   }
 
@@ -442,6 +463,7 @@ class index_builder {
   stack_reader stacks_;
   std::vector<task_state_now> now_;
   std::map<std::pair<std::uint16_t, std::int32_t>, std::uint32_t> told_workers_;
+  std::map<std::uint16_t, life> lives_;  // of executors
   std::map<std::uint32_t, std::size_t> counter_numbers_;
   std::map<std::uint32_t, std::vector<std::uint32_t>> rows_;  // by reserved lane
   std::map<std::uint32_t, sure_rows> sure_rows_;              // by a device's lane

@@ -414,7 +414,7 @@ std::size_t lane_painter::draw_cluster(std::size_t nth, const bar& one, std::siz
       into.begin = std::min(into.begin, r.begin);
       into.end = std::max(into.end, r.end);
       into.busy += r.busy;
-      into.failed = into.failed || r.failed;
+      into.first_failure = std::min(into.first_failure, r.first_failure);
     }
   }
   if (next <= nth + 1) {  // it stands alone
@@ -437,10 +437,14 @@ void lane_painter::draw_box(const index::cluster::row& r, const bar& one, std::u
   const auto fill = kind_of(no_task, l).value_or(kind_look{p_.colors().of(l).fill, {}, false}).fill;
   // Where a device was not at work for sure it may have been.
   if (one.what == bar::kind::device || one.what == bar::kind::copy) draw_band(all, l, nth);
-  if (r.busy > 0 || r.failed) {
+  if (r.busy > 0) {
     const auto filled = std::max(1.0F, all.height * static_cast<float>(share));
-    p_.fill(id(part::more, nth), {all.x, all.bottom() - filled, all.width, filled},
-            r.failed ? p_.colors().of(look::failed).fill : fill);
+    p_.fill(id(part::more, nth), {all.x, all.bottom() - filled, all.width, filled}, fill);
+  }
+  if (r.first_failure != forever) {
+    const auto mark = std::min(all.width, 2 * p_.stroke());
+    const auto at = std::clamp(x(r.first_failure) - mark, all.x, all.right() - mark);
+    p_.fill(id(part::mark, nth), {at, all.y, mark, all.height}, p_.colors().of(look::failed).fill);
   }
   cover(all.x, all.right());
   const auto text = grouped(r.bars) + (r.bars == 1 ? " short bar" : " short bars");

@@ -94,7 +94,7 @@ std::string lane_register::name_of(const lane& l) const {
 std::string lane_register::name_of(const queue& q) const {
   switch (q.what) {
     case queue::kind::router:
-      return "next";
+      return "waiting for a place";
     case queue::kind::deque:
       return name_of_place(q.executor, q.place) + ' ' + std::to_string(q.number);
     case queue::kind::inbox:

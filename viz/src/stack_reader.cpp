@@ -200,6 +200,10 @@ void stack_reader::block(std::uint32_t event) {
   if (of.lane != none && top.bar != none)
     top.suspended = open_bar(of.lane, event, t, bar::kind::suspended, of.stack.size() - 1);
   changes_.keep(t, event, task_state::suspended, of.lane != none ? short_of(of.lane) : nowhere);
+  if (e.slot < 0 || of.lane == none || state_of(of.lane).user != e.thread) return;
+  to_unparked(of.lane, e.time);
+  state_of(of.lane).lent = true;
+  to_.lane_rows_[of.lane].lent.emplace_back(e.time, forever);
 }
 
 void stack_reader::unblock(std::uint32_t event) {
@@ -253,10 +257,11 @@ void stack_reader::worker_ended(const event& e) {
 // A worker that has told of its end in another slot leaves its former ones as they were.
 void stack_reader::executor_closed(const event& e) {
   for (std::uint32_t l = 0; l < to_.lanes_.size(); ++l) {
-    if (to_.lanes_[l].what != lane::kind::slot || to_.lanes_[l].executor != e.executor) continue;
-    to_unparked(l, e.time);
+    if (to_.lanes_[l].executor != e.executor || e.executor == 0) continue;
     auto& row = to_.lane_rows_[l];
     row.closed = std::min(row.closed, e.time);
+    if (to_.lanes_[l].what != lane::kind::slot) continue;
+    to_unparked(l, e.time);
     if (row.ended.empty() || row.ended.back().second != forever)
       row.ended.emplace_back(e.time, forever);
   }
@@ -278,6 +283,7 @@ void stack_reader::unpark(const event& e) {
 
 void stack_reader::to_unparked(std::uint32_t lane, std::int64_t t) {
   if (std::exchange(state_of(lane).parked, false)) to_.lane_rows_[lane].parked.back().second = t;
+  if (std::exchange(state_of(lane).lent, false)) to_.lane_rows_[lane].lent.back().second = t;
 }
 
 void stack_reader::lose(std::uint32_t event) {

@@ -96,6 +96,7 @@ class stack_reader {
     std::uint32_t holder = none;  // the thread whose bars may be open in it
     std::uint32_t user = none;    // the thread that was there last
     bool parked = false;
+    bool lent = false;
   };
 
   std::uint32_t lane_of(const event& e, std::int16_t slot);

@@ -29,7 +29,8 @@ std::string duration_of(std::uint64_t nanoseconds) {
 }
 
 std::string percent(double share) {
-  std::string words = short_number(share < 0.001 ? 0 : share * 100);
+  if (share > 0 && share < 0.001) return "< 0.1 %";
+  std::string words = short_number(share * 100);
   words += " %";
   return words;
 }
@@ -62,7 +63,11 @@ class table_painter {
     const auto until = std::min(m_.at, m_.to);
     const auto rows = model_.by_name(m_.from, until);
     std::uint64_t tasks = 0;
-    for (const auto& r : rows) tasks += r.ended;
+    std::uint64_t ran = 0;
+    for (const auto& r : rows) {
+      tasks += r.ended;
+      ran += r.ran;
+    }
     std::string says = grouped(tasks);
     says += tasks == 1 ? " task that ended from " : " tasks that ended from ";
     const auto step = std::max<std::int64_t>(1, (m_.to - m_.from) / 1000);
@@ -70,9 +75,13 @@ class table_painter {
     says += moment(m_.from - origin, step, until - origin);
     says += " to ";
     says += moment(std::max(m_.from, until) - origin, step, until - origin);
-    says +=
-        ", over their whole lives; all of them, none sampled. P90: 90 % took no longer "
-        "(nearest rank).";
+    says += ", over their whole lives; all of them, none sampled. ";
+    if (ran != tasks) {
+      says += "Times are of the ";
+      says += grouped(ran);
+      says += " that ran. ";
+    }
+    says += "P90: 90 % took no longer (nearest rank).";
     const rect head{at_.x, at_.y, at_.width, line_ * 2.1F};
     const auto used =
         p_.write_lines({kind::plot, part::state, 0, 0}, head, says, text_, p_.colors().text);
@@ -113,7 +122,7 @@ class table_painter {
  private:
   void lay_out() {
     const auto time = p_.width_of("99.9 ms", text_) + pad_;
-    const auto total = p_.width_of("9 999 µs", text_) + pad_;
+    const auto total = p_.width_of("9 999 999 s", text_) + pad_;
     const auto what = p_.width_of("wait", text_) + pad_;
     const auto numbers = what + total + time * static_cast<float>(percentiles.size());
     const auto rest = at_.width - numbers;

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <iterator>
+#include <optional>
 #include <ranges>
 #include <string>
 #include <string_view>
@@ -162,9 +164,25 @@ class queue_painter {
     p_.write_lines({kind::queue, part::more, none, 0},
                    {room_.x, y_, room_.width, room_.bottom() - y_}, words, name_size_,
                    p_.colors().text);
+    if (shown.empty()) draw_oldest(all);
   }
 
  private:
+  // Where not even one queue has room for its name.
+  void draw_oldest(const std::vector<shown_queue>& all) {
+    const auto high = p_.line_height(name_size_) + gap_ / 2;
+    if (high + token_height(p_) > room_.height) return;
+    y_ += high;
+    std::size_t nth = 0;
+    for (const auto& q : longest(all, all.size())) {
+      for (const auto t : m_.of.queued_at(q.number, m_.at, columns_ - nth, index::first::oldest)) {
+        const auto c = m_.of.state_of(t, m_.at);
+        draw_token(p_, m_, cell(nth++, 0), t, c ? look_of(m_.of, *c) : look::unknown, size_);
+      }
+      if (nth == columns_) return;
+    }
+  }
+
   [[nodiscard]] float row() const { return token_height(p_) + gap_; }
   // The name, and what lies between two queues.
   [[nodiscard]] float besides() const { return p_.line_height(name_size_) + 1.5F * gap_; }
@@ -214,10 +232,13 @@ class queue_painter {
   void name_of_queue(const shown_queue& q, const rect& at) {
     auto count = std::string(" · ");
     count += grouped(q.length);
-    const auto& name = m_.of.queues()[q.number].name;
+    std::string_view name = m_.of.queues()[q.number].name;
     // A little smaller before it is cut.
     auto size = name_size_;
-    if (p_.width_of(name + count, size) > at.width) size *= 2.2F / 2.4F;
+    const auto wide = [&] { return p_.width_of(std::string(name) + count, size) > at.width; };
+    if (wide()) size *= 2.2F / 2.4F;
+    constexpr std::string_view waiting = "waiting ";  // what else would they do in a queue
+    if (wide() && name.starts_with(waiting)) name.remove_prefix(waiting.size());
     auto words = p_.brief(name, size, at.width - p_.width_of(count, size) - 1);
     words += count;
     p_.write({kind::queue, part::name, q.number, 0}, at, words, size, p_.colors().text);
@@ -257,6 +278,67 @@ void draw_queues(painter& p, const moment_in_view& m, const rect& at) {
 }
 
 namespace {
+
+// Of executors that are open, if any is; where not all have room, those at work first. In the order
+// of the lanes.
+std::vector<std::uint32_t> lanes_of_workers(const moment_in_view& m) {
+  std::vector<std::uint32_t> open;
+  std::vector<std::uint32_t> closed;
+  for (const auto l : lanes_in_order(m.of)) {
+    const auto what = m.of.lanes()[l].what;
+    if (what != lane::kind::slot && what != lane::kind::stream && what != lane::kind::reserved)
+      continue;
+    (m.of.is_closed(l, m.at) ? closed : open).push_back(l);
+  }
+  return open.empty() ? closed : open;
+}
+
+// What a lane is at: the innermost of its bars that belongs to a task and does not wait, or the
+// task that has a device while another place hosts it. And how deep the lane's bars are.
+struct shown_bar {
+  std::optional<bar> what;
+  task_number outermost = no_task;
+  std::size_t depth = 0;
+};
+shown_bar bar_shown(const index& of, std::uint32_t l, std::int64_t at) {
+  shown_bar found;
+  const auto open = of.open_at(l, at);
+  for (const auto& b : open) {
+    if (b.what != bar::kind::suspended && b.task != no_task) found.what = b;
+  }
+  found.depth = open.size();
+  if (!open.empty()) found.outermost = open.front().task;
+  const auto& which = of.lanes()[l];
+  if (found.what || which.what != lane::kind::stream || which.number != 0) return found;
+  for (std::uint32_t r = 0; r < of.lanes().size(); ++r) {
+    const auto& other = of.lanes()[r];
+    if (other.what != lane::kind::reserved || other.executor != which.executor ||
+        other.place != which.place)
+      continue;
+    const auto reserved = of.open_at(r, at);
+    if (reserved.empty()) continue;
+    found.what = reserved.front();
+    return found;
+  }
+  return found;
+}
+
+// Where not all have room, those at work come first; in the order that they had.
+std::vector<std::uint32_t> most_at_work(const std::vector<std::uint32_t>& lanes, std::size_t most,
+                                        const moment_in_view& m) {
+  std::vector<std::uint32_t> chosen;
+  for (const bool at_work : {true, false}) {
+    for (const auto l : lanes) {
+      if (chosen.size() == most) break;
+      if (bar_shown(m.of, l, m.at).what.has_value() == at_work) chosen.push_back(l);
+    }
+  }
+  std::vector<std::uint32_t> ordered;
+  std::ranges::copy_if(lanes, std::back_inserter(ordered), [&](std::uint32_t l) {
+    return std::ranges::find(chosen, l) != chosen.end();
+  });
+  return ordered;
+}
 
 // The width of a name on one line, or broken at a space so that both are short.
 float width_in_lines(const painter& p, std::string_view name, float size, bool two) {
@@ -310,12 +392,7 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
   p.begin_pane("workers", at);
   const auto room = below_headline(p, at, "WORKERS", 2);
   const auto& of = m.of;
-  std::vector<std::uint32_t> lanes;
-  for (const auto l : lanes_in_order(of)) {
-    const auto what = of.lanes()[l].what;
-    if (what == lane::kind::slot || what == lane::kind::stream || what == lane::kind::reserved)
-      lanes.push_back(l);
-  }
+  const auto lanes = lanes_of_workers(m);
   const auto size = p.units(reads_well);
   const auto name_size = p.units(2.4F);
   if (lanes.empty()) {
@@ -349,10 +426,10 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
                 room.y + static_cast<float>(row) * (height + gap), width, height};
   };
   const auto token = token_width(p, of);
-  for (std::size_t i = 0; i < std::min(fitting, lanes.size()); ++i) {
-    const auto l = lanes[i];
+  std::size_t nth = 0;
+  for (const auto l : cut ? most_at_work(lanes, fitting, m) : lanes) {
     const auto& which = of.lanes()[l];
-    const auto box = cell(i);
+    const auto box = cell(nth++);
     p.fill({kind::lane, part::frame, l, 0}, box, p.colors().panel, p.units(0.6F));
     p.outline({kind::lane, part::frame, l, 1}, box, p.colors().grid, p.stroke(), dash::solid,
               p.units(0.6F));
@@ -386,26 +463,13 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
         }
       }
     }
-    auto open = of.open_at(l, m.at);
-    const bar* shown = nullptr;
-    for (const auto& b : open) {
-      if (b.what != bar::kind::suspended && b.task != no_task) shown = &b;
-    }
-    if (shown == nullptr && which.what == lane::kind::stream && which.number == 0) {
-      // Another place hosts the task that has it.
-      for (std::uint32_t r = 0; r < of.lanes().size() && shown == nullptr; ++r) {
-        const auto& other = of.lanes()[r];
-        if (other.what != lane::kind::reserved || other.executor != which.executor ||
-            other.place != which.place) {
-          continue;
-        }
-        open = of.open_at(r, m.at);
-        if (!open.empty()) shown = &open.front();
-      }
-    }
-    if (shown == nullptr) {
-      const auto why = of.why_blank(l, m.at);
+    const auto now = bar_shown(of, l, m.at);
+    const auto& shown = now.what;
+    if (!shown) {
       const auto line = p.line_height(name_size);
+      const auto blank = of.blank_at(l, m.at);
+      const bool whole = p.lines_of(blank.why, name_size, inner.width) * line <= box.height;
+      const auto& why = whole ? blank.why : blank.brief;
       const auto high = std::min(p.lines_of(why, name_size, inner.width),
                                  std::max(1.0F, std::floor(box.height / line))) *
                         line;
@@ -439,8 +503,8 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
     if (p.width_of(words, size) > inner.width - token - pad)
       words = std::string(p.colors().of(state).sign) + (sure ? "" : " ?");
     std::string inside;
-    if (which.what == lane::kind::slot && open.size() > 1 && shown->depth > 0)
-      inside = " (inside " + called(open.front().task) + ")";
+    if (which.what == lane::kind::slot && now.depth > 1 && shown->depth > 0)
+      inside = " (inside " + called(now.outermost) + ")";
     const auto for_words = inner.width - token - pad;
     auto for_task = for_words - p.width_of(words, size) - p.width_of(inside, size);
     if (for_task < p.units(12)) {
@@ -461,7 +525,7 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
 void draw_completed(painter& p, const moment_in_view& m, const rect& at) {
   p.begin_pane("completed", at);
   const auto done = m.of.completed_at(m.at);
-  const auto room = below_headline(p, at, "DONE · " + grouped(done), 3);
+  const auto room = below_headline(p, at, "ENDED · " + grouped(done), 3);
   const auto size = p.units(reads_well);
   if (done == 0) {
     p.write_lines({kind::completion, part::reason, 0, 0}, room, so_far(m, "No task has ended"),
@@ -492,12 +556,14 @@ void draw_narration(painter& p, const moment_in_view& m, const rect& at, headlin
   p.begin_pane("narration", at);
   const auto room = h == headline::shown ? below_headline(p, at, "JUST NOW", 0) : at;
   const auto size = p.units(reads_well);
-  // The last sentences, the newest on top.
-  auto event = m.of.last_event(m.at);
+  // The last sentences, the newest on top. Most events have none.
+  constexpr std::size_t most_events = 20'000;
+  const auto last = m.of.last_event(m.at);
+  auto event = last;
   auto left = room;
   std::uint32_t nth = 0;
   std::size_t looked_at = 0;
-  while (event != none && left.height >= p.line_height(size) && looked_at++ < 200) {
+  while (event != none && left.height >= p.line_height(size) && looked_at++ < most_events) {
     auto sentence = narrate(m.of, event);
     if (!sentence.empty()) {
       sentence += '.';
@@ -513,7 +579,9 @@ void draw_narration(painter& p, const moment_in_view& m, const rect& at, headlin
     event = event == 0 ? none : event - 1;
   }
   if (nth == 0) {
-    p.write_lines({kind::narration, part::reason, 0, 0}, room, so_far(m, "Nothing has happened"),
+    p.write_lines({kind::narration, part::reason, 0, 0}, room,
+                  last == none ? so_far(m, "Nothing has happened")
+                               : "Nothing lately that has words of its own.",
                   size, p.colors().text);
   }
 }

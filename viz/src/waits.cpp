@@ -21,7 +21,7 @@ std::vector<std::uint32_t> first_of_its_kind(const index& of) {
 
 std::string name_of_all(const index& of, std::uint32_t queue) {
   const auto& q = of.queues()[queue];
-  if (q.what == queue::kind::router) return "without a place yet";
+  if (q.what == queue::kind::router) return q.name;
   if (q.what != queue::kind::deque && q.what != queue::kind::stream) return q.name;
   std::string name(of.place_name(q.executor, q.place));
   if (name.empty()) {
@@ -71,7 +71,7 @@ std::string in_words(const index& of, const wait_cause& why) {
     case kind::queue:
       if (why.detail >= of.queues().size()) return "in a queue";
       if (of.queues()[why.detail].what == queue::kind::streams) return "for a stream of its device";
-      if (of.queues()[why.detail].what == queue::kind::router) return "for its place to be chosen";
+      if (of.queues()[why.detail].what == queue::kind::router) return "for a place";
       words = of.queues()[why.detail].what == queue::kind::stream ? "enqueued on " : "in ";
       words += name_of_all(of, why.detail);
       return words;

@@ -43,15 +43,6 @@ std::string named(const index& of, task_number t) {
   return text;
 }
 
-std::string ordinal(std::uint64_t n) {
-  constexpr std::array<std::string_view, 4> endings{"th", "st", "nd", "rd"};
-  const auto tens = n % 100;
-  const auto ones = n % 10;
-  auto text = std::to_string(n);
-  text += tens - ones == 10 || ones > 3 ? endings[0] : endings[ones];
-  return text;
-}
-
 // Where the change that the event made has led. What one event changes of other tasks, which are
 // lost then, comes before.
 std::optional<change> change_by(const index& of, std::uint32_t event) {
@@ -121,7 +112,8 @@ std::string duration(std::int64_t nanoseconds) {
   int decimals = value >= 9.995 ? 1 : 2;
   if (u.nanoseconds == 1 || value >= 99.95) decimals = 0;
   std::string text = nanoseconds < 0 ? "-" : "";
-  text += fixed(value, decimals);
+  text += value < 9'999.5 ? fixed(value, decimals)
+                          : grouped(static_cast<std::uint64_t>(std::llround(value)));
   text += ' ';
   text += u.name;
   return text;
@@ -139,6 +131,15 @@ std::string moment(std::int64_t nanoseconds, std::int64_t step, std::int64_t mos
       of_unit < 0.999 ? static_cast<int>(std::ceil(-std::log10(of_unit) - 1e-9)) : 0;
   return fixed(static_cast<double>(nanoseconds) / u.nanoseconds, decimals) + ' ' +
          std::string(u.name);
+}
+
+std::string ordinal(std::uint64_t n) {
+  constexpr std::array<std::string_view, 4> endings{"th", "st", "nd", "rd"};
+  const auto tens = n % 100;
+  const auto ones = n % 10;
+  auto text = std::to_string(n);
+  text += tens - ones == 10 || ones > 3 ? endings[0] : endings[ones];
+  return text;
 }
 
 std::string grouped(std::uint64_t number) {
@@ -246,15 +247,13 @@ std::vector<std::string> badge_of(const index& of, source shown) {
     case source::simulated:
       parts.emplace_back("SIMULATED");
       return parts;
-    case source::paced:
-      parts.push_back("PACED " + date(of.origin_unix()));
-      break;
     case source::recorded:
       parts.push_back(of.given_clock() ? "SIMULATED time" : "RECORDED " + date(of.origin_unix()));
       break;
   }
   if (of.given_clock() && shown != source::recorded) parts.emplace_back("SIMULATED time");
   if (of.simulated()) parts.emplace_back("GPUs SIMULATED");
+  if (of.paced()) parts.emplace_back("PACED");
   return parts;
 }
 

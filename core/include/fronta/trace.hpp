@@ -55,6 +55,7 @@ enum class event_kind : std::uint8_t {
   elsewhere = 39,  ///< behind what names another task: that one is of the executor in the argument
   workers = 40,    ///< of a place, beside `place`; argument: place << 32 | how many
   callback = 41,   ///< a done callback; argument: 0 it begins, 1 it has ended
+  paced = 42,      ///< see `trace::paced`
 };
 
 /// In words as above; empty for a number that is not there.
@@ -225,6 +226,9 @@ class zone {
 void counter(std::string_view name, double value) noexcept;
 /// A moment to remember.
 void message(std::string_view text) noexcept;
+/// The program sleeps or waits so that people can follow it: its times are not what it can do, and
+/// every picture of the recording says PACED.
+void paced() noexcept;
 
 namespace detail {
 inline std::atomic<sink*> active{nullptr};
@@ -276,6 +280,9 @@ inline void counter(std::string_view name, double value) noexcept {
 }
 inline void message(std::string_view text) noexcept {
   if (on()) detail::tell_of_this_thread(event_kind::message, 0, text);
+}
+inline void paced() noexcept {
+  if (on()) detail::tell_of_this_thread(event_kind::paced, 0, {});
 }
 
 }  // namespace fronta::trace

@@ -103,8 +103,9 @@ class page {
       if (!b.shown.empty()) entries.push_back({b.shown, b.says});
     }
     const auto per_column = std::max<std::size_t>(1, (entries.size() + 1) / 2);
+    // Below the header: what the picture is of stays in sight.
     const auto area =
-        rect{p_.units(3), p_.units(3), on_.width - p_.units(6), on_.height - p_.units(6)};
+        rect{p_.units(3), p_.units(10), on_.width - p_.units(6), on_.height - p_.units(13)};
     // As large as fits: the panel never scrolls.
     auto size = text_;
     float keys = 0;
@@ -119,8 +120,8 @@ class page {
       keys += size;
       const auto width = 2 * (keys + says) + 5 * size;
       const auto height = row_of(size) * (static_cast<float>(per_column) + 1.6F) + size;
-      panel = {std::round((on_.width - width) / 2), std::round((on_.height - height) / 2), width,
-               height};
+      panel = {std::round((on_.width - width) / 2), std::round(area.y + (area.height - height) / 2),
+               width, height};
       if (area.encloses(panel) || size < 4) break;
       size *= 0.95F;
     }

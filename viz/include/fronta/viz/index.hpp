@@ -59,6 +59,8 @@ class index {
   [[nodiscard]] bool ended() const noexcept { return ended_; }
   /// Whether any device in it was a simulated one.
   [[nodiscard]] bool simulated() const noexcept { return simulated_; }
+  /// Whether the program waited so that people could follow it: `trace::paced`.
+  [[nodiscard]] bool paced() const noexcept { return paced_; }
   /// Whether its times are those of a clock that was given to the recording: not the host's.
   [[nodiscard]] bool given_clock() const noexcept { return given_clock_; }
   [[nodiscard]] std::int64_t begin() const noexcept { return begin_; }  ///< the first event
@@ -119,13 +121,12 @@ class index {
       /// How long one of them was at work for sure. The time of a bar that waits, or has another
       /// in it, is not its own. Of bars that have some in them and go on at `at`: at most.
       std::int64_t busy = 0;
-      bool failed = false;  ///< one of them did
+      std::int64_t first_failure = forever;  ///< when the first that failed ended; of none
     };
     std::size_t next = 0;   ///< the first bar that is not in it
     std::vector<row> rows;  ///< by depth
     std::int64_t busy = 0;  ///< of all rows together
     std::int64_t end = 0;
-    bool failed = false;
   };
   [[nodiscard]] cluster cluster_from(std::uint32_t lane, std::size_t first, std::int64_t until,
                                      std::int64_t least, std::int64_t at = forever) const;
@@ -202,6 +203,12 @@ class index {
   };
   [[nodiscard]] std::vector<blank> blanks(std::uint32_t lane, std::int64_t from, std::int64_t to,
                                           std::int64_t least) const;
+  /// At a moment.
+  [[nodiscard]] blank blank_at(std::uint32_t lane, std::int64_t t) const;
+  /// Whether the executor of the lane is closed by then.
+  [[nodiscard]] bool is_closed(std::uint32_t lane, std::int64_t t) const noexcept {
+    return t >= lane_rows_[lane].closed;
+  }
 
   /// What some pictures need of the whole trace; each part is made when it is first asked for.
   [[nodiscard]] summaries& whole() const noexcept { return *summaries_; }
@@ -255,6 +262,7 @@ class index {
     // Of slots.
     std::int64_t first_sign = forever;  // of a worker
     stretches parked;
+    stretches lent;                 // by a task that waits, and taken by nobody
     stretches missing;              // events of its worker
     stretches ended;                // its thread has, and no other came
     std::int64_t closed = forever;  // its executor
@@ -273,6 +281,7 @@ class index {
   bool ended_ = false;
   bool simulated_ = false;
   bool given_clock_ = false;
+  bool paced_ = false;
   std::vector<std::string> texts_;
   std::vector<event> events_;
   detail::change_list changes_;

@@ -32,7 +32,7 @@ enum class preset : std::uint8_t {
 };
 
 /// Where the picture comes from: part of every picture, and of every export.
-enum class source : std::uint8_t { recorded, live, simulated, paced };
+enum class source : std::uint8_t { recorded, live, simulated };
 
 /// Whether the preset `stage` shows the line of the program that the newest of what happened goes
 /// back to: where its task was submitted.

@@ -22,6 +22,8 @@ namespace fronta::viz {
 
 /// With spaces between thousands.
 [[nodiscard]] std::string grouped(std::uint64_t number);
+/// "1st", "22nd".
+[[nodiscard]] std::string ordinal(std::uint64_t n);
 
 /// Year, month and day (UTC) of nanoseconds since 1970.
 [[nodiscard]] std::string date(std::int64_t unix_nanoseconds);
