@@ -41,6 +41,18 @@ struct callback_edge : edge {
 // Links it, or calls it at once when the node is done. Takes ownership.
 void add_callback(node& n, std::unique_ptr<callback_edge> callback) noexcept;
 
+// Tells traces that a callback of a task runs, while it lives; keeps the node.
+class callback_told {
+ public:
+  explicit callback_told(node& source) noexcept;
+  ~callback_told();
+  callback_told(const callback_told&) = delete;
+  callback_told& operator=(const callback_told&) = delete;
+
+ private:
+  node* source_;
+};
+
 template <class Promise>
 concept has_scheduler = requires(Promise& p) { p.scheduler(); };
 }  // namespace detail
@@ -494,6 +506,7 @@ class future_awaiter : private edge {
     }
     this->kind = edge_kind::callback;
     this->fire = [](edge& self, node&) noexcept {
+      const callback_scope scope;
       auto& me = static_cast<future_awaiter&>(self);
       me.registered_ = false;
       auto resume = me.resume_;  // the frame may go with the resumption
