@@ -66,15 +66,14 @@ callback_told::~callback_told() {
 }
 
 void add_callback(node& n, std::unique_ptr<callback_edge> callback) noexcept {
+  n.add_reader();
   callback->kind = edge_kind::callback;
-  // Relaxed: who asks is the last reader, and sees what former ones did.
-  n.had_callbacks.store(true, std::memory_order_relaxed);
   callback->fire = [](edge& self, node& source) noexcept {
     const callback_scope scope;
     const std::unique_ptr<callback_edge> owned(static_cast<callback_edge*>(&self));
     const callback_told told(source);
     try {
-      owned->call(source);
+      owned->call(future_access::adopt_erased(&source));
     } catch (...) {
       report_current("a done callback threw; let it catch what it calls");
     }

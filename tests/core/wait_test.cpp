@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 
+#include <support/later_callback.hpp>
 #include <support/manual_backend.hpp>
 #include <support/running_task.hpp>
 
@@ -309,6 +310,17 @@ TEST(Gather, MovesOutOfTheLastHandles) {
   owners.push_back(ex.submit([] { return std::make_unique<int>(8); }));
   const auto values = fronta::gather(std::move(owners));
   EXPECT_EQ(*values[0] + *values[1], 15);
+}
+
+// F-08, F-12
+TEST(Gather, LeavesAValueToACallbackThatHasYetToRun) {
+  const auto seen =
+      fronta::test::seen_by_a_later_callback(std::string("text"), [](future<std::string> f) {
+        std::vector<future<std::string>> last;
+        last.push_back(std::move(f));
+        EXPECT_THAT(fronta::gather(std::move(last)), ElementsAre("text"));
+      });
+  EXPECT_EQ(seen, "text");
 }
 
 TEST(Gather, ThrowsAtTheFirstFailureWithoutWaitingForTheOthers) {

@@ -6,6 +6,8 @@
 
 #include <gmock/gmock.h>
 
+#include <support/later_callback.hpp>
+
 #include <cstddef>
 #include <exception>
 #include <memory>
@@ -125,6 +127,34 @@ TEST(WhenAll, OfAMoveOnlyValueWithAnotherHandleFailsAndSaysSo) {
   made.set_value(std::make_unique<int>(7));
   EXPECT_THROW(static_cast<void>(all.result()), fronta::invalid_state_error);
   EXPECT_EQ(*kept.result(), 7);
+}
+
+// F-08, F-12
+TEST(WhenAll, LeavesAValueToACallbackThatHasYetToRun) {
+  future<std::vector<std::string>> all;
+  const auto seen =
+      fronta::test::seen_by_a_later_callback(std::string("text"), [&](future<std::string> f) {
+        std::vector<future<std::string>> last;
+        last.push_back(std::move(f));
+        all = fronta::when_all(std::move(last));
+      });
+  EXPECT_EQ(seen, "text");
+  EXPECT_THAT(all.result(), ElementsAre("text"));
+}
+
+// F-08, F-12
+TEST(WhenAll, LeavesAValueToACallbackThatWasAddedLater) {
+  promise<std::string> made;
+  std::vector<future<std::string>> members;
+  members.push_back(made.get_future());
+  auto member = members[0];
+  const auto all = fronta::when_all(std::move(members));
+  std::string seen;
+  member.add_done_callback([&](const future<std::string>& f) { seen = f.get(); });
+  member = {};
+  made.set_value("text");
+  EXPECT_EQ(seen, "text");
+  EXPECT_THAT(all.result(), ElementsAre("text"));
 }
 
 TEST(WhenAll, MovesValuesThatCallbacksHaveSeen) {
