@@ -14,7 +14,9 @@
 #include <stdexcept>
 #include <string>
 #include <tuple>
+#include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace {
@@ -29,6 +31,12 @@ struct broken : std::runtime_error {
 };
 
 std::exception_ptr a_failure() { return std::make_exception_ptr(broken()); }
+
+future<const int&> reference_to(const int& target) {
+  promise<const int&> made;
+  made.set_value(target);
+  return made.get_future();
+}
 
 // On an unset promise.
 struct pending_chain {
@@ -69,6 +77,21 @@ TEST(WhenAll, OfVoidsIsVoid) {
   EXPECT_FALSE(all.done());
   two.set_value();
   EXPECT_NO_THROW(all.result());
+}
+
+TEST(WhenAll, OfReferencesAndVoidsIsATupleOfReferencesAndMonostates) {
+  int target = 1;
+  promise<int&> reference;
+  promise<void> nothing;
+  const auto all =
+      fronta::when_all(reference.get_future(), nothing.get_future(), reference_to(target));
+  static_assert(
+      std::is_same_v<decltype(all), const future<std::tuple<int&, std::monostate, const int&>>>);
+  nothing.set_value();
+  reference.set_value(target);
+  ASSERT_TRUE(all.done());
+  EXPECT_EQ(&std::get<0>(all.result()), &target);
+  EXPECT_EQ(&std::get<2>(all.get()), &target);
 }
 
 TEST(WhenAll, OfAnEmptyHandleIsRefused) {

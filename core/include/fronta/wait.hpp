@@ -32,23 +32,36 @@ inline constexpr auto first_exception = return_when::first_exception;
 template <class T>
 class outcome {
  public:
-  using stored = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+  /// A pointer for a reference.
+  using stored =
+      std::conditional_t<std::is_void_v<T>, std::monostate,
+                         std::conditional_t<std::is_reference_v<T>,
+                                            std::add_pointer_t<std::remove_reference_t<T>>, T>>;
   template <class... Args>
   explicit outcome(std::in_place_t, Args&&... args)
-      : content_(std::in_place_index<0>, std::forward<Args>(args)...) {}
+      : content_(std::in_place_index<0>, as_stored(std::forward<Args>(args))...) {}
   explicit outcome(std::exception_ptr error) noexcept
       : content_(std::in_place_index<1>, std::move(error)) {}
 
   [[nodiscard]] bool has_value() const noexcept { return content_.index() == 0; }
   explicit operator bool() const noexcept { return has_value(); }
-  /// Throws the exception if there is one.
-  const stored& value() const& {
+  /// Throws the exception if there is one. `const T&` or `T&&`; `U&` for `outcome<U&>`,
+  /// `std::monostate` for void.
+  std::conditional_t<std::is_reference_v<T>, T, const stored&> value() const& {
     raise();
-    return std::get<0>(content_);
+    if constexpr (std::is_reference_v<T>) {
+      return *std::get<0>(content_);
+    } else {
+      return std::get<0>(content_);
+    }
   }
-  stored&& value() && {
+  std::conditional_t<std::is_reference_v<T>, T, stored&&> value() && {
     raise();
-    return std::get<0>(std::move(content_));
+    if constexpr (std::is_reference_v<T>) {
+      return *std::get<0>(content_);
+    } else {
+      return std::get<0>(std::move(content_));
+    }
   }
   /// Null for a value.
   [[nodiscard]] std::exception_ptr error() const noexcept {
@@ -56,6 +69,14 @@ class outcome {
   }
 
  private:
+  template <class Arg>
+  static decltype(auto) as_stored(Arg&& arg) {
+    if constexpr (std::is_reference_v<T>) {
+      return std::addressof(arg);
+    } else {
+      return std::forward<Arg>(arg);
+    }
+  }
   void raise() const {
     if (!has_value()) std::rethrow_exception(std::get<1>(content_));
   }
@@ -370,15 +391,18 @@ void gather(R&& futures) {
   for (const any_future& f : futures) erased.push_back(&f);
   detail::wait_for_values(erased);
 }
-/// With `on_error::skip` waits for all and leaves the failed ones out; with `keep` returns
-/// outcomes.
+/// With `on_error::skip` waits for all and leaves the failed ones out, which without values is all
+/// that it does; with `keep` returns outcomes.
 template <on_error Errors, class T>
 auto gather(const std::vector<future<T>>& futures) {
   if constexpr (Errors == on_error::raise) {
     return gather(futures);
+  } else if constexpr (Errors == on_error::skip && std::is_void_v<T>) {
+    wait(futures);
   } else {
     wait(futures);
-    std::vector<std::conditional_t<Errors == on_error::keep, outcome<T>, T>> results;
+    std::vector<std::conditional_t<Errors == on_error::keep, outcome<T>, std::remove_cvref_t<T>>>
+        results;
     for (const auto& f : futures) {
       auto result = detail::outcome_of(f);
       if constexpr (Errors == on_error::keep) {
@@ -496,6 +520,18 @@ future<Result> join(Futures futures, std::span<node* const> members, Take take) 
   return result;
 }
 
+// What a tuple holds of a member's value.
+template <class T>
+using tuple_value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+template <class T>
+tuple_value<T> take_for_tuple(future<T>& f) {
+  if constexpr (std::is_void_v<T>) {
+    return {};
+  } else {
+    return future_access::take_input(f);
+  }
+}
+
 // A future of the index of the first that is done; at least one.
 future<std::size_t> join_any(std::span<node* const> members);
 // Of a handle that must not be empty.
@@ -516,13 +552,14 @@ auto when_all(std::vector<future<T>> futures) {
     return resolve<std::remove_reference_t<decltype(all)>>::take(all);
   });
 }
+/// The same as a tuple, with references as they are and `std::monostate` for void.
 template <class... Ts>
   requires(sizeof...(Ts) > 0)
 auto when_all(future<Ts>... futures) {
-  using result = std::tuple<Ts...>;
+  using result = std::tuple<detail::tuple_value<Ts>...>;
   const std::array members{detail::member_node(futures, "when_all")...};
   return detail::join<result>(std::tuple(std::move(futures)...), members, [](auto& all) {
-    return resolve<std::remove_reference_t<decltype(all)>>::take(all);
+    return std::apply([](auto&... f) { return result{detail::take_for_tuple(f)...}; }, all);
   });
 }
 
