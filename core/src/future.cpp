@@ -51,25 +51,31 @@ void report_current(const char* context) noexcept {
   report_error(std::current_exception(), context);
 }
 
+// Promises are no tasks.
+callback_told::callback_told(node& source) noexcept
+    : source_(source.path != 0 && trace::on() ? &source : nullptr) {
+  if (source_ == nullptr) return;
+  source_->add_keeper();  // the callback may drop the last handle
+  trace::detail::emit(trace::event_kind::callback, *source_, 0);
+}
+
+callback_told::~callback_told() {
+  if (source_ == nullptr) return;
+  trace::detail::emit(trace::event_kind::callback, *source_, 1);
+  source_->drop_keeper();
+}
+
 void add_callback(node& n, std::unique_ptr<callback_edge> callback) noexcept {
+  n.add_reader();
   callback->kind = edge_kind::callback;
-  // Relaxed: who asks is the last reader, and sees what former ones did.
-  n.had_callbacks.store(true, std::memory_order_relaxed);
   callback->fire = [](edge& self, node& source) noexcept {
+    const callback_scope scope;
     const std::unique_ptr<callback_edge> owned(static_cast<callback_edge*>(&self));
-    const bool told = source.path != 0 && trace::on();  // promises are no tasks
-    if (told) {
-      source.add_keeper();  // the callback may drop the last handle
-      trace::detail::emit(trace::event_kind::callback, source, 0);
-    }
+    const callback_told told(source);
     try {
-      owned->call(source);
+      owned->call(future_access::adopt_erased(&source));
     } catch (...) {
       report_current("a done callback threw; let it catch what it calls");
-    }
-    if (told) {
-      trace::detail::emit(trace::event_kind::callback, source, 1);
-      source.drop_keeper();
     }
   };
   auto* const raw = callback.release();

@@ -112,11 +112,6 @@ run_result run_in_context(node& n, gpu::stream* stream = nullptr) {
   return result;
 }
 
-// Nodes that failed because an input did, waiting for their turn: a chain of a million dependents
-// must not recurse.
-constinit thread_local node* failing = nullptr;
-constinit thread_local bool failing_active = false;
-
 // Stores in a claimed node what its failed input means for it.
 void take_failure(node& n, node& source, bool cancelled) noexcept {
   const auto input = source.extra() != nullptr && !source.extra()->failed_input.empty()
@@ -141,15 +136,16 @@ void fail_from(node& n, node& source) noexcept {
   if (!n.try_claim(cancelled ? phase::dropping : phase::settling)) return;
   take_failure(n, source, cancelled);
   n.add_keeper();
-  n.next = std::exchange(failing, &n);
-  if (failing_active) return;
-  failing_active = true;
-  while (failing != nullptr) {
-    node& one = *std::exchange(failing, failing->next);
+  auto& turn = this_turn;
+  n.next = std::exchange(turn.failed, &n);
+  if (turn.failing) return;
+  turn.failing = true;
+  while (turn.failed != nullptr) {
+    node& one = *std::exchange(turn.failed, turn.failed->next);
     finish_dropped(one, one.stored_error() ? phase::error : phase::cancelled);
     one.drop_keeper();
   }
-  failing_active = false;
+  turn.failing = false;
 }
 
 // The same for a node that may be in a queue, whose link is not to be touched. Nothing can stand

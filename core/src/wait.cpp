@@ -286,4 +286,85 @@ void completion_list::clear() {
   }
 }
 
+node* member_node(const any_future& f, const char* verb) {
+  auto* const n = future_access::get(f);
+  if (n == nullptr) throw_empty(verb);
+  return n;
+}
+
+void joint::watch(std::span<node* const> members) noexcept {
+  if (members.empty()) {
+    settle_in_turn();
+    return;
+  }
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    auto& m = members_[i];
+    m.owner = this;
+    m.kind = edge_kind::callback;
+    m.fire = [](edge& self, node& source) noexcept {
+      const callback_told told(source);
+      const auto& mine = static_cast<member_edge&>(self);
+      mine.owner->ended(mine, source);
+    };
+    if (!members[i]->add_edge(m)) m.fire(m, *members[i]);
+  }
+  drop();
+}
+
+void joint::ended(const member_edge& m, node& source) noexcept {
+  const auto index = static_cast<std::size_t>(&m - members_.data());
+  decides(source, index) ? settle_in_turn() : drop();
+}
+
+// Drops a user.
+void joint::settle_in_turn() noexcept {
+  auto& turn = this_turn;
+  (turn.last_joint != nullptr ? turn.last_joint->next_ : turn.first_joint) = this;
+  turn.last_joint = this;
+  if (turn.settling) return;
+  turn.settling = true;
+  while (turn.first_joint != nullptr) {
+    joint& one = *turn.first_joint;
+    turn.first_joint = one.next_;
+    if (turn.first_joint == nullptr) turn.last_joint = nullptr;
+    one.settle();
+    one.drop();
+  }
+  turn.settling = false;
+}
+
+void joint::drop() noexcept {
+  if (users_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+}
+
+future<std::size_t> join_any(std::span<node* const> members) {
+  class joint_of_any final : public joint {
+   public:
+    explicit joint_of_any(std::size_t count) : joint(count) {}
+    [[nodiscard]] future<std::size_t> get_future() { return first_.get_future(); }
+
+   private:
+    bool decides(node&, std::size_t index) noexcept override {
+      // Relaxed: the index is for this thread alone.
+      if (won_.exchange(true, std::memory_order_relaxed)) return false;
+      index_ = index;
+      return true;
+    }
+    void settle() noexcept override {
+      try {
+        first_.set_value(index_);
+      } catch (...) {
+        // It was cancelled.
+      }
+    }
+    std::atomic<bool> won_{false};
+    std::size_t index_ = 0;
+    promise<std::size_t> first_;
+  };
+  auto any = std::make_unique<joint_of_any>(members.size());
+  auto result = any->get_future();
+  any.release()->watch(members);
+  return result;
+}
+
 }  // namespace fronta::detail

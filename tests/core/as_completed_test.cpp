@@ -456,6 +456,17 @@ TEST(CompletionQueue, NextGivesUpAtItsLimit) {
 }
 
 //
+TEST(CompletionQueue, GivesReferencesWithTheirFutures) {
+  int target = 1;
+  promise<int&> made;
+  made.set_value(target);
+  fronta::completion_queue<int&> q(std::vector{made.get_future()});
+  const auto next = q.next_with_result();
+  ASSERT_TRUE(next.has_value());
+  EXPECT_EQ(&next->second.value(), &target);
+}
+
+//
 TEST(CompletionQueue, DeliversFuturesWithTheirValues) {
   outcomes o(2);
   queue q(o.all);

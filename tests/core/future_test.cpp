@@ -7,6 +7,7 @@
 
 #include <support/captured_errors.hpp>
 #include <support/gate.hpp>
+#include <support/later_callback.hpp>
 #include <support/manual_backend.hpp>
 #include <support/running_task.hpp>
 
@@ -345,6 +346,42 @@ TEST(Future, CancellingTwiceAndStartingCallsBackOnce) {
   f.cancel();
   EXPECT_FALSE(launched->run_one());
   EXPECT_EQ(calls, 1);
+}
+
+// F-08, F-12
+TEST(Future, ACallbackThatHasYetToRunKeepsTheValueFromBeingMovedOut) {
+  std::string got;
+  EXPECT_EQ(fronta::test::seen_by_a_later_callback(
+                std::string("text"), [&](future<std::string> f) { got = std::move(f).get(); }),
+            "text");
+  EXPECT_EQ(got, "text");
+}
+
+// F-08, F-12
+TEST(Future, AMoveOnlyValueCanBeMovedOutOnceCallbacksHaveRunAndNotBefore) {
+  promise<std::unique_ptr<int>> made;
+  auto f = made.get_future();
+  int seen = 0;
+  f.add_done_callback([&](future<std::unique_ptr<int>> own) {
+    own = {};
+    EXPECT_THROW(static_cast<void>(std::move(f).get()), fronta::invalid_state_error);
+  });
+  f.add_done_callback([&](const future<std::unique_ptr<int>>& done) { seen = *done.result(); });
+  made.set_value(std::make_unique<int>(7));
+  EXPECT_EQ(seen, 7);
+  ASSERT_TRUE(f.valid());  // NOLINT(bugprone-use-after-move)
+  EXPECT_EQ(*std::move(f).get(), 7);
+}
+
+// F-08
+TEST(Future, TheLastCallbackMayHaveTheLastHandle) {
+  promise<std::unique_ptr<int>> made;
+  std::unique_ptr<int> taken;
+  made.get_future().add_done_callback(
+      [&](future<std::unique_ptr<int>> last) { taken = std::move(last).get(); });
+  made.set_value(std::make_unique<int>(7));
+  ASSERT_NE(taken, nullptr);
+  EXPECT_EQ(*taken, 7);
 }
 
 // F-09

@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 
+#include <support/later_callback.hpp>
 #include <support/manual_backend.hpp>
 #include <support/running_task.hpp>
 
@@ -311,6 +312,17 @@ TEST(Gather, MovesOutOfTheLastHandles) {
   EXPECT_EQ(*values[0] + *values[1], 15);
 }
 
+// F-08, F-12
+TEST(Gather, LeavesAValueToACallbackThatHasYetToRun) {
+  const auto seen =
+      fronta::test::seen_by_a_later_callback(std::string("text"), [](future<std::string> f) {
+        std::vector<future<std::string>> last;
+        last.push_back(std::move(f));
+        EXPECT_THAT(fronta::gather(std::move(last)), ElementsAre("text"));
+      });
+  EXPECT_EQ(seen, "text");
+}
+
 TEST(Gather, ThrowsAtTheFirstFailureWithoutWaitingForTheOthers) {
   outcomes o(3);
   o.fail(1);
@@ -353,6 +365,33 @@ TEST(Gather, SkipsOrKeepsFailuresOnDemand) {
   EXPECT_FALSE(kept[1].has_value());
   EXPECT_THROW(static_cast<void>(kept[1].value()), broken);
   EXPECT_THROW(static_cast<void>(kept[2].value()), fronta::cancelled_error);
+}
+
+TEST(Gather, SkipsOrKeepsFailuresOfReferences) {
+  int target = 1;
+  std::vector<promise<int&>> promises(2);
+  const std::vector all{promises[0].get_future(), promises[1].get_future()};
+  promises[0].set_value(target);
+  promises[1].set_exception(std::make_exception_ptr(broken()));
+  EXPECT_THAT(fronta::gather<fronta::on_error::skip>(all), ElementsAre(1));
+  auto kept = fronta::gather<fronta::on_error::keep>(all);
+  ASSERT_EQ(kept.size(), 2U);
+  EXPECT_EQ(&kept[0].value(), &target);
+  EXPECT_EQ(&std::move(kept[0]).value(), &target);
+  EXPECT_THROW(static_cast<void>(kept[1].value()), broken);
+}
+
+TEST(Gather, SkipsOrKeepsFailuresWithoutValues) {
+  std::vector<promise<void>> promises(2);
+  const std::vector all{promises[0].get_future(), promises[1].get_future()};
+  promises[0].set_value();
+  promises[1].set_exception(std::make_exception_ptr(broken()));
+  static_assert(std::is_void_v<decltype(fronta::gather<fronta::on_error::skip>(all))>);
+  EXPECT_NO_THROW(fronta::gather<fronta::on_error::skip>(all));
+  const auto kept = fronta::gather<fronta::on_error::keep>(all);
+  ASSERT_EQ(kept.size(), 2U);
+  EXPECT_TRUE(kept[0].has_value());
+  EXPECT_THROW(static_cast<void>(kept[1].value()), broken);
 }
 
 TEST(Gather, OfNothingIsNothing) { EXPECT_THAT(fronta::gather(futures()), IsEmpty()); }

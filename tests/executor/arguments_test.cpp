@@ -3,6 +3,7 @@
 #include <fronta/executor.hpp>
 
 #include <support/gate.hpp>
+#include <support/later_callback.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -126,6 +127,18 @@ TEST_F(Arguments, AMoveOnlyValueWithOtherHandlesFailsTheDependentAndStaysWhereIt
     EXPECT_THAT(e.what(), HasSubstr("lvalue"));
   }
   EXPECT_EQ(*kept.result(), 7);
+}
+
+// F-08, F-12
+TEST_F(Arguments, ACallbackThatHasYetToRunKeepsTheValueFromBeingMovedIntoATask) {
+  executor other{threads{.workers = 1}};
+  const auto seen =
+      fronta::test::seen_by_a_later_callback(std::string("text"), [&](future<std::string> f) {
+        const auto passed =
+            other.submit([](std::string&& s) { return std::move(s); }, std::move(f));
+        EXPECT_EQ(passed.get(), "text");
+      });
+  EXPECT_EQ(seen, "text");
 }
 
 TEST_F(Arguments, AMoveOnlyValueCanBeReadByManyDependents) {

@@ -264,6 +264,22 @@ TEST(Dag, EqualCallsAreSeparateTasks) {
 }
 
 // D-10
+TEST(Dag, ACallbackOfAFailureSeesWhatItsOwnCancellationEnds) {
+  executor ex{threads{.workers = 1}};
+  promise<int> never;
+  const auto other = ex.submit(plus_one, never.get_future());
+  const auto behind = ex.submit(plus_one, other);
+  promise<int> fails;
+  const auto dependent = ex.submit(plus_one, fails.get_future());
+  bool ended = false;
+  dependent.add_done_callback([&](const fronta::any_future&) {
+    EXPECT_TRUE(other.cancel());
+    ended = behind.done();
+  });
+  fails.set_exception(std::make_exception_ptr(std::runtime_error("fails")));
+  EXPECT_TRUE(ended);
+}
+
 TEST(Gather, KeepsTheShape) {
   executor ex{threads{.workers = 2}};
   const auto one = ex.submit([] { return 1; });

@@ -17,6 +17,7 @@
 
 namespace fronta {
 
+class any_future;
 template <class T>
 class future;
 template <class T>
@@ -33,13 +34,26 @@ struct future_access;
 // Throws the outcome's exception if there is one; fetches a remote value.
 void require_value(node& n);
 
-// A done callback, linked into the node that it waits for.
+// A done callback, linked into the node that it waits for. It holds a reader, which the call gets:
+// nobody moves the value out before.
 struct callback_edge : edge {
   virtual ~callback_edge() = default;
-  virtual void call(node& source) = 0;
+  virtual void call(any_future done) = 0;
 };
 // Links it, or calls it at once when the node is done. Takes ownership.
 void add_callback(node& n, std::unique_ptr<callback_edge> callback) noexcept;
+
+// Tells traces that a callback of a task runs, while it lives; keeps the node.
+class callback_told {
+ public:
+  explicit callback_told(node& source) noexcept;
+  ~callback_told();
+  callback_told(const callback_told&) = delete;
+  callback_told& operator=(const callback_told&) = delete;
+
+ private:
+  node* source_;
+};
 
 template <class Promise>
 concept has_scheduler = requires(Promise& p) { p.scheduler(); };
@@ -111,7 +125,8 @@ class any_future {
 
   /// Calls `fn(any_future)` once when done, in order of addition: in the thread that finishes or
   /// cancels the task, or here and now when it is done already. What `fn` throws goes to the error
-  /// hook. The value can be had before callbacks have run; `shutdown` waits for them.
+  /// hook. The value can be had before callbacks have run, but not moved out: until then each
+  /// counts as a handle. `shutdown` waits for them.
   template <class Fn>
     requires std::invocable<Fn&, any_future>
   void add_done_callback(Fn fn) const;
@@ -166,8 +181,9 @@ class future : public any_future {
   {
     return result(limit);
   }
-  /// Moves the value out when this is the last handle and no dependent is registered, else copies;
-  /// for a move-only T it then throws `invalid_state_error` and leaves the handle as it was.
+  /// Moves the value out when this is the last handle, no dependent is registered and all done
+  /// callbacks have run, else copies; for a move-only T it then throws `invalid_state_error` and
+  /// leaves the handle as it was.
   T get(time_limit limit = time_limit::none()) &&;
 
   template <class Fn>
@@ -338,7 +354,8 @@ T future<T>::take(state& s) && {
   } else {
     throw invalid_state_error("future::get: the value of task \"" + s.name() +
                               "\" cannot be moved out while another handle or a dependent exists "
-                              "and cannot be copied; use result(), or drop the others first");
+                              "or a done callback has yet to run, and cannot be copied; use "
+                              "result(), or drop the others first");
   }
 }
 
@@ -350,7 +367,7 @@ void any_future::add_done_callback(Fn fn) const {
     callback(const callback&) = delete;
     callback& operator=(const callback&) = delete;
     ~callback() noexcept override { detail::destroy_quietly(fn); }
-    void call(detail::node& source) override { fn(detail::future_access::share(source)); }
+    void call(any_future done) override { fn(std::move(done)); }
     union {
       Fn fn;
     };
@@ -494,6 +511,7 @@ class future_awaiter : private edge {
     }
     this->kind = edge_kind::callback;
     this->fire = [](edge& self, node&) noexcept {
+      const callback_scope scope;
       auto& me = static_cast<future_awaiter&>(self);
       me.registered_ = false;
       auto resume = me.resume_;  // the frame may go with the resumption

@@ -32,23 +32,36 @@ inline constexpr auto first_exception = return_when::first_exception;
 template <class T>
 class outcome {
  public:
-  using stored = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+  /// A pointer for a reference.
+  using stored =
+      std::conditional_t<std::is_void_v<T>, std::monostate,
+                         std::conditional_t<std::is_reference_v<T>,
+                                            std::add_pointer_t<std::remove_reference_t<T>>, T>>;
   template <class... Args>
   explicit outcome(std::in_place_t, Args&&... args)
-      : content_(std::in_place_index<0>, std::forward<Args>(args)...) {}
+      : content_(std::in_place_index<0>, as_stored(std::forward<Args>(args))...) {}
   explicit outcome(std::exception_ptr error) noexcept
       : content_(std::in_place_index<1>, std::move(error)) {}
 
   [[nodiscard]] bool has_value() const noexcept { return content_.index() == 0; }
   explicit operator bool() const noexcept { return has_value(); }
-  /// Throws the exception if there is one.
-  const stored& value() const& {
+  /// Throws the exception if there is one. `const T&` or `T&&`; `U&` for `outcome<U&>`,
+  /// `std::monostate` for void.
+  std::conditional_t<std::is_reference_v<T>, T, const stored&> value() const& {
     raise();
-    return std::get<0>(content_);
+    if constexpr (std::is_reference_v<T>) {
+      return *std::get<0>(content_);
+    } else {
+      return std::get<0>(content_);
+    }
   }
-  stored&& value() && {
+  std::conditional_t<std::is_reference_v<T>, T, stored&&> value() && {
     raise();
-    return std::get<0>(std::move(content_));
+    if constexpr (std::is_reference_v<T>) {
+      return *std::get<0>(content_);
+    } else {
+      return std::get<0>(std::move(content_));
+    }
   }
   /// Null for a value.
   [[nodiscard]] std::exception_ptr error() const noexcept {
@@ -56,6 +69,14 @@ class outcome {
   }
 
  private:
+  template <class Arg>
+  static decltype(auto) as_stored(Arg&& arg) {
+    if constexpr (std::is_reference_v<T>) {
+      return std::addressof(arg);
+    } else {
+      return std::forward<Arg>(arg);
+    }
+  }
   void raise() const {
     if (!has_value()) std::rethrow_exception(std::get<1>(content_));
   }
@@ -370,15 +391,18 @@ void gather(R&& futures) {
   for (const any_future& f : futures) erased.push_back(&f);
   detail::wait_for_values(erased);
 }
-/// With `on_error::skip` waits for all and leaves the failed ones out; with `keep` returns
-/// outcomes.
+/// With `on_error::skip` waits for all and leaves the failed ones out, which without values is all
+/// that it does; with `keep` returns outcomes.
 template <on_error Errors, class T>
 auto gather(const std::vector<future<T>>& futures) {
   if constexpr (Errors == on_error::raise) {
     return gather(futures);
+  } else if constexpr (Errors == on_error::skip && std::is_void_v<T>) {
+    wait(futures);
   } else {
     wait(futures);
-    std::vector<std::conditional_t<Errors == on_error::keep, outcome<T>, T>> results;
+    std::vector<std::conditional_t<Errors == on_error::keep, outcome<T>, std::remove_cvref_t<T>>>
+        results;
     for (const auto& f : futures) {
       auto result = detail::outcome_of(f);
       if constexpr (Errors == on_error::keep) {
@@ -393,110 +417,166 @@ auto gather(const std::vector<future<T>>& futures) {
 
 namespace detail {
 
-// Counts the members down; the first failure, or the last success, decides.
-template <class Futures, class Result>
-struct joint {
-  explicit joint(Futures f, std::size_t n) : futures(std::move(f)), left(n) {}
-  Futures futures;
-  std::atomic<std::size_t> left;
-  std::atomic<bool> decided{false};
-  promise<Result> result;
+// The state behind a joint future: told of every member's end by an edge that holds no reader, so
+// that values can be moved out. Settles the future when one of them decides; a chain of joint
+// futures does not recurse. Freed when all members have ended.
+class joint {
+ public:
+  joint(const joint&) = delete;
+  joint& operator=(const joint&) = delete;
+  // Once, with as many as there are to be; takes the joint over. A member exists at least until its
+  // edge is linked.
+  void watch(std::span<node* const> members) noexcept;
 
-  void member_done(any_future f) {
-    auto error = future_access::get(f)->error();
-    // Dropped before it is counted: whoever comes last moves values out of their last handles.
-    f = {};
-    const bool last = left.fetch_sub(1, std::memory_order_acq_rel) == 1;
-    if (error) {
-      if (!decided.exchange(true)) settle([&] { result.set_exception(std::move(error)); });
-    } else if (last && !decided.exchange(true)) {
-      settle([&] { succeed(); });
+ protected:
+  explicit joint(std::size_t count) : members_(count), users_(count + 1) {}
+  virtual ~joint() = default;
+  // A member has ended, in whatever thread that was. True for the one that decides.
+  [[nodiscard]] virtual bool decides(node& member, std::size_t index) noexcept = 0;
+  // Gives the joint future its outcome. Once, when a member has decided or there are none.
+  virtual void settle() noexcept = 0;
+
+ private:
+  struct member_edge : edge {
+    joint* owner = nullptr;
+  };
+  void ended(const member_edge& m, node& source) noexcept;
+  void settle_in_turn() noexcept;
+  void drop() noexcept;
+
+  std::vector<member_edge> members_;
+  // Each member until it has ended, or the future is settled by it; and `watch`.
+  std::atomic<std::size_t> users_;
+  joint* next_ = nullptr;  // in the list of those to settle
+};
+
+// The first failure decides, or the last success.
+template <class Result, class Futures, class Take>
+class joint_of_all final : public joint {
+ public:
+  joint_of_all(Futures futures, std::size_t count, Take take)
+      : joint(count), futures_(std::move(futures)), left_(count), take_(take) {}
+  [[nodiscard]] future<Result> get_future() { return result_.get_future(); }
+
+ private:
+  bool decides(node& member, std::size_t) noexcept override {
+    const bool failed = member.current() != phase::value;
+    node* none = nullptr;
+    // Relaxed: ordered by the count for who comes last, and by the settling for who fails.
+    const bool first_failure =
+        failed && failed_.compare_exchange_strong(none, &member, std::memory_order_relaxed);
+    // Release and acquire: who comes last moves values out, and nobody reads them any more.
+    const bool last = left_.fetch_sub(1, std::memory_order_acq_rel) == 1;
+    return failed ? first_failure : last && failed_.load(std::memory_order_relaxed) == nullptr;
+  }
+  void settle() noexcept override {
+    try {
+      const node* const failed = failed_.load(std::memory_order_relaxed);
+      failed != nullptr ? fail(*failed) : succeed();
+    } catch (...) {
+      // The joint future was cancelled: nobody wants the outcome. Or moving the values into it
+      // threw, and that is its outcome.
     }
+  }
+  void fail(const node& member) {
+    std::exception_ptr error;
+    try {
+      error = member.error();
+    } catch (...) {
+      error = std::current_exception();
+    }
+    result_.set_exception(std::move(error));
   }
   void succeed() {
     if constexpr (std::is_void_v<Result>) {
-      result.set_value();
+      result_.set_value();
     } else {
       std::optional<Result> values;
       try {
-        values.emplace(resolve<Futures>::take(futures));
+        values.emplace(take_(futures_));
       } catch (...) {
         // A copy threw, or a move-only value has another handle.
-        result.set_exception(std::current_exception());
+        result_.set_exception(std::current_exception());
         return;
       }
-      result.set_value(std::move(*values));
+      result_.set_value(std::move(*values));
     }
   }
-  template <class Settle>
-  void settle(Settle&& how) {
-    try {
-      how();
-    } catch (const invalid_state_error&) {
-      // The joint future was cancelled: nobody wants the outcome.
-    }
-  }
+
+  Futures futures_;  // keep the one that failed, too
+  std::atomic<std::size_t> left_;
+  std::atomic<node*> failed_{nullptr};
+  [[no_unique_address]] Take take_;
+  promise<Result> result_;
 };
 
-template <class Result, class Futures, class Each>
-future<Result> join(Futures futures, std::size_t count, Each&& each) {
-  auto all = std::make_shared<joint<Futures, Result>>(std::move(futures), count);
-  auto result = all->result.get_future();
-  if (count == 0) all->settle([&] { all->succeed(); });
-  each(all->futures, [&](const any_future& f) {
-    f.add_done_callback([all](any_future done) { all->member_done(std::move(done)); });
-  });
+// The values of `futures`, whose nodes `members` are, as `take` makes them a Result.
+template <class Result, class Futures, class Take>
+future<Result> join(Futures futures, std::span<node* const> members, Take take) {
+  auto all = std::make_unique<joint_of_all<Result, Futures, Take>>(std::move(futures),
+                                                                   members.size(), take);
+  auto result = all->get_future();
+  all.release()->watch(members);
   return result;
 }
+
+// What a tuple holds of a member's value.
+template <class T>
+using tuple_value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+template <class T>
+tuple_value<T> take_for_tuple(future<T>& f) {
+  if constexpr (std::is_void_v<T>) {
+    return {};
+  } else {
+    return future_access::take_input(f);
+  }
+}
+
+// A future of the index of the first that is done; at least one.
+future<std::size_t> join_any(std::span<node* const> members);
+// Of a handle that must not be empty.
+node* member_node(const any_future& f, const char* verb);
 
 }  // namespace detail
 
 /// A future of all values, in argument order; it fails at once when a member does (the others run
-/// on). A vector of `future<void>` gives a `future<void>`.
+/// on). Values are moved where `get` of an rvalue would. A vector of `future<void>` gives a
+/// `future<void>`. Throws `invalid_state_error` for an empty handle.
 template <class T>
 auto when_all(std::vector<future<T>> futures) {
   using result = std::conditional_t<std::is_void_v<T>, void, std::vector<std::remove_cvref_t<T>>>;
-  const auto count = futures.size();
-  return detail::join<result>(std::move(futures), count, [](const auto& all, auto&& visit) {
-    for (const auto& f : all) visit(f);
+  std::vector<detail::node*> members;
+  members.reserve(futures.size());
+  for (const auto& f : futures) members.push_back(detail::member_node(f, "when_all"));
+  return detail::join<result>(std::move(futures), members, [](auto& all) {
+    return resolve<std::remove_reference_t<decltype(all)>>::take(all);
   });
 }
+/// The same as a tuple, with references as they are and `std::monostate` for void.
 template <class... Ts>
   requires(sizeof...(Ts) > 0)
-future<std::tuple<Ts...>> when_all(future<Ts>... futures) {
-  return detail::join<std::tuple<Ts...>>(std::tuple<future<Ts>...>(std::move(futures)...),
-                                         sizeof...(Ts), [](const auto& all, auto&& visit) {
-                                           std::apply([&](const auto&... f) { (visit(f), ...); },
-                                                      all);
-                                         });
+auto when_all(future<Ts>... futures) {
+  using result = std::tuple<detail::tuple_value<Ts>...>;
+  const std::array members{detail::member_node(futures, "when_all")...};
+  return detail::join<result>(std::tuple(std::move(futures)...), members, [](auto& all) {
+    return std::apply([](auto&... f) { return result{detail::take_for_tuple(f)...}; }, all);
+  });
 }
 
 /// A future of the index of the first member that is done, however it ended. Throws
-/// `std::invalid_argument` for no members.
+/// `std::invalid_argument` for no members, `invalid_state_error` for an empty handle.
 template <detail::future_range Range>
 future<std::size_t> when_any(Range&& futures) {
-  struct race {
-    std::atomic<bool> won{false};
-    promise<std::size_t> first;
-  };
-  auto shared = std::make_shared<race>();
-  auto result = shared->first.get_future();
-  std::size_t index = 0;
+  std::vector<any_future> held;  // the range may make them on the way
+  std::vector<detail::node*> members;
   for (const auto& f : futures) {
-    static_cast<const any_future&>(f).add_done_callback([shared, index](const any_future&) {
-      if (shared->won.exchange(true)) return;
-      try {
-        shared->first.set_value(index);
-      } catch (const invalid_state_error&) {
-        // Cancelled meanwhile.
-      }
-    });
-    ++index;
+    members.push_back(detail::member_node(f, "when_any"));
+    held.push_back(f);
   }
-  if (index == 0) {
+  if (members.empty()) {
     throw std::invalid_argument("when_any: there are no futures; give at least one");
   }
-  return result;
+  return detail::join_any(members);
 }
 
 }  // namespace fronta

@@ -312,9 +312,8 @@ struct moved_argument {
     auto& s = *future_access::get(value);
     // An edge of less than `done` does not say that the value is there.
     if (!s.readable_early()) static_cast<void>(future_access::input(value));
-    // What may be taken early is not moved out where callbacks of the input may be reading it: a
-    // copy of a handle costs little.
-    if (s.sole_reader() && (!reads_early || !s.had_callbacks.load(std::memory_order_relaxed))) {
+    // Callbacks of an input that was taken early have yet to run, and count as readers until then.
+    if (s.sole_reader()) {
       s.mark_taken();
       return std::tuple<T&&>(std::move(s.value()));
     }
@@ -323,8 +322,8 @@ struct moved_argument {
     } else {
       throw invalid_state_error("submit: the value of task \"" + s.name() +
                                 "\" cannot be moved into a dependent while another handle or "
-                                "dependent exists and cannot be copied; pass the future as an "
-                                "lvalue and take const T&");
+                                "dependent exists or a done callback has yet to run, and cannot "
+                                "be copied; pass the future as an lvalue and take const T&");
     }
   }
   template <class Visit>

@@ -69,7 +69,8 @@ class node {
   node(const node&) = delete;
   node& operator=(const node&) = delete;
 
-  // ---- References. `readers` are what may read the value: user handles and dependents' inputs.
+  // ---- References. `readers` are what may read the value: user handles, dependents' inputs, and
+  // done callbacks until they have run.
   // `keepers` only keep the memory: a queue entry or run (one), edges, timers.
   void add_reader() noexcept { refs_.fetch_add(one_reader, std::memory_order_relaxed); }
   void add_keeper() noexcept { refs_.fetch_add(one_keeper, std::memory_order_relaxed); }
@@ -207,8 +208,6 @@ class node {
   // Its host part and its work on the device are over, and a worker is to end the run; or its host
   // part, which had to wait for a stream, can begin. Written before it goes to that worker's queue.
   bool device_ended = false;
-  // A callback was added, by a reader.
-  std::atomic<bool> had_callbacks{false};
   // Some table may revive it: its last reference must be seen to go.
   bool weakly_known = false;
 

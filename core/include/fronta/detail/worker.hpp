@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 // How a task's life meets the executor that it belongs to and the thread that runs it.
@@ -189,6 +190,31 @@ struct ending {
 inline constinit thread_local const ending* this_ending = nullptr;
 inline ending::ending(task_host* h) noexcept : host(h), outer(this_ending) { this_ending = this; }
 inline ending::~ending() { this_ending = outer; }
+
+// What the ends of nodes on this thread lead to in turn; the outermost end works it off, since a
+// chain of a million must not recurse.
+class joint;
+struct turn_list {
+  node* failed = nullptr;        // claimed because an input failed, with their outcomes
+  joint* first_joint = nullptr;  // decided and not settled, in order of their decisions
+  joint* last_joint = nullptr;
+  bool failing = false;  // somebody works on the former
+  bool settling = false;
+};
+inline constinit thread_local turn_list this_turn;
+
+// Around user code that the end of a node calls. What ends within it is worked off within it, since
+// it may wait for that.
+class callback_scope {
+ public:
+  callback_scope() noexcept : outer_(std::exchange(this_turn, {})) {}
+  ~callback_scope() { this_turn = outer_; }
+  callback_scope(const callback_scope&) = delete;
+  callback_scope& operator=(const callback_scope&) = delete;
+
+ private:
+  turn_list outer_;
+};
 
 // Runs a claimed node to its end (or to its next attempt). The caller passes its keeper on. Of a
 // GPU task it runs the host part; the rest follows once the device has ended.
