@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cassert>
+#include <optional>
 #include <thread>
 
 namespace fronta::detail {
@@ -162,6 +163,12 @@ void fail_queued(node& n, node& source) noexcept {
   finish_dropped(n, cancelled ? phase::cancelled : phase::error);
   n.drop_keeper();
 }
+
+}  // namespace
+
+node* to_be_failed() noexcept { return failing; }
+
+namespace {
 
 bool failed(const node& n) noexcept {
   const auto p = n.current();
@@ -633,7 +640,13 @@ void wait_for(node& n) {
   if (w == nullptr) {
     // When our submit had to wake a worker, spinning would only keep it off the core.
     const bool park = std::exchange(submit_woke_worker, false);
-    if (park || !n.spin_until_done()) n.block_until_done({});
+    if (!park && n.spin_until_done()) return;
+    std::optional<blocking_section> section;
+    if (holds_tasks()) [[unlikely]] {
+      const std::array<node*, 1> awaited{&n};
+      section.emplace(awaited, wait_mode::all, trace::wait_reason::task);
+    }
+    n.block_until_done({});
     return;
   }
   while (!n.done()) {
@@ -666,7 +679,11 @@ blocking_section::blocking_section(trace::wait_reason why, const node* awaited)
 blocking_section::blocking_section(std::span<node* const> awaited, wait_mode mode,
                                    trace::wait_reason why)
     : worker_(this_worker) {
-  if (worker_ == nullptr) return;
+  if (worker_ == nullptr) {
+    if (holds_tasks()) [[unlikely]]
+      entry_ = enter_wait(awaited, mode);
+    return;
+  }
   refuse_in_host_part();
   entry_ = enter_wait(awaited, mode);
   try {
@@ -704,9 +721,9 @@ void blocking_section::lend_share(const node* awaited, trace::wait_reason why) {
 }
 
 blocking_section::~blocking_section() {
-  if (worker_ == nullptr) return;
-  worker_->end_block();
+  if (worker_ != nullptr) worker_->end_block();
   if (entry_ != nullptr) leave_wait(static_cast<wait_entry*>(entry_));
+  if (worker_ == nullptr) return;
   if (this_context != nullptr && this_context->task != nullptr) {
     emit(event_kind::unblock, *this_context->task, static_cast<std::uint64_t>(worker_->slot()));
   }

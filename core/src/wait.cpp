@@ -3,6 +3,8 @@
 
 #include <fronta/detail/futex.hpp>
 
+#include "wait_graph.hpp"
+
 #include <algorithm>
 #include <condition_variable>
 #include <list>
@@ -235,10 +237,10 @@ std::optional<any_future> completion_list::take(deadline until) {
   std::unique_lock lock(shared_->mutex);
   if (shared_->ready.empty()) {
     if (shared_->waiting.empty() || until.passed()) return std::nullopt;
-    // Only a worker's wait is looked at for deadlock. The handles keep the nodes meanwhile.
+    // Only such waits are looked at for deadlock. The handles keep the nodes meanwhile.
     std::vector<any_future> held;
     std::vector<node*> awaited;
-    if (this_worker != nullptr && until.never()) {
+    if ((this_worker != nullptr || holds_tasks()) && until.never()) {
       for (const auto& [e, n] : shared_->waiting) {
         held.push_back(e->future.front());
         awaited.push_back(n);

@@ -114,7 +114,7 @@ class any_future {
   /// now when it is done already. What `fn` throws goes to the error hook. The value can be had
   /// before callbacks have run; `shutdown` waits for them. `fn` may block; that delays the task's
   /// other callbacks and its dependents, and what its thread is to do next, but no timeout or
-  /// back-off.
+  /// back-off. A wait in `fn` for such a dependent throws `deadlock_error`.
   template <class Fn>
     requires std::invocable<Fn&, any_future>
   void add_done_callback(Fn fn) const;

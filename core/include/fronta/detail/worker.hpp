@@ -267,8 +267,9 @@ void sit_out(node& n) noexcept;
 // Set by a submit that had to wake a worker, for the wait that follows: see wait_for.
 inline constinit thread_local bool submit_woke_worker = false;
 
-// Hands the cpu share on while the calling worker blocks; nothing on other threads. The nodes
-// waited for (none for this_task::blocking) are checked for deadlock.
+// Hands the cpu share on while the calling worker blocks. The nodes waited for (none for
+// this_task::blocking) are checked for deadlock; on other threads only if these hold tasks back, in
+// a callback.
 enum class wait_mode : std::uint8_t { all, any };
 class blocking_section {
  public:
