@@ -553,6 +553,17 @@ void abort(node& n, std::exception_ptr error) {
   }
 }
 
+std::exception_ptr cannot_run_again(const node& n) noexcept {
+  try {
+    return std::make_exception_ptr(invalid_state_error(
+        "this_task::reschedule: task \"" + n.name() +
+        "\" may have used up its callable or an argument that it takes by value, so it cannot run "
+        "again; set .retries, so that every run gets copies, or take them by reference"));
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
 input_registration::input_registration(node& dependent, std::size_t inputs) noexcept
     : dependent_(dependent) {
   dependent_.blockers().store(registering_bit | inputs, std::memory_order_relaxed);

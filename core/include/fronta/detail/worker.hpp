@@ -220,6 +220,9 @@ void finish_dropped(node& n, phase end) noexcept;
 // pending node is dropped.
 void abort(node& n, std::exception_ptr error);
 
+// The error of a task that asks for a further run although the one so far used up what it needs.
+[[nodiscard]] std::exception_ptr cannot_run_again(const node& n) noexcept;
+
 // The edge of a future argument; lies in the dependent's memory.
 struct dependency : edge {
   node* dependent = nullptr;
