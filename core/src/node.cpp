@@ -7,6 +7,8 @@
 #include <fronta/detail/yield_point.hpp>
 #include <fronta/errors.hpp>
 
+#include "wait_graph.hpp"
+
 #include <cassert>
 #include <thread>
 
@@ -138,6 +140,8 @@ void node::fire(edge* list) noexcept {
     list->fire(*list, *this);
     return;
   }
+  const firing told{&list, this_firing};
+  this_firing = &told;
   for (const auto kind : {edge_kind::waiter, edge_kind::callback, edge_kind::dependent}) {
     edge** link = &list;
     while (*link != nullptr) {
@@ -150,6 +154,7 @@ void node::fire(edge* list) noexcept {
       e->fire(*e, *this);  // may free the edge
     }
   }
+  this_firing = told.outer;
 }
 
 bool node::add_edge(edge& e) noexcept {

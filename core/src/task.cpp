@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cassert>
+#include <optional>
 #include <thread>
 
 namespace fronta::detail {
@@ -140,11 +141,7 @@ void fail_from(node& n, node& source) noexcept {
   n.next = std::exchange(turn.failed, &n);
   if (turn.failing) return;
   turn.failing = true;
-  while (turn.failed != nullptr) {
-    node& one = *std::exchange(turn.failed, turn.failed->next);
-    finish_dropped(one, one.stored_error() ? phase::error : phase::cancelled);
-    one.drop_keeper();
-  }
+  fail_in_turn(turn);
   turn.failing = false;
 }
 
@@ -158,6 +155,25 @@ void fail_queued(node& n, node& source) noexcept {
   finish_dropped(n, cancelled ? phase::cancelled : phase::error);
   n.drop_keeper();
 }
+
+}  // namespace
+
+void fail_in_turn(turn_list& of) noexcept {
+  while (of.failed != nullptr) {
+    node& one = *std::exchange(of.failed, of.failed->next);
+    finish_dropped(one, one.stored_error() ? phase::error : phase::cancelled);
+    one.drop_keeper();
+  }
+}
+
+void end_all_in_turn() noexcept {
+  for (auto* of = &this_turn; of != nullptr; of = of->outer) {
+    fail_in_turn(*of);
+    settle_in_turn(*of);
+  }
+}
+
+namespace {
 
 bool failed(const node& n) noexcept {
   const auto p = n.current();
@@ -542,6 +558,17 @@ void abort(node& n, std::exception_ptr error) {
   }
 }
 
+std::exception_ptr cannot_run_again(const node& n) noexcept {
+  try {
+    return std::make_exception_ptr(invalid_state_error(
+        "this_task::reschedule: task \"" + n.name() +
+        "\" may have used up its callable or an argument that it takes by value, so it cannot run "
+        "again; set .retries, so that every run gets copies, or take them by reference"));
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
 input_registration::input_registration(node& dependent, std::size_t inputs) noexcept
     : dependent_(dependent) {
   dependent_.blockers().store(registering_bit | inputs, std::memory_order_relaxed);
@@ -629,7 +656,13 @@ void wait_for(node& n) {
   if (w == nullptr) {
     // When our submit had to wake a worker, spinning would only keep it off the core.
     const bool park = std::exchange(submit_woke_worker, false);
-    if (park || !n.spin_until_done()) n.block_until_done({});
+    if (!park && n.spin_until_done()) return;
+    std::optional<blocking_section> section;
+    if (holds_tasks()) [[unlikely]] {
+      const std::array<node*, 1> awaited{&n};
+      section.emplace(awaited, wait_mode::all, trace::wait_reason::task);
+    }
+    n.block_until_done({});
     return;
   }
   while (!n.done()) {
@@ -662,7 +695,11 @@ blocking_section::blocking_section(trace::wait_reason why, const node* awaited)
 blocking_section::blocking_section(std::span<node* const> awaited, wait_mode mode,
                                    trace::wait_reason why)
     : worker_(this_worker) {
-  if (worker_ == nullptr) return;
+  if (worker_ == nullptr) {
+    if (holds_tasks()) [[unlikely]]
+      entry_ = enter_wait(awaited, mode);
+    return;
+  }
   refuse_in_host_part();
   entry_ = enter_wait(awaited, mode);
   try {
@@ -700,9 +737,9 @@ void blocking_section::lend_share(const node* awaited, trace::wait_reason why) {
 }
 
 blocking_section::~blocking_section() {
-  if (worker_ == nullptr) return;
-  worker_->end_block();
+  if (worker_ != nullptr) worker_->end_block();
   if (entry_ != nullptr) leave_wait(static_cast<wait_entry*>(entry_));
+  if (worker_ == nullptr) return;
   if (this_context != nullptr && this_context->task != nullptr) {
     emit(event_kind::unblock, *this_context->task, static_cast<std::uint64_t>(worker_->slot()));
   }

@@ -3,6 +3,8 @@
 
 #include <fronta/detail/futex.hpp>
 
+#include "wait_graph.hpp"
+
 #include <algorithm>
 #include <condition_variable>
 #include <list>
@@ -235,10 +237,10 @@ std::optional<any_future> completion_list::take(deadline until) {
   std::unique_lock lock(shared_->mutex);
   if (shared_->ready.empty()) {
     if (shared_->waiting.empty() || until.passed()) return std::nullopt;
-    // Only a worker's wait is looked at for deadlock. The handles keep the nodes meanwhile.
+    // Only such waits are looked at for deadlock. The handles keep the nodes meanwhile.
     std::vector<any_future> held;
     std::vector<node*> awaited;
-    if (this_worker != nullptr && until.never()) {
+    if ((this_worker != nullptr || holds_tasks()) && until.never()) {
       for (const auto& [e, n] : shared_->waiting) {
         held.push_back(e->future.front());
         awaited.push_back(n);
@@ -313,24 +315,28 @@ void joint::watch(std::span<node* const> members) noexcept {
 
 void joint::ended(const member_edge& m, node& source) noexcept {
   const auto index = static_cast<std::size_t>(&m - members_.data());
-  decides(source, index) ? settle_in_turn() : drop();
+  decides(source, index) ? settle_in_its_turn() : drop();
 }
 
 // Drops a user.
-void joint::settle_in_turn() noexcept {
+void joint::settle_in_its_turn() noexcept {
   auto& turn = this_turn;
   (turn.last_joint != nullptr ? turn.last_joint->next_ : turn.first_joint) = this;
   turn.last_joint = this;
   if (turn.settling) return;
   turn.settling = true;
-  while (turn.first_joint != nullptr) {
-    joint& one = *turn.first_joint;
-    turn.first_joint = one.next_;
-    if (turn.first_joint == nullptr) turn.last_joint = nullptr;
+  settle_in_turn(turn);
+  turn.settling = false;
+}
+
+void settle_in_turn(turn_list& of) noexcept {
+  while (of.first_joint != nullptr) {
+    joint& one = *of.first_joint;
+    of.first_joint = one.next_;
+    if (of.first_joint == nullptr) of.last_joint = nullptr;
     one.settle();
     one.drop();
   }
-  turn.settling = false;
 }
 
 void joint::drop() noexcept {

@@ -22,10 +22,12 @@ struct graph {
   // Guarded by mutex. The nodes are alive: tasks are running, awaited ones are held by the waiter.
   std::vector<std::unique_ptr<wait_entry>> entries;
   std::unordered_map<const node*, wait_entry*> blocked;
+  std::size_t holding = 0;  // entries that hold tasks back
 
   // With mutex held; ends the entry.
   void remove(wait_entry& entry) noexcept {
     for (const auto* n : entry.tasks) blocked.erase(n);
+    if (!entry.untold.empty()) --holding;
     const auto at = std::ranges::find(entries, &entry, &std::unique_ptr<wait_entry>::get);
     std::swap(*at, entries.back());
     entries.pop_back();
@@ -44,10 +46,14 @@ class checker {
   checker(graph& g, std::vector<node*>& kept) : graph_(g), kept_(kept) {
     for (const auto& entry : g.entries) {
       stuck_.insert(stuck_.end(), entry->tasks.begin(), entry->tasks.end());
+      for (const auto* n : entry->untold) untold_.emplace(n, entry.get());
     }
   }
 
-  bool can_end(const wait_entry& wanted) { return grow_until(&wanted); }
+  bool can_end(const wait_entry& wanted) {
+    wanted_ = &wanted;
+    return grow_until(&wanted);
+  }
   bool can_end(node& n) {
     grow_until(nullptr);
     std::erase_if(known_, [](const auto& k) { return !k.second; });
@@ -55,8 +61,19 @@ class checker {
   }
   // After can_end was false: the tag that was missing, if it was one.
   [[nodiscard]] const std::string& missing_tag() const noexcept { return missing_tag_; }
+  // Likewise: whether the waiting thread itself holds back what it waits for.
+  [[nodiscard]] bool held_by_waiter() const noexcept { return held_by_waiter_; }
 
  private:
+  // Whether every thread that holds it back can end its wait.
+  bool let_go(const node& n) {
+    const auto [first, last] = untold_.equal_range(&n);
+    return std::all_of(first, last, [&](const auto& holder) {
+      held_by_waiter_ = held_by_waiter_ || holder.second == wanted_;
+      return ending_.contains(holder.second);
+    });
+  }
+
   // False when that is not among those that can end.
   bool grow_until(const wait_entry* wanted) {
     for (bool grown = true; grown;) {
@@ -98,10 +115,12 @@ class checker {
         if (code_over(n)) return true;
         [[fallthrough]];
       case phase::running: {
+        // A GPU task runs before the end of inputs that were issued, but does not end before it.
         const auto at = graph_.blocked.find(&n);
-        return at == graph_.blocked.end() || ending_.contains(at->second);
+        return (at == graph_.blocked.end() || ending_.contains(at->second)) && let_go(n);
       }
       case phase::pending: {
+        if (!let_go(n)) return false;
         // Collected first: looking at them takes locks that must not be taken under the node's.
         const auto first = kept_.size();
         n.visit_pending_inputs(
@@ -129,10 +148,14 @@ class checker {
   std::vector<node*> stuck_;  // running tasks whose wait is not known to end
   std::unordered_map<const node*, bool> known_;
   std::vector<node*>& kept_;  // a keeper each; dropped when the graph is unlocked
+  std::unordered_multimap<const node*, const wait_entry*> untold_;  // by whom held back
+  const wait_entry* wanted_ = nullptr;
   std::string missing_tag_;
+  bool held_by_waiter_ = false;
 };
 
-// Ready and untagged, or running on a thread that is not blocked: it will end.
+// Ready and untagged, or running on a thread that is not blocked: it will end, if nobody holds it
+// back.
 bool obviously_ends(const graph& g, const node& n) {
   switch (n.current()) {
     case phase::pending:
@@ -158,14 +181,22 @@ struct kept_nodes {
   }
 };
 
-[[noreturn]] void throw_deadlock(const wait_entry& entry, const std::string& tag) {
+[[noreturn]] void throw_deadlock(const wait_entry& entry, const checker& found) {
+  const auto& tag = found.missing_tag();
   std::vector<std::string> names;
   for (const auto* list : {&entry.tasks, &entry.awaited}) {
     for (const auto* n : *list) names.push_back(n->name());
   }
+  std::string what;
+  if (found.held_by_waiter()) {
+    what = "wait in a callback for task \"" + names.back() +
+           "\": it could never end, since the task goes on only when the callback has returned; "
+           "post what waits to an executor";
+    throw deadlock_error(what, tag, std::move(names));
+  }
   const auto& waiter = entry.tasks.empty() ? names.back() : names.front();
-  std::string what = "wait in task \"" + waiter + "\" for task \"" + names.back() +
-                     "\": it could never end, since ";
+  what = "wait in task \"" + waiter + "\" for task \"" + names.back() +
+         "\": it could never end, since ";
   what += tag.empty() ? "the tasks wait for each other in a ring; break the ring"
                       : "tag \"" + tag +
                             "\" is held by tasks that wait for it; return from the task that holds "
@@ -176,6 +207,7 @@ struct kept_nodes {
 }  // namespace
 
 wait_entry* enter_wait(std::span<node* const> awaited, wait_mode mode) {
+  end_all_in_turn();
   auto& g = waits();
   auto entry = std::make_unique<wait_entry>();
   entry->awaited.assign(awaited.begin(), awaited.end());
@@ -183,10 +215,17 @@ wait_entry* enter_wait(std::span<node* const> awaited, wait_mode mode) {
   for (auto* c = this_context; c != nullptr; c = c->outer) {
     if (c->task != nullptr) entry->tasks.push_back(c->task);
   }
+  for (const auto* f = this_firing; f != nullptr; f = f->outer) {
+    for (auto* e = *f->rest; e != nullptr; e = e->next) {
+      if (e->kind != edge_kind::dependent) continue;
+      entry->untold.push_back(static_cast<dependency*>(e)->dependent);
+    }
+  }
   auto* const raw = entry.get();
   kept_nodes kept;
   const std::lock_guard lock(g.mutex);
   g.entries.push_back(std::move(entry));
+  if (!raw->untold.empty()) ++g.holding;
   // A deadlock, or no memory to look for one: the wait does not begin.
   struct entered {
     graph& g;
@@ -199,9 +238,9 @@ wait_entry* enter_wait(std::span<node* const> awaited, wait_mode mode) {
   const auto ends = [&](const node* n) { return obviously_ends(g, *n); };
   const bool fine = mode == wait_mode::all ? std::ranges::all_of(raw->awaited, ends)
                                            : std::ranges::any_of(raw->awaited, ends);
-  if (!fine) {
+  if (!fine || g.holding != 0) {
     checker check(g, kept.nodes);
-    if (!check.can_end(*raw)) throw_deadlock(*raw, check.missing_tag());
+    if (!check.can_end(*raw)) throw_deadlock(*raw, check);
   }
   undo.entry = nullptr;
   return raw;

@@ -722,6 +722,128 @@ TEST(Deadlock, WaitingForAnOwnDependentIsTold) {
 }
 
 // T-07
+TEST(Deadlock, ACallbackThatWaitsForADependentOfItsTaskIsTold) {
+  auto ex = pool(2);
+  gate go;
+  const auto add_one = [](int x) { return x + 1; };
+  const auto f = ex.submit([&] {
+    go.wait();
+    return 1;
+  });
+  const auto dependent = ex.submit({.name = "dependent"}, add_one, f);
+  const auto last = ex.submit(add_one, dependent);
+  f.add_done_callback([&](const auto&) {
+    try {
+      dependent.wait();
+      ADD_FAILURE() << "the wait ended";
+    } catch (const deadlock_error& e) {
+      EXPECT_THAT(e.what(), HasSubstr("callback for task \"dependent\""));
+      EXPECT_THAT(e.tasks(), ElementsAre("dependent"));
+    }
+    EXPECT_THROW(last.wait(), deadlock_error);
+    EXPECT_THROW(fronta::wait(std::vector{dependent}), deadlock_error);
+    EXPECT_THROW(fronta::wait(std::vector{dependent}, fronta::first_completed), deadlock_error);
+    EXPECT_EQ(dependent.wait_for(1ms), fronta::future_status::timeout);
+    EXPECT_EQ(ex.submit(add_one, f).get(), 2);  // which came too late to be held back
+  });
+  go.open();
+  EXPECT_EQ(last.get(), 3);
+  ex.shutdown();
+}
+
+// T-07
+TEST(Deadlock, ACallbackThatAPromiseCallsIsToldToo) {
+  auto ex = pool(1);
+  promise<int> p;
+  const auto f = p.get_future();
+  const auto dependent = ex.submit([](int x) { return x + 1; }, f);
+  int told = 0;
+  f.add_done_callback([&](const auto&) {
+    EXPECT_THROW(dependent.wait(), deadlock_error);
+    EXPECT_THROW(fronta::wait(std::vector{dependent}), deadlock_error);
+    EXPECT_THROW(static_cast<void>(*fronta::as_completed(std::vector{dependent}).begin()),
+                 deadlock_error);
+    ++told;
+  });
+  p.set_value(1);
+  EXPECT_EQ(told, 1);
+  EXPECT_EQ(dependent.get(), 2);
+}
+
+// T-07
+TEST(Deadlock, ARingThroughACallbackIsToldWhicheverWaitComesLast) {
+  for (int i = 0; i < 2; ++i) {
+    auto ex = pool(2);
+    gate go;
+    gate wait_now;
+    std::atomic<int> told = 0;
+    const auto count = [&](const auto& wait) {
+      try {
+        wait();
+      } catch (const deadlock_error&) {
+        ++told;
+      }
+    };
+    const auto f = ex.submit([&] {
+      go.wait();
+      return 1;
+    });
+    const auto dependent = ex.submit([](int x) { return x + 1; }, f);
+    const auto waiting = ex.submit([&] {
+      wait_now.wait();
+      count([&] { dependent.wait(); });
+    });
+    f.add_done_callback([&](const auto&) {
+      wait_now.open();
+      count([&] { waiting.wait(); });
+    });
+    if (i == 0) wait_now.open();
+    go.open();
+    ex.shutdown();
+    EXPECT_EQ(told.load(), 1);
+    EXPECT_EQ(dependent.get(), 2);
+  }
+}
+
+// What the thread would end next, it ends before it waits.
+TEST(Deadlock, ACallbackMayWaitForWhatTheSameFailureEnds) {
+  auto ex = pool(1);
+  gate go;
+  const auto f = ex.submit([&]() -> int {
+    go.wait();
+    throw std::runtime_error("failed");
+  });
+  const auto same = [](int x) { return x; };
+  const auto between = ex.submit(same, f);
+  const std::vector both{ex.submit(same, between), ex.submit(same, between)};
+  int waited = 0;
+  for (std::size_t i = 0; i < 2; ++i) {
+    both[i].add_done_callback([&, i](const auto&) {
+      both[1 - i].wait();
+      ++waited;
+    });
+  }
+  go.open();
+  ex.shutdown();
+  EXPECT_EQ(waited, 2);
+  for (const auto& one : both) EXPECT_THROW(one.get(), std::runtime_error);
+}
+
+TEST(Deadlock, ACallbackMayWaitForWhatIsSettledInItsTurn) {
+  fronta::promise<int> p;
+  const auto one = fronta::when_all(std::vector{p.get_future()});
+  const auto two = fronta::when_all(std::vector{one});
+  int waited = 0;
+  one.add_done_callback([&](const auto&) {
+    two.wait();
+    EXPECT_EQ(fronta::gather(std::vector{two}).size(), 1U);
+    ++waited;
+  });
+  p.set_value(1);
+  EXPECT_EQ(waited, 1);
+}
+
+// T-07
 TEST(Deadlock, ATagThatTheWaiterHoldsIsNamed) {
   fronta::executor ex{{.tags = {{"licence", 1}}}, fronta::cpu::threads{.workers = 2}};
   const fronta::task_options licensed{.name = "licensed", .needs = {{"licence", 1}}};

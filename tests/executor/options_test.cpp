@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <barrier>
 #include <chrono>
 #include <cstdint>
 #include <limits>
@@ -22,6 +23,7 @@
 #include <stdexcept>
 #include <stop_token>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -153,6 +155,101 @@ TEST_F(TaskTimeout, AsksARunningTaskToStopAndKeepsItsTagsAndCapturesUntilTheCode
   drain();
   EXPECT_TRUE(held.expired());
   EXPECT_THROW(f.get(), fronta::timeout_error);
+}
+
+// Blocks user code that a timeout has called.
+class Blocked : public TaskTimeout {
+ protected:
+  void block() {
+    reached.open();
+    go.wait();
+  }
+  // Once the timeout of 10 ms has come, and while what it called is blocked.
+  void expect_that_others_come_in_time() {
+    const auto timed = ex.submit({.timeout = 20ms}, [](int) {}, never.get_future());
+    const auto paused = ex.submit({.retries = 1, .backoff = 20ms}, [&] {
+      if (++runs == 1) throw std::runtime_error("once");
+      return 2;
+    });
+    clock->advance(10ms);
+    reached.wait();
+    clock->advance(10ms);
+    EXPECT_THROW(timed.get(), fronta::timeout_error);
+    const auto end_pause = [&] {
+      while (!paused.done()) {
+        clock->advance(20ms);
+        std::this_thread::yield();
+      }
+    };
+    if (worker_is_free) end_pause();
+    go.open();
+    end_pause();
+    EXPECT_EQ(paused.get(), 2);
+    ex.shutdown();
+  }
+  gate reached;
+  gate go;
+  promise<int> never;
+  bool worker_is_free = true;
+};
+
+TEST_F(Blocked, ACallbackHoldsUpNoOtherTimeoutOrPause) {
+  promise<int> input;
+  const auto f = ex.submit({.timeout = 10ms}, [](int) {}, input.get_future());
+  f.add_done_callback([&](const auto&) { block(); });
+  expect_that_others_come_in_time();
+}
+
+TEST_F(Blocked, ADestructorHoldsUpNoOtherTimeoutOrPause) {
+  promise<int> input;
+  std::shared_ptr<void> capture(nullptr, [&](void*) { block(); });
+  const auto f = ex.submit({.timeout = 10ms}, [c = std::move(capture)](int) {}, input.get_future());
+  expect_that_others_come_in_time();
+}
+
+TEST_F(Blocked, AStopCallbackHoldsUpNoOtherTimeout) {
+  worker_is_free = false;
+  gate running;
+  const auto f = ex.submit({.timeout = 10ms}, [&] {
+    const std::stop_callback asked(fronta::this_task::stop_token(), [&] { block(); });
+    running.open();
+    go.wait();
+  });
+  running.wait();
+  expect_that_others_come_in_time();
+}
+
+TEST_F(TaskTimeout, ACallbackOfOneMayWaitForARetryThatPauses) {
+  promise<int> input;
+  const auto f = ex.submit({.timeout = 10ms}, [](int) {}, input.get_future());
+  int got = 0;
+  gate over;
+  f.add_done_callback([&](const auto&) {
+    got = ex.submit({.retries = 1, .backoff = 5ms}, [&] {
+              if (++runs == 1) throw std::runtime_error("once");
+              return 7;
+            }).get();
+    over.open();
+  });
+  clock->wait_for_waiter(10ms);
+  clock->advance(10ms);
+  clock->wait_for_waiter(5ms);
+  clock->advance(5ms);
+  over.wait();
+  EXPECT_EQ(got, 7);
+}
+
+TEST_F(TaskTimeout, CallbacksOfSeveralMayWaitForEachOther) {
+  constexpr int several = 8;
+  promise<int> input;
+  const auto never = input.get_future();
+  std::barrier meet(several);
+  for (int i = 0; i < several; ++i) {
+    const auto f = ex.submit({.timeout = 10ms}, [](int) {}, never);
+    f.add_done_callback([&](const auto&) { meet.arrive_and_wait(); });
+  }
+  clock->advance(10ms);
+  ex.shutdown();
 }
 
 TEST_F(TaskTimeout, DoesNothingToATaskThatEndedInTime) {

@@ -10,10 +10,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <limits>
 #include <memory>
+#include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -519,6 +523,74 @@ TEST(Reschedule, ATaskCancelledBetweenItsRunsDisappearsAndItsTagsReturn) {
   EXPECT_EQ(ex.submit({.needs = {{"t", 1}}}, [] { return 3; }).get(), 3);
   EXPECT_TRUE(f.cancelled());
   EXPECT_EQ(runs, 1);
+}
+
+// Asks for a second run; says how much that gets.
+struct second_run {
+  std::atomic<int>* runs;
+  template <class V>
+  std::size_t operator()(const V& v) const {
+    if (++*runs == 1) fronta::this_task::reschedule();
+    return v.size();
+  }
+};
+
+//
+TEST_F(Retry, ARunThatUsedUpAnArgumentCannotAskForAnother) {
+  const std::vector<int> numbers{1, 2, 3};
+  const auto by_value = [this](std::vector<int> v) { return second_run{&runs}(v); };
+  const auto f = ex.submit({.name = "greedy"}, by_value, numbers);
+  EXPECT_THROW(f.get(), fronta::invalid_state_error);
+  EXPECT_THAT(what_of(f), testing::AllOf(HasSubstr("greedy"), HasSubstr(".retries")));
+  EXPECT_EQ(runs, 1);
+  runs = 0;
+  EXPECT_EQ(ex.submit({.retries = 1}, by_value, numbers).get(), 3U);
+  runs = 0;
+  const auto generic = ex.submit([this](auto v) { return second_run{&runs}(v); }, numbers);
+  EXPECT_THROW(generic.get(), fronta::invalid_state_error);
+  runs = 0;
+  const auto converted = ex.submit(
+      [this](const std::optional<std::vector<int>>& v) { return second_run{&runs}(*v); }, numbers);
+  EXPECT_THROW(converted.get(), fronta::invalid_state_error);
+  runs = 0;
+  const auto one = ex.submit([] { return 1; });
+  EXPECT_THROW(ex.submit(by_value, std::vector{one, one}).get(), fronta::invalid_state_error);
+}
+
+//
+TEST_F(Retry, AFurtherRunFindsWhatItTakesByReferenceOrAsAView) {
+  const std::vector<int> numbers{1, 2, 3};
+  const auto expect_all = [this](const future<std::size_t>& f) {
+    EXPECT_EQ(f.get(), 3U);
+    EXPECT_EQ(runs, 2);
+    runs = 0;
+  };
+  const second_run work{&runs};
+  expect_all(ex.submit([work](const std::vector<int>& v) { return work(v); }, numbers));
+  expect_all(ex.submit([work](std::vector<int>&& v) { return work(v); }, numbers));
+  expect_all(ex.submit([work](std::span<const int> v) { return work(v); }, numbers));
+  expect_all(ex.submit([work](std::array<int, 3> v) { return work(v); }, std::array{1, 2, 3}));
+  const auto input = ex.submit([numbers] { return numbers; });
+  expect_all(ex.submit([work](std::vector<int> v) { return work(v); }, input));
+  const auto one = ex.submit([] { return 1; });
+  const std::vector ones{one, one, one};
+  expect_all(ex.submit([work](const std::vector<int>& v) { return work(v); }, ones));
+  expect_all(ex.submit([work](fronta::values<int> v) { return work(v); }, ones));
+}
+
+//
+TEST_F(Retry, AnItemOfAMapThatWasUsedUpCannotBeRunAgain) {
+  const auto by_value = [this](std::vector<int> v) { return second_run{&runs}(v); };
+  for (const auto retries : {0, 1}) {
+    runs = 0;
+    auto sizes = ex.map({.task = {.retries = retries}}, by_value,
+                        std::vector<std::vector<int>>(1, std::vector{1, 2}));
+    if (retries == 0) {
+      EXPECT_THROW(static_cast<void>(*sizes.begin()), fronta::invalid_state_error);
+    } else {
+      EXPECT_EQ(*sizes.begin(), 2U);
+    }
+  }
 }
 
 //

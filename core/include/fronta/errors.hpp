@@ -76,7 +76,8 @@ class unsatisfiable_error : public std::invalid_argument {
   amount largest_offer_;
 };
 
-/// A wait inside a task that could never end. `tag` is empty when the tasks wait in a ring.
+/// A wait inside a task, or in a callback, that could never end. `tag` is empty when the tasks wait
+/// in a ring, or for a callback to return.
 class deadlock_error : public error {
  public:
   deadlock_error(const std::string& what, std::string tag, std::vector<std::string> tasks)

@@ -124,9 +124,12 @@ class any_future {
   [[nodiscard]] std::string failed_input() const;
 
   /// Calls `fn(any_future)` once when done, in order of addition: in the thread that finishes or
-  /// cancels the task, or here and now when it is done already. What `fn` throws goes to the error
-  /// hook. The value can be had before callbacks have run, but not moved out: until then each
-  /// counts as a handle. `shutdown` waits for them.
+  /// cancels the task, on one that the executor has for that where a timeout ends it, or here and
+  /// now when it is done already. What `fn` throws goes to the error hook. The value can be had
+  /// before callbacks have run, but not moved out: until then each counts as a handle. `shutdown`
+  /// waits for them. `fn` may block; that delays the task's other callbacks and its dependents, and
+  /// what its thread is to do next, but no timeout or back-off. A wait in `fn` for such a dependent
+  /// throws `deadlock_error`.
   template <class Fn>
     requires std::invocable<Fn&, any_future>
   void add_done_callback(Fn fn) const;

@@ -70,7 +70,9 @@ struct task_options {
   std::optional<fronta::backoff> backoff = {};
   /// Higher first; inherited from the submitting task, else 0.
   std::optional<int> priority = {};
-  /// Counts from submit, over queueing and all attempts; the executor's `default_timeout`.
+  /// Counts from submit, over queueing and all attempts; the executor's `default_timeout`. Stop and
+  /// done callbacks then run on a thread that the executor has for that, and so do destructors of a
+  /// task that had not started. They may block; others of the kind then run beside them.
   std::optional<time_limit> timeout = {};
   /// Cancels the task while it is pending and requests its stop while it runs.
   std::stop_token stop = {};

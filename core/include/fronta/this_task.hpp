@@ -43,8 +43,11 @@ class blocking {
   detail::blocking_section section_{trace::wait_reason::blocking};
 };
 
-/// Ends this run and puts the task back in the queue: neither a failure nor a retry. Callable and
-/// arguments must allow a further run.
+/// Ends this run and puts the task back in the queue: neither a failure nor a retry. The next run
+/// gets what this one left of callable and arguments. Where that may be nothing, the task fails
+/// with `invalid_state_error`: where it takes an argument by value, or by a parameter whose type is
+/// not known (`auto`), and that is not trivially copyable. With `.retries` every run gets copies;
+/// what is taken by reference is as this run left it.
 [[noreturn]] void reschedule();
 
 }  // namespace fronta::this_task

@@ -437,11 +437,12 @@ class joint {
   virtual void settle() noexcept = 0;
 
  private:
+  friend void settle_in_turn(turn_list& of) noexcept;
   struct member_edge : edge {
     joint* owner = nullptr;
   };
   void ended(const member_edge& m, node& source) noexcept;
-  void settle_in_turn() noexcept;
+  void settle_in_its_turn() noexcept;
   void drop() noexcept;
 
   std::vector<member_edge> members_;

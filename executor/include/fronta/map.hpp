@@ -473,9 +473,22 @@ struct map_submitter final : map_state<Result> {
           if constexpr ((copyable_v<std::ranges::range_value_t<Views>> && ...)) {
             if (may_repeat()) return call(std::ranges::range_value_t<Views>(i)...);
           }
-          return call(std::move(i)...);
+          if constexpr (call_uses_up_item()) {
+            try {
+              return call(std::move(i)...);
+            } catch (const reschedule_request&) {
+              std::rethrow_exception(cannot_run_again(*this_context->task));
+            }
+          } else {
+            return call(std::move(i)...);
+          }
         },
         item);
+  }
+  static constexpr bool call_uses_up_item() {
+    return []<std::size_t... I>(std::index_sequence<I...>) {
+      return (call_uses_up<F, I, std::ranges::range_value_t<Views>>() || ...);
+    }(std::index_sequence_for<Views...>());
   }
   static bool may_repeat() noexcept {
     const auto* x = this_context->task->extra();
@@ -507,6 +520,10 @@ struct map_submitter final : map_state<Result> {
       } catch (const reschedule_request&) {
         if (stop.stop_requested() || abandoned.stop_requested()) {
           return outcome<result>(cancelled_item());
+        }
+        if constexpr (!(copyable_v<std::ranges::range_value_t<Views>> && ...) &&
+                      call_uses_up_item()) {
+          return outcome<result>(cannot_run_again(*this_context->task));
         }
         --attempt;  // no failure; the item has no other place to go
         std::this_thread::yield();

@@ -344,7 +344,11 @@ struct resolved_argument {
     resolve<A>::each(value, [](const any_future& f) { require_input(f); });
   }
   static constexpr bool can_repeat = copyable_v<type>;
-  auto pass() { return std::tuple<type&&>(std::move(unwrapped.emplace(resolve<A>::take(value)))); }
+  // A further run, which passes no copy, finds the handles taken.
+  auto pass() {
+    if (!unwrapped) unwrapped.emplace(resolve<A>::take(value));
+    return std::tuple<type&&>(std::move(*unwrapped));
+  }
   template <class Visit>
   void each(Visit&& visit) const {
     resolve<A>::each(value, [&](const any_future& f) {
@@ -500,10 +504,52 @@ constexpr bool takes_span(types<Ps...>) {
     return false;
   }
 }
+template <std::size_t I, class List>
+struct nth_parameter;
+template <std::size_t I, class... Ps>
+struct nth_parameter<I, types<Ps...>> : std::tuple_element<I, std::tuple<Ps...>> {};
+template <std::size_t I, class List>
+using parameter_at = typename nth_parameter<I, List>::type;
 template <class... Ps>
 constexpr std::size_t count_of(types<Ps...>) {
   return sizeof...(Ps);
 }
+// What a call gets as an rvalue and may use up; void: nothing, or it is known at run time.
+template <class Argument>
+struct movable_object {
+  using type = void;
+};
+template <class A>
+struct movable_object<plain_argument<A>> {
+  using type = A;
+};
+template <class T>
+struct movable_object<plain_argument<handle<T>>> {
+  using type = future<T>;
+};
+template <class A>
+struct movable_object<resolved_argument<A>> {
+  using type = typename resolved_argument<A>::type;
+};
+// Whether a call of F moves an A&&, its I-th argument, into a parameter or into a temporary made
+// for one; taken for so where F does not say. What takes a reference is asked to know what it does.
+template <class F, std::size_t I, class A>
+constexpr bool call_uses_up() {
+  using parameters = decltype(parameters_of<F>());
+  if constexpr (std::is_void_v<A> || std::is_trivially_copyable_v<A>) {
+    return false;
+  } else if constexpr (I >= count_of(parameters())) {
+    return true;
+  } else {
+    using parameter = parameter_at<I, parameters>;
+    if constexpr (std::is_reference_v<parameter>) {
+      return !std::is_convertible_v<A*, const volatile std::remove_reference_t<parameter>*>;
+    } else {
+      return !std::is_trivially_copyable_v<parameter>;  // which is a view at most
+    }
+  }
+}
+
 // Whether what is passed are the numbers of one future's array.
 template <class Passed>
 inline constexpr bool passes_array = false;

@@ -179,6 +179,28 @@ class task_node final : public state<typename body<F, Arguments...>::result> {
     }
   }
 
+  // How many parameters the arguments before the I-th make.
+  template <std::size_t I>
+  static constexpr std::size_t parameters_before() {
+    return []<std::size_t... Before>(std::index_sequence<Before...>) {
+      return (std::size_t{0} + ... +
+              count_of(typename std::tuple_element_t<Before, std::tuple<Arguments...>>::passed()));
+    }(std::make_index_sequence<I>());
+  }
+  // Whether a run may leave nothing of callable or arguments for a further one.
+  template <std::size_t I>
+  static constexpr bool uses_up() {
+    using argument = std::tuple_element_t<I, std::tuple<Arguments...>>;
+    return call_uses_up<typename unwrapped<F>::type,
+                        parameters_before<I>() + (body_type::on_gpu ? 1 : 0),
+                        typename movable_object<argument>::type>();
+  }
+  static constexpr bool runs_once() {
+    return !body_type::call::as_lvalue || []<std::size_t... I>(std::index_sequence<I...>) {
+      return (uses_up<I>() || ...);
+    }(std::index_sequence_for<Arguments...>());
+  }
+
   // Whether the callable takes the array of the I-th argument as numbers on the host, as far as its
   // type says.
   template <std::size_t I>
@@ -186,12 +208,7 @@ class task_node final : public state<typename body<F, Arguments...>::result> {
     using argument = std::tuple_element_t<I, std::tuple<Arguments...>>;
     if constexpr (!body_type::on_gpu && argument::sources == 1 &&
                   passes_array<typename argument::passed>) {
-      constexpr auto at = []<std::size_t... Before>(std::index_sequence<Before...>) {
-        return (
-            std::size_t{0} + ... +
-            count_of(typename std::tuple_element_t<Before, std::tuple<Arguments...>>::passed()));
-      }(std::make_index_sequence<I>());
-      return takes_span<at>(parameters_of<F>());
+      return takes_span<parameters_before<I>()>(parameters_of<F>());
     } else {
       return false;
     }
@@ -273,6 +290,12 @@ class task_node final : public state<typename body<F, Arguments...>::result> {
       });
       return run_result::value;
     } catch (const reschedule_request&) {
+      if constexpr (runs_once()) {
+        if (!repeatable_) {
+          this->store_error(cannot_run_again(*this));
+          return run_result::error;
+        }
+      }
       return run_result::reschedule;
     } catch (...) {
       auto error = std::current_exception();

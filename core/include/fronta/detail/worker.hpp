@@ -200,14 +200,21 @@ struct turn_list {
   joint* last_joint = nullptr;
   bool failing = false;  // somebody works on the former
   bool settling = false;
+  turn_list* outer = nullptr;  // that of the code which called the callback
 };
 inline constinit thread_local turn_list this_turn;
 
+// Works all of them off, now: for who is about to wait, perhaps for one of them.
+void end_all_in_turn() noexcept;
+// Both of one list.
+void fail_in_turn(turn_list& of) noexcept;
+void settle_in_turn(turn_list& of) noexcept;
+
 // Around user code that the end of a node calls. What ends within it is worked off within it, since
-// it may wait for that.
+// it may look at that.
 class callback_scope {
  public:
-  callback_scope() noexcept : outer_(std::exchange(this_turn, {})) {}
+  callback_scope() noexcept : outer_(std::exchange(this_turn, {})) { this_turn.outer = &outer_; }
   ~callback_scope() { this_turn = outer_; }
   callback_scope(const callback_scope&) = delete;
   callback_scope& operator=(const callback_scope&) = delete;
@@ -245,6 +252,9 @@ void finish_dropped(node& n, phase end) noexcept;
 // Ends a running node from outside with `error`; its code runs on and its outcome is discarded. A
 // pending node is dropped.
 void abort(node& n, std::exception_ptr error);
+
+// The error of a task that asks for a further run although the one so far used up what it needs.
+[[nodiscard]] std::exception_ptr cannot_run_again(const node& n) noexcept;
 
 // The edge of a future argument; lies in the dependent's memory.
 struct dependency : edge {
@@ -293,8 +303,9 @@ void sit_out(node& n) noexcept;
 // Set by a submit that had to wake a worker, for the wait that follows: see wait_for.
 inline constinit thread_local bool submit_woke_worker = false;
 
-// Hands the cpu share on while the calling worker blocks; nothing on other threads. The nodes
-// waited for (none for this_task::blocking) are checked for deadlock.
+// Hands the cpu share on while the calling worker blocks. The nodes waited for (none for
+// this_task::blocking) are checked for deadlock; on other threads only if these hold tasks back, in
+// a callback.
 enum class wait_mode : std::uint8_t { all, any };
 class blocking_section {
  public:
