@@ -342,6 +342,7 @@ auto executor_ref::start(const task_options* options, detail::admission::when_fu
     if (auto* same = detail::find_or_enter_key(*made.node, admitted.control(),
                                                typeid(typename node_type::result), verb)) {
       return detail::future_access::adopt(
+      admitted.found_other();
           static_cast<detail::state<typename node_type::result>*>(same));
     }
   }

@@ -28,6 +28,10 @@ namespace detail {
 [[noreturn]] void throw_map_timeout(std::size_t index);
 // The path below which a map's items lie.
 std::uint64_t next_map_path(executor_control& c) noexcept;
+// None came below it.
+void give_map_path_back(executor_control& c, std::uint64_t path) noexcept;
+// Whether the running task has ended for others, by its timeout.
+bool task_was_given_up() noexcept;
 // Sleeps in an item of a chunk that is tried again; the cpu share is lent meanwhile.
 // Lends the cpu share meanwhile. False when the retry is not wanted any more.
 bool pause_before_retry(const task_options& options, int retry, const std::stop_token& task,
@@ -552,8 +556,7 @@ auto executor_ref::map(map_options options, F fn, Ranges&&... inputs) const {
   using submitter = detail::map_submitter<result, F, std::views::all_t<Ranges>...>;
   auto& control = checked("map");
   // An empty map on a closed executor is refused too.
-  static_cast<void>(
-      detail::admission(control, generation_, "map", detail::admission::when_full::refuse, true));
+  static_cast<void>(detail::guest(control, generation_, "map"));
   auto s = std::make_unique<submitter>(*this, std::move(options), std::move(fn),
                                        detail::next_map_path(control),
                                        std::views::all(std::forward<Ranges>(inputs))...);
@@ -573,3 +576,4 @@ auto executor_ref::map(map_options options, F fn, Ranges&&... inputs) const {
 }
 
 }  // namespace fronta
+    if (s->in_flight == 0) detail::give_map_path_back(control, s->map_path);
