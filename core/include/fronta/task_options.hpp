@@ -95,7 +95,8 @@ struct task_options {
 
 /// Options of `executor::map`.
 struct map_options {
-  /// Items per scheduled task; results, cancellation and `rng()` stay per item. At least 1.
+  /// Items per scheduled task; results, cancellation, `timeout` and `rng()` stay per item: those
+  /// that ended keep their values when another one is late. At least 1.
   std::ptrdiff_t chunk_size = 1;
   /// At most this many items submitted and not yet read: bounds memory, allows infinite inputs.
   /// Not given: all items are submitted by the call.
