@@ -52,8 +52,8 @@ void give_back(executor_control& c) noexcept {
 
 [[noreturn]] void throw_closed(const char* verb, bool gone) {
   throw shutdown_error(std::string(verb) +
-                       (gone ? ": the executor is gone; keep it alive while tasks are submitted"
-                             : ": the executor was shut down; submit before shutdown"));
+                       (gone ? ": the executor is gone; keep it alive while it is used"
+                             : ": the executor was shut down; call this before shutdown"));
 }
 
 bool inside_task() noexcept { return this_context != nullptr && this_context->task != nullptr; }

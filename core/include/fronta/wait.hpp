@@ -377,6 +377,9 @@ auto gather(const std::vector<future<T>>& futures) {
   if constexpr (Errors == on_error::raise) {
     return gather(futures);
   } else {
+    for (const auto& f : futures) {
+      if (!f.valid()) detail::throw_empty("gather");
+    }
     wait(futures);
     std::vector<std::conditional_t<Errors == on_error::keep, outcome<T>, T>> results;
     for (const auto& f : futures) {
@@ -443,6 +446,9 @@ future<Result> join(Futures futures, std::size_t count, Each&& each) {
   auto all = std::make_shared<joint<Futures, Result>>(std::move(futures), count);
   auto result = all->result.get_future();
   if (count == 0) all->settle([&] { all->succeed(); });
+  each(all->futures, [](const any_future& f) {
+    if (!f.valid()) throw_empty("when_all");
+  });
   each(all->futures, [&](const any_future& f) {
     f.add_done_callback([all](any_future done) { all->member_done(std::move(done)); });
   });
@@ -483,6 +489,7 @@ future<std::size_t> when_any(Range&& futures) {
   auto result = shared->first.get_future();
   std::size_t index = 0;
   for (const auto& f : futures) {
+    if (!f.valid()) detail::throw_empty("when_any");
     static_cast<const any_future&>(f).add_done_callback([shared, index](const any_future&) {
       if (shared->won.exchange(true)) return;
       try {
