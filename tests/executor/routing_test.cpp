@@ -543,6 +543,12 @@ TEST(BarePlaces, NeedANameAndTags) {
   EXPECT_THROW(executor{bare_place({"", {{"gpu", 1}}})}, std::invalid_argument);
   EXPECT_THROW(executor{bare_place({"gpu:0", {}})}, std::invalid_argument);
 }
+  try {
+    const executor ex{threads{.workers = 1}, bare_place{"x", {{"cpu", 3}}}};
+    ADD_FAILURE() << "it was taken";
+  } catch (const std::invalid_argument& e) {
+    EXPECT_THAT(e.what(), HasSubstr("\"x\" offers \"cpu\", which belongs to workers"));
+  }
 
 // L-05
 TEST(PlaceOn, IsHard) {
