@@ -341,6 +341,12 @@ void executor::open_with(executor_options options, std::vector<std::unique_ptr<b
     throw std::invalid_argument(
         "executor: there is no backend; give at least one, such as cpu::threads");
   }
+  for (std::size_t i = 0; i < backends.size(); ++i) {
+    if (backends[i] == nullptr) {
+      throw std::invalid_argument("executor: backend " + std::to_string(i) +
+                                  " is null; give what make_backend returns");
+    }
+  }
   auto& c = detail::take_control();
   std::unique_ptr<detail::executor_core> core;
   try {

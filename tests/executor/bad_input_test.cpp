@@ -410,6 +410,28 @@ TEST(OutOfRange, TagsThatAreNoQuantitiesAreRefused) {
               HasSubstr("empty"));
 }
 
+TEST(OutOfRange, ABackOffFactorMustBeAFiniteNumberOfZeroOrMore) {
+  using fronta::backoff;
+  for (const double factor : {-2.0, -0.001, std::numeric_limits<double>::quiet_NaN(),
+                              std::numeric_limits<double>::infinity()}) {
+    EXPECT_THAT(text_of<std::invalid_argument>([&] { backoff::exponential(1s, factor); }),
+                testing::AllOf(HasSubstr("backoff::exponential: the factor is "),
+                               HasSubstr("give a finite one")));
+  }
+  EXPECT_EQ(backoff::exponential(1s, 0.5).pause(2), fronta::time_limit(500ms));
+  EXPECT_EQ(backoff::exponential(1s, 0).pause(2), fronta::time_limit(0s));
+  constexpr auto known_at_compile_time = backoff::exponential(1s, 3);
+  EXPECT_EQ(known_at_compile_time.pause(3), fronta::time_limit(9s));
+}
+
+TEST(OutOfRange, ANullBackendIsRefused) {
+  std::vector<std::unique_ptr<fronta::backend>> backends;
+  backends.push_back(make_backend(threads{.workers = 1}));
+  backends.push_back(nullptr);
+  EXPECT_THAT(text_of<std::invalid_argument>([&] { const executor ex({}, std::move(backends)); }),
+              HasSubstr("executor: backend 1 is null"));
+}
+
 TEST_F(BadInput, AnUnknownTagIsNamedAtSubmit) {
   const auto text = text_of<fronta::unsatisfiable_error>(
       [&] { ex.submit({.name = "render", .needs = {{"gpus", 1}}}, [] {}); });
