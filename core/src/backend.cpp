@@ -39,6 +39,11 @@ class bare_backend final : public backend {
       throw std::invalid_argument("bare_place: \"" + config_.name +
                                   "\" offers no tags; give it at least one");
     }
+    if (config_.offers.find("cpu") != nullptr) {
+      throw std::invalid_argument("bare_place: \"" + config_.name +
+                                  "\" offers \"cpu\", which belongs to workers; leave it out, "
+                                  "and give a pool more workers");
+    }
   }
   std::vector<place_info> start(backend_host&) override { return {{config_.name, config_.offers}}; }
   void stop() noexcept override {}

@@ -42,6 +42,11 @@ void throw_taken(const node& n) {
                             "\" was moved out; copy it with get() on an lvalue");
 }
 
+void throw_moved_promise(const char* verb) {
+  throw invalid_state_error(std::string("promise::") + verb +
+                            ": the promise was moved from; use the one that it was moved to");
+}
+
 void require_value(node& n) {
   if (n.remote.load(std::memory_order_acquire) && n.current() == phase::value) n.host->fetch(n);
   if (auto error = n.error()) std::rethrow_exception(std::move(error));

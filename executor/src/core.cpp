@@ -258,6 +258,7 @@ void executor_core::prepare_cold(node& n, const task_options* given, body_traits
   n.routed = x.may_use_device || x.timed || pool_ == nullptr || tags != 0 ||
              x.cpu_units != amount::scale || !o.place_on.empty();
   if (n.routed) router_.check(n, verb);
+  if (!o.prefer.empty()) router_.check_preferred(n, verb);
   if (o.timeout && !o.timeout->infinite()) {
     const auto now = timers_.now();
     x.due = deadline(*o.timeout, now).when();

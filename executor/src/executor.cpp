@@ -52,9 +52,11 @@ void give_back(executor_control& c) noexcept {
 
 [[noreturn]] void throw_closed(const char* verb, bool gone) {
   throw shutdown_error(std::string(verb) +
-                       (gone ? ": the executor is gone; keep it alive while tasks are submitted"
-                             : ": the executor was shut down; submit before shutdown"));
+                       (gone ? ": the executor is gone; keep it alive while it is used"
+                             : ": the executor was shut down; call this before shutdown"));
 }
+
+bool inside_task() noexcept { return this_context != nullptr && this_context->task != nullptr; }
 
 }  // namespace
 
@@ -76,8 +78,11 @@ std::uint64_t executor_control::unfinished() noexcept {
 void admission::admit_external(std::uint64_t generation, const char* verb, when_full full,
                                bool nested, bool dependent) {
   auto& c = control_;
-  const auto index = nested ? c.submitted_apart.fetch_add(2, std::memory_order_seq_cst)
-                            : c.submitted.fetch_add(1, std::memory_order_seq_cst);
+  // Its control may be another executor's by now, whose numbers this must not shift.
+  if (c.generation.load(std::memory_order_relaxed) != generation) throw_closed(verb, true);
+  const bool apart = inside_task();  // also in tasks of other executors: those have own numbers
+  const auto index = apart ? c.submitted_apart.fetch_add(2, std::memory_order_seq_cst)
+                           : c.submitted.fetch_add(1, std::memory_order_seq_cst);
   const auto refuse = [&] { c.ended(2); };
   // Sequentially consistent against shutdown: it closes, then counts; we count, then look.
   const auto now = c.admits.load(std::memory_order_seq_cst);
@@ -107,18 +112,60 @@ void admission::admit_external(std::uint64_t generation, const char* verb, when_
   }
   external_ = true;
   submit_woke_worker = false;
-  path_ = child_path(0, 0,
-                     c.max_pending >= 0 ? c.admitted.fetch_add(1, std::memory_order_relaxed)
-                                        : index - c.first_index);
+  if (apart) return;
+  if (c.max_pending >= 0) {
+    numbers_ = &c.admitted;
+    number_ = numbers_->fetch_add(1, std::memory_order_relaxed);
+    path_ = child_path(0, 0, number_);
+  } else {
+    numbers_ = &c.submitted;
+    number_ = index;
+    path_ = child_path(0, 0, index - c.first_index);
+  }
+}
+
+// Others may have taken numbers meanwhile. Then there is a gap: numbers must stay different, and
+// those of threads that submit at the same time are in no order anyway.
+void admission::give_number_back() noexcept {
+  if (keeps_number_) return;
+  if (numbers_ == nullptr) {
+    if (inside_task() && this_context->children == number_ + 1) --this_context->children;
+    return;
+  }
+  auto& c = control_;
+  auto last = number_ + 1;
+  if (numbers_ != &c.submitted) {
+    numbers_->compare_exchange_strong(last, number_, std::memory_order_relaxed);
+    return;
+  }
+  // There it is a count of submissions too, whose sum must not shrink in between.
+  c.submitted_apart.fetch_add(2, std::memory_order_seq_cst);
+  if (!c.submitted.compare_exchange_strong(last, number_, std::memory_order_seq_cst)) c.ended(2);
 }
 
 void admission::undo() noexcept {
+  give_number_back();
   if (limited_) control_.pending.fetch_sub(1, std::memory_order_relaxed);
   if (worker_ != nullptr) {
     worker::bump(worker_->finished);
   } else {
     control_.ended(1);
   }
+}
+
+guest::guest(executor_control& c, std::uint64_t generation, const char* verb) : control_(c) {
+  if (c.generation.load(std::memory_order_relaxed) != generation) throw_closed(verb, true);
+  c.enter();
+  // Sequentially consistent against shutdown, as an admission.
+  const auto now = c.admits.load(std::memory_order_seq_cst);
+  const bool mine = c.generation.load(std::memory_order_seq_cst) == generation;
+  const auto* const host = c.host.load(std::memory_order_relaxed);
+  const bool inside = (this_worker != nullptr && this_worker->host == host) ||
+                      (inside_task() && this_context->task->host == host);
+  const auto latest = inside ? executor_control::mode::draining : executor_control::mode::open;
+  if (mine && static_cast<std::uint32_t>(now) <= static_cast<std::uint32_t>(latest)) return;
+  c.leave();
+  throw_closed(verb, !mine || now == mode::gone);
 }
 
 void prepare_cold(node& n, executor_control& c, const task_options* given, body_traits traits,
@@ -146,10 +193,28 @@ void throw_map_timeout(std::size_t index) {
                       "cancelled; raise map_options::timeout");
 }
 std::uint64_t next_map_path(executor_control& c) noexcept {
-  if (this_context != nullptr && this_context->task != nullptr) {
+  if (inside_task()) {
     return child_path(this_context->path, this_context->attempt, this_context->children++);
   }
   return child_path(1, 0, c.maps.fetch_add(1, std::memory_order_relaxed));
+}
+void give_map_path_back(executor_control& c, std::uint64_t path) noexcept {
+  if (inside_task()) {
+    auto& own = *this_context;
+    if (child_path(own.path, own.attempt, own.children - 1) == path) --own.children;
+    return;
+  }
+  auto last = c.maps.load(std::memory_order_relaxed);
+  if (child_path(1, 0, last - 1) == path) {
+    c.maps.compare_exchange_strong(last, last - 1, std::memory_order_relaxed);
+  }
+}
+bool task_was_given_up() noexcept {
+  const auto& n = *this_context->task;
+  // Relaxed: who sees the stop that follows sees this too, and to others it is a matter of chance.
+  if (n.extra() == nullptr || !n.extra()->aborting.load(std::memory_order_relaxed)) return false;
+  while (!n.done()) std::this_thread::yield();  // else its own end could come before that one
+  return true;
 }
 bool wants_retry(const task_options& options, int attempt, const std::exception_ptr& error) {
   return attempt < options.retries.value_or(0) && (!options.retry_if || options.retry_if(error));
@@ -188,10 +253,9 @@ bool executor_ref::open() const noexcept {
 
 namespace {
 
-// Looks at the core of a living executor; the admission keeps it meanwhile.
 template <class Look>
 auto look_at(detail::executor_control& c, std::uint64_t generation, const char* verb, Look&& look) {
-  const detail::admission stay(c, generation, verb, detail::admission::when_full::refuse, true);
+  const detail::guest stay(c, generation, verb);
   return look(*c.core);
 }
 
@@ -276,6 +340,12 @@ void executor::open_with(executor_options options, std::vector<std::unique_ptr<b
   if (backends.empty()) {
     throw std::invalid_argument(
         "executor: there is no backend; give at least one, such as cpu::threads");
+  }
+  for (std::size_t i = 0; i < backends.size(); ++i) {
+    if (backends[i] == nullptr) {
+      throw std::invalid_argument("executor: backend " + std::to_string(i) +
+                                  " is null; give what make_backend returns");
+    }
   }
   auto& c = detail::take_control();
   std::unique_ptr<detail::executor_core> core;

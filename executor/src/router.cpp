@@ -466,6 +466,22 @@ void router::check(const node& n, const char* verb) const {
   throw unsatisfiable_error(what, missing.tag, missing.value, offer);
 }
 
+void router::check_preferred(const node& n, const char* verb) const {
+  const std::lock_guard lock(mutex_);
+  const auto& prefer = options_of(n).prefer;
+  std::string known;
+  for (const auto& p : places_) {
+    if (p.owner == nullptr) continue;
+    if (p.name == prefer) return;
+    known += (known.empty() ? "" : ", ") + p.name;
+  }
+  if (elastic_) return;  // it may appear
+  throw std::invalid_argument(std::string(verb) + ": task \"" + n.name() + "\" prefers \"" +
+                              prefer +
+                              "\", which is no place of this executor; name one of its places (" +
+                              known + "), or drop .prefer");
+}
+
 // ---- Choosing.
 
 std::size_t router::missing_bytes(const node& n, candidate c) const {

@@ -69,6 +69,8 @@ class router {
 
   /// Throws unsatisfiable_error when no place can ever run it.
   void check(const node& n, const char* verb) const;
+  /// Throws std::invalid_argument when no place has, or may get, the name that it prefers.
+  void check_preferred(const node& n, const char* verb) const;
   /// Of a new task with two bodies: whether its tags and `place_on` leave a device alone for it.
   [[nodiscard]] bool on_device_alone(node& n) const;
   /// Whether tasks that need one cpu share alone may bypass the router: one hosting pool.

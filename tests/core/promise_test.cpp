@@ -126,6 +126,25 @@ TEST(Promise, MovesWithItsOutcome) {
 }
 
 // F-12
+TEST(Promise, ThatWasMovedFromSaysSo) {
+  fronta::promise<int> p;
+  const fronta::promise<int> taken = std::move(p);
+  const auto text_of = [](auto&& call) -> std::string {
+    try {
+      call();
+    } catch (const fronta::invalid_state_error& e) {
+      return e.what();
+    }
+    return "it was taken";
+  };
+  // NOLINTBEGIN(bugprone-use-after-move): that is the point
+  EXPECT_EQ(text_of([&] { p.set_value(1); }),
+            "promise::set_value: the promise was moved from; use the one that it was moved to");
+  EXPECT_EQ(text_of([&] { static_cast<void>(p.get_future()); }),
+            "promise::get_future: the promise was moved from; use the one that it was moved to");
+  // NOLINTEND(bugprone-use-after-move)
+}
+
 TEST(Promise, MayBeDestroyedByACallbackWithAllHandles) {
   for (const bool cancels : {false, true}) {
     std::optional<promise<int>> made(std::in_place);

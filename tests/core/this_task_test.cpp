@@ -2,6 +2,7 @@
 #include <fronta/this_task.hpp>
 
 #include <fronta/cpu/threads.hpp>
+#include <fronta/errors.hpp>
 #include <fronta/executor.hpp>
 
 #include <gmock/gmock.h>
@@ -23,6 +24,7 @@ using fronta::executor;
 using fronta::executor_ref;
 using fronta::invalid_state_error;
 using fronta::cpu::threads;
+using fronta::test::gate;
 
 TEST(ThisTask, OutsideATaskItsVerbsThrow) {
   EXPECT_FALSE(this_task::active());
@@ -164,6 +166,123 @@ TEST(ThisTask, PathAndRandomNumbersDependOnSeedAndSubmissionTreeAlone) {
     return all;
   };
   EXPECT_EQ(run(1), run(2));
+}
+
+// What `before` does in between must not change the numbers of the tasks behind it.
+template <class Before>
+std::vector<std::uint64_t> numbers_behind(fronta::executor_options options, Before before) {
+  options.seed = 42;
+  executor ex{std::move(options), threads{.workers = 2}};
+  const auto draw = [] { return this_task::rng()(); };
+  std::vector<std::uint64_t> all;
+  for (int i = 0; i < 2; ++i) {
+    before(ex);
+    all.push_back(ex.submit(draw).get());
+    for (const auto n : ex.map([&](int) { return draw(); }, std::vector{1, 2})) all.push_back(n);
+    all.push_back(ex.submit([&] {
+                      executor_ref own = this_task::executor();
+                      before(own);
+                      auto inner = own.submit(draw).get();
+                      for (const auto n : own.map([&](int) { return draw(); }, std::vector{1})) {
+                        inner ^= n;
+                      }
+                      return inner;
+                    }).get());
+  }
+  return all;
+}
+
+TEST(ThisTask, RandomNumbersHangOnNeitherQuestionsNorRefusedSubmissions) {
+  struct fragile {
+    fragile() = default;
+    fragile(const fragile& /*other*/) { throw std::runtime_error("copy"); }
+    void operator()() const {}
+  };
+  const auto refused = [](auto call) {
+    try {
+      call();
+      ADD_FAILURE() << "it was taken";
+    } catch (const std::exception&) {
+    }
+  };
+  const auto expected = numbers_behind({}, [](executor_ref&) {});
+  const auto same = [&](const char* what, auto before) {
+    EXPECT_EQ(numbers_behind({}, before), expected) << what;
+    EXPECT_EQ(numbers_behind({.max_pending = 5}, before), expected) << what << ", with a limit";
+  };
+  same("nothing", [](executor_ref&) {});
+  same("places", [](executor_ref& ex) { static_cast<void>(ex.places()); });
+  same("scatter", [](executor_ref& ex) {
+    EXPECT_EQ(ex.scatter(1).get(), 1);
+    EXPECT_EQ(ex.scatter_each(std::vector{1, 2}).size(), 2U);
+  });
+  same("an unknown tag", [&](executor_ref& ex) {
+    refused([&] { ex.submit({.needs = {{"t", 1}}}, [] {}); });
+    refused([&] { ex.post({.needs = {{"t", 1}}}, [] {}); });
+    refused([&] { ex.try_submit({.needs = {{"t", 1}}}, [] {}); });
+    refused([&] { ex.map({.task = {.needs = {{"t", 1}}}}, [](int) {}, std::vector{1}); });
+  });
+  same("an empty future",
+       [&](executor_ref& ex) { refused([&] { ex.submit([](int) {}, fronta::future<int>()); }); });
+  same("a copy that throws", [&](executor_ref& ex) {
+    const fragile bad;
+    refused([&] { ex.submit(bad); });
+  });
+}
+
+TEST(ThisTask, RandomNumbersHangOnNoSubmissionThatAFullQueueRefuses) {
+  const auto run = [](int refusals) {
+    executor ex{{.max_pending = 1, .seed = 42}, threads{.workers = 1}};
+    gate go;
+    const auto busy = ex.submit([&] { go.wait(); });
+    for (int i = 0; i < refusals; ++i) {
+      EXPECT_FALSE(ex.try_submit([] {}));
+      EXPECT_THROW(ex.submit([] {}), fronta::queue_full_error);
+    }
+    go.open();
+    busy.wait();
+    return ex.submit([] { return this_task::rng()(); }).get();
+  };
+  EXPECT_EQ(run(0), run(3));
+}
+
+TEST(ThisTask, RandomNumbersHangNotOnWhetherATaskOfTheSameKeyLives) {
+  const auto run = [](const char* second_key) {
+    executor ex{{.seed = 42}, threads{.workers = 1}};
+    const auto first = ex.submit({.key = "k"}, [] {});
+    const auto second = ex.submit({.key = second_key}, [] {});
+    EXPECT_EQ(first == second, std::string(second_key) == "k");
+    return ex.submit([] { return this_task::rng()(); }).get();
+  };
+  EXPECT_EQ(run("k"), run("another"));
+}
+
+TEST(ThisTask, AnExecutorThatIsGoneDoesNotShiftTheNumbersOfAnother) {
+  const auto run = [](bool use) {
+    executor_ref gone;
+    {
+      executor ex{threads{.workers = 1}};
+      gone = ex.ref();
+    }
+    executor ex{{.seed = 42}, threads{.workers = 1}};
+    if (use) {
+      EXPECT_THROW(gone.submit([] {}), fronta::shutdown_error);
+    }
+    return ex.submit([] { return this_task::rng()(); }).get();
+  };
+  EXPECT_EQ(run(true), run(false));
+}
+
+TEST(ThisTask, TasksOfAnotherExecutorDoNotShiftTheNumbersOfThoseFromOutside) {
+  const auto run = [](int visitors) {
+    executor other{threads{.workers = 1}};
+    executor ex{{.seed = 42}, threads{.workers = 1}};
+    for (int i = 0; i < visitors; ++i) {
+      other.submit([&] { ex.submit([] {}).wait(); }).wait();
+    }
+    return ex.submit([] { return this_task::rng()(); }).get();
+  };
+  EXPECT_EQ(run(0), run(2));
 }
 
 TEST(ThisTask, RngStartsTheSameStreamAnewAtEachCall) {

@@ -12,7 +12,9 @@
 #include <atomic>
 #include <chrono>
 #include <limits>
+#include <map>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -193,7 +195,22 @@ TEST_F(BadInput, AnEmptyFutureIsRefusedAtSubmit) {
   const future<int> empty;
   const auto take = [](int) {};
   EXPECT_THAT(text_of<fronta::invalid_state_error>([&] { ex.submit(take, empty); }),
-              HasSubstr("argument of a task: the handle is empty"));
+              HasSubstr("submit: the handle is empty"));
+  EXPECT_THAT(text_of<fronta::invalid_state_error>([&] { ex.try_submit(take, empty); }),
+              HasSubstr("try_submit: the handle is empty"));
+  EXPECT_THAT(text_of<fronta::invalid_state_error>([&] { ex.post(take, empty); }),
+              HasSubstr("post: the handle is empty"));
+  EXPECT_THAT(text_of<fronta::invalid_state_error>([&] { empty.then(ex, take); }),
+              HasSubstr("future::then: the handle is empty"));
+  EXPECT_THAT(text_of<fronta::invalid_state_error>([&] { fronta::when_all(std::vector{empty}); }),
+              HasSubstr("when_all: the handle is empty"));
+  EXPECT_THAT(text_of<fronta::invalid_state_error>([&] { fronta::when_all(empty, empty); }),
+              HasSubstr("when_all: the handle is empty"));
+  EXPECT_THAT(text_of<fronta::invalid_state_error>([&] { fronta::when_any(std::vector{empty}); }),
+              HasSubstr("when_any: the handle is empty"));
+  EXPECT_THAT(text_of<fronta::invalid_state_error>(
+                  [&] { fronta::gather<fronta::on_error::keep>(std::vector{empty}); }),
+              HasSubstr("gather: the handle is empty"));
   EXPECT_THAT(text_of<fronta::invalid_state_error>([&] { fronta::wait(std::vector{empty}); }),
               HasSubstr("wait: the handle is empty"));
   EXPECT_THAT(text_of<fronta::invalid_state_error>([&] { fronta::gather(std::vector{empty}); }),
@@ -205,6 +222,12 @@ TEST_F(BadInput, AnEmptyFutureIsRefusedAtSubmit) {
               HasSubstr("future::wait: the handle is empty"));
   EXPECT_THROW(ex.submit(take, future<int>()), fronta::invalid_state_error);
   EXPECT_THROW(ex.submit([](const std::vector<int>&) {}, std::vector{empty}),
+               fronta::invalid_state_error);
+  EXPECT_THROW(ex.submit([](fronta::values<int>) {}, std::vector{empty}),
+               fronta::invalid_state_error);
+  EXPECT_THROW(ex.submit([] {}, std::vector<future<void>>(1)), fronta::invalid_state_error);
+  EXPECT_THROW(ex.submit([](const std::map<int, std::optional<int>>&) {},
+                         std::map<int, std::optional<future<int>>>{{1, empty}}),
                fronta::invalid_state_error);
 }
 
@@ -219,6 +242,41 @@ TEST(Closed, SubmitAfterShutdownSaysSo) {
   EXPECT_THROW(ex.try_submit([] {}), fronta::shutdown_error);
   EXPECT_THROW(ref.submit([](int) {}, f), fronta::shutdown_error);
   EXPECT_EQ(f.get(), 1);
+}
+
+TEST(Closed, QuestionsAfterShutdownAreNotToldToSubmit) {
+  executor ex{threads{.workers = 1}};
+  const fronta::executor_ref ref = ex.ref();
+  const auto f = ex.submit([] { return 1; });
+  ex.shutdown();
+  for (const auto& text :
+       {text_of<fronta::shutdown_error>([&] { static_cast<void>(ex.places()); }),
+        text_of<fronta::shutdown_error>([&] { static_cast<void>(ex.explain(f)); })}) {
+    EXPECT_THAT(text, HasSubstr("call this before shutdown"));
+    EXPECT_THAT(text, testing::Not(HasSubstr("submit")));
+  }
+  {
+    const executor taken = std::move(ex);
+  }
+  EXPECT_THAT(
+      text_of<fronta::shutdown_error>([&] { static_cast<void>(ref.places()); }),
+      testing::AllOf(HasSubstr("places: the executor is gone"), testing::Not(HasSubstr("submit"))));
+}
+
+TEST(Closed, ATaskMayAskWhileItsExecutorDrains) {
+  gate running;
+  gate go;
+  executor ex{threads{.workers = 1}};
+  const auto asked = ex.submit([&] {
+    running.open();
+    go.wait();
+    return fronta::this_task::executor().places().size();
+  });
+  running.wait();
+  ex.shutdown({.wait = false});
+  EXPECT_THROW(static_cast<void>(ex.places()), fronta::shutdown_error);
+  go.open();
+  EXPECT_EQ(asked.get(), 1U);
 }
 
 TEST(Closed, AReferenceToAnExecutorThatIsGoneSaysSo) {
@@ -350,6 +408,28 @@ TEST(OutOfRange, TagsThatAreNoQuantitiesAreRefused) {
       HasSubstr("twice"));
   EXPECT_THAT(text_of<std::invalid_argument>([] { const resources r{{"", 1}}; }),
               HasSubstr("empty"));
+}
+
+TEST(OutOfRange, ABackOffFactorMustBeAFiniteNumberOfZeroOrMore) {
+  using fronta::backoff;
+  for (const double factor : {-2.0, -0.001, std::numeric_limits<double>::quiet_NaN(),
+                              std::numeric_limits<double>::infinity()}) {
+    EXPECT_THAT(text_of<std::invalid_argument>([&] { backoff::exponential(1s, factor); }),
+                testing::AllOf(HasSubstr("backoff::exponential: the factor is "),
+                               HasSubstr("give a finite one")));
+  }
+  EXPECT_EQ(backoff::exponential(1s, 0.5).pause(2), fronta::time_limit(500ms));
+  EXPECT_EQ(backoff::exponential(1s, 0).pause(2), fronta::time_limit(0s));
+  constexpr auto known_at_compile_time = backoff::exponential(1s, 3);
+  EXPECT_EQ(known_at_compile_time.pause(3), fronta::time_limit(9s));
+}
+
+TEST(OutOfRange, ANullBackendIsRefused) {
+  std::vector<std::unique_ptr<fronta::backend>> backends;
+  backends.push_back(make_backend(threads{.workers = 1}));
+  backends.push_back(nullptr);
+  EXPECT_THAT(text_of<std::invalid_argument>([&] { const executor ex({}, std::move(backends)); }),
+              HasSubstr("executor: backend 1 is null"));
 }
 
 TEST_F(BadInput, AnUnknownTagIsNamedAtSubmit) {

@@ -424,6 +424,103 @@ TEST(Map, AFailingItemDoesNotLoseItsChunkMates) {
   EXPECT_THAT(seen, ElementsAre(0, 1, 2, -1, 4, 5, 6, 7));
 }
 
+// One "value" or error an item.
+template <class Range>
+std::vector<std::string> ends_of(Range results) {
+  std::vector<std::string> ends;
+  for (auto&& o : std::move(results).outcomes()) {
+    try {
+      static_cast<void>(o.value());
+      ends.emplace_back("value");
+    } catch (const timeout_error&) {
+      ends.emplace_back("timeout");
+    } catch (const fronta::cancelled_error&) {
+      ends.emplace_back("cancelled");
+    }
+  }
+  return ends;
+}
+
+// M-09
+TEST(Map, ALateItemDoesNotLoseItsChunkMates) {
+  const auto clock = std::make_shared<fronta::test::manual_clock>();
+  fronta::executor ex{fronta::executor_options{.clock = clock}, fronta::cpu::threads{.workers = 1}};
+  gate started;
+  gate go;
+  auto results = ex.map(
+      map_options{.chunk_size = 5, .task = {.timeout = 1h}},
+      [&](int x) {
+        if (x == 3) {
+          started.open();
+          go.wait();
+        }
+        return x;
+      },
+      numbers(5));
+  started.wait();
+  clock->wait_for_waiter(1h);
+  clock->advance(1h);
+  EXPECT_THAT(ends_of(std::move(results)),
+              ElementsAre("value", "value", "value", "timeout", "timeout"));
+  go.open();
+}
+
+// M-09
+TEST(Map, AnItemThatGivesUpWhenItIsLateLeavesItsMatesBehindItLateToo) {
+  for (int round = 0; round < 20; ++round) {
+    const auto clock = std::make_shared<fronta::test::manual_clock>();
+    fronta::executor ex{fronta::executor_options{.clock = clock},
+                        fronta::cpu::threads{.workers = 1}};
+    gate started;
+    auto results = ex.map(
+        map_options{.chunk_size = 3, .task = {.timeout = 1h}},
+        [&](int x) {
+          if (x != 1) return;
+          started.open();
+          const auto stop = fronta::this_task::stop_token();
+          while (!stop.stop_requested()) std::this_thread::yield();
+        },
+        numbers(3));
+    started.wait();
+    clock->wait_for_waiter(1h);
+    clock->advance(1h);
+    ASSERT_THAT(ends_of(std::move(results)), ElementsAre("value", "timeout", "timeout"));
+  }
+}
+
+// M-05
+TEST(Map, ItemsOfAChunkThatHaveEndedAreDeliveredWhileItRuns) {
+  gate last_started;
+  gate go;
+  auto ex = pool(1);
+  auto results = ex.map(
+      map_options{.chunk_size = 4, .timeout = 1ms},
+      [&](int x) {
+        if (x == 3) {
+          last_started.open();
+          go.wait();
+        }
+        return x;
+      },
+      numbers(4));
+  last_started.wait();
+  wait_until_passed(std::chrono::steady_clock::now() + 1ms);
+  auto at = results.begin();
+  EXPECT_EQ(*at, 0);
+  ++at;
+  ++at;  // an item that nobody looks at is not waited for
+  EXPECT_EQ(*at, 2);
+  ++at;
+  try {
+    *at;
+    ADD_FAILURE() << "there was no timeout";
+  } catch (const timeout_error& e) {
+    EXPECT_THAT(e.what(), HasSubstr("item 3"));
+  }
+  EXPECT_TRUE(at == results.end());
+  go.open();
+}
+
 // M-09
 TEST(Map, AChunkIsOneTask) {
   auto ex = pool(1);

@@ -5,6 +5,7 @@
 
 #include "router.hpp"
 
+#include <support/fake_backend.hpp>
 #include <support/gate.hpp>
 
 #include <gmock/gmock.h>
@@ -542,6 +543,12 @@ TEST(BarePlaces, LendTheirTagsToTasksThatRunOnAPool) {
 TEST(BarePlaces, NeedANameAndTags) {
   EXPECT_THROW(executor{bare_place({"", {{"gpu", 1}}})}, std::invalid_argument);
   EXPECT_THROW(executor{bare_place({"gpu:0", {}})}, std::invalid_argument);
+  try {
+    const executor ex{threads{.workers = 1}, bare_place{"x", {{"cpu", 3}}}};
+    ADD_FAILURE() << "it was taken";
+  } catch (const std::invalid_argument& e) {
+    EXPECT_THAT(e.what(), HasSubstr("\"x\" offers \"cpu\", which belongs to workers"));
+  }
 }
 
 // L-05
@@ -581,7 +588,28 @@ TEST(Prefer, IsSoft) {
   for (const std::string name : {"b", "a", "b", "b"}) {
     EXPECT_EQ(ex.submit({.prefer = name}, here).get(), name);
   }
-  EXPECT_EQ(ex.submit({.prefer = "nowhere"}, [] { return 1; }).get(), 1);
+}
+
+// L-05
+TEST(Prefer, AnUnknownNameIsRefusedWithThoseThatThereAre) {
+  executor ex{threads{.workers = 1, .name = "a"}, bare_place{"gpu:0", {{"gpu", 1}}}};
+  try {
+    ex.submit({.name = "probe", .prefer = "mars"}, [] {});
+    ADD_FAILURE() << "it was taken";
+  } catch (const std::invalid_argument& e) {
+    EXPECT_THAT(e.what(), HasSubstr("submit: task \"probe\" prefers \"mars\""));
+    EXPECT_THAT(e.what(), HasSubstr("(a, gpu:0)"));
+  }
+  const fronta::annotate scope{{.prefer = "mars"}};
+  EXPECT_THROW(ex.post([] {}), std::invalid_argument);
+  EXPECT_THROW(ex.map([](int) {}, std::vector{1}), std::invalid_argument);
+}
+
+// L-05
+TEST(Prefer, AnUnknownNameIsTakenWherePlacesMayAppear) {
+  fronta::test::fake_device device{{.elastic = true}};
+  executor ex{threads{.workers = 1}, device.config()};
+  EXPECT_EQ(ex.submit({.prefer = "later"}, [] { return 1; }).get(), 1);
 }
 
 // L-05

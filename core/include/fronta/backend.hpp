@@ -131,7 +131,8 @@ class backend {
   [[nodiscard]] virtual detail::device_host* devices() noexcept { return nullptr; }
 };
 
-/// A place without workers: it only lends its tags to plain tasks, which run on a pool.
+/// A place without workers: it only lends its tags to plain tasks, which run on a pool. "cpu" is no
+/// such tag.
 struct bare_place {
   std::string name;
   resources offers;

@@ -31,6 +31,7 @@ struct future_access;
 [[noreturn]] void throw_empty(const char* verb, const char* of = "");
 [[noreturn]] void throw_timeout(const node& n, const char* verb);
 [[noreturn]] void throw_taken(const node& n);
+[[noreturn]] void throw_moved_promise(const char* verb);
 // Throws the outcome's exception if there is one; fetches a remote value.
 void require_value(node& n);
 
@@ -206,6 +207,7 @@ class future : public any_future {
   /// `ex.submit(fn, *this)`: `fn` runs on `ex` with the value when it is there.
   template <class Executor, class Fn>
   auto then(Executor& ex, Fn&& fn) const {
+    static_cast<void>(checked("then"));
     return ex.submit(std::forward<Fn>(fn), *this);
   }
 
@@ -429,7 +431,8 @@ class promise {
 
   /// Once; then throws `invalid_state_error`. Copies of the future come from the future.
   [[nodiscard]] future<T> get_future() {
-    if (node_ == nullptr || std::exchange(handed_out_, true)) {
+    if (node_ == nullptr) detail::throw_moved_promise("get_future");
+    if (std::exchange(handed_out_, true)) {
       throw invalid_state_error(
           "promise::get_future: the future was handed out already; copy that one");
     }
@@ -475,7 +478,8 @@ class promise {
     n.drop_keeper();
   }
   detail::state<T>& claim(const char* verb) {
-    if (node_ == nullptr || !node_->try_claim(detail::phase::settling)) {
+    if (node_ == nullptr) detail::throw_moved_promise(verb);
+    if (!node_->try_claim(detail::phase::settling)) {
       throw invalid_state_error(std::string("promise::") + verb +
                                 ": the future has an outcome or was cancelled; set it once");
     }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <source_location>
 #include <stop_token>
@@ -29,6 +30,10 @@ enum class select_by { tags, data, cost };
 /// What a `variants` task does that a GPU could not run: fail, or run its CPU body.
 enum class fallback { none, cpu };
 
+namespace detail {
+[[noreturn]] void throw_bad_factor(double factor);
+}
+
 /// The pause before retry k (k = 1, 2, …): `first * factor^(k-1)`, at most `longest`.
 /// Made from any duration: then every pause is equal.
 class backoff {
@@ -38,8 +43,12 @@ class backoff {
   constexpr backoff(  // NOLINT(google-explicit-constructor): .backoff = 100ms
       std::chrono::duration<Rep, Period> every) noexcept
       : first_(time_limit(every)) {}
+  /// Throws `std::invalid_argument` for a factor that is negative, infinite or not a number.
   static constexpr backoff exponential(time_limit first, double factor = 2,
-                                       time_limit longest = time_limit::none()) noexcept {
+                                       time_limit longest = time_limit::none()) {
+    if (!(factor >= 0 && factor <= std::numeric_limits<double>::max())) {
+      detail::throw_bad_factor(factor);
+    }
     backoff result;
     result.first_ = first;
     result.factor_ = factor;
@@ -80,7 +89,8 @@ struct task_options {
   std::string key = {};
   /// The only place (by name) where the task may run.
   std::string place_on = {};
-  /// The place to choose while it is free: its amounts are there and no tasks queue up.
+  /// The place to choose while it is free: its amounts are there and no tasks queue up. An unknown
+  /// name is refused, unless places may appear later.
   std::string prefer = {};
   /// Of tasks with two bodies, see `variants`; `tags`.
   std::optional<select_by> select = {};
@@ -97,7 +107,8 @@ struct task_options {
 
 /// Options of `executor::map`.
 struct map_options {
-  /// Items per scheduled task; results, cancellation and `rng()` stay per item. At least 1.
+  /// Items per scheduled task; results, cancellation, `timeout` and `rng()` stay per item: those
+  /// that ended keep their values when another one is late. At least 1.
   std::ptrdiff_t chunk_size = 1;
   /// At most this many items submitted and not yet read: bounds memory, allows infinite inputs.
   /// Not given: all items are submitted by the call.

@@ -23,7 +23,7 @@ namespace fronta::this_task {
 /// The places that the task holds: the hosting one, then that of its device tags.
 [[nodiscard]] std::string place();
 /// Identifies the task within its executor's run: equal for equal submission trees, whatever ran
-/// where and when.
+/// where and when. What was refused, `scatter`, and questions such as `places` are no submissions.
 [[nodiscard]] std::uint64_t path();
 
 /// Whether the task's needs name the tag.

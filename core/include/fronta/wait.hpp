@@ -400,6 +400,9 @@ auto gather(const std::vector<future<T>>& futures) {
   } else if constexpr (Errors == on_error::skip && std::is_void_v<T>) {
     wait(futures);
   } else {
+    for (const auto& f : futures) {
+      if (!f.valid()) detail::throw_empty("gather");
+    }
     wait(futures);
     std::vector<std::conditional_t<Errors == on_error::keep, outcome<T>, std::remove_cvref_t<T>>>
         results;

@@ -334,6 +334,7 @@ auto executor_ref::start(const task_options* options, detail::admission::when_fu
   using node_type = typename detail::task_for<F, Args...>::node_type;
   detail::admission admitted(checked(verb), generation_, verb, full, node_type::known != 0);
   if (!admitted.admitted()) return std::nullopt;
+  if constexpr (node_type::known != 0) detail::require_inputs(verb, args...);
   detail::unsubmitted made(node_type::make(1, std::forward<F>(fn), std::forward<Args>(args)...));
   auto result = detail::future_access::adopt<typename node_type::result>(made.node);
   prepare<Options, F, Args...>(admitted, *made.node, options, verb);
@@ -341,6 +342,7 @@ auto executor_ref::start(const task_options* options, detail::admission::when_fu
   if (extra != nullptr && !extra->options.key.empty()) {
     if (auto* same = detail::find_or_enter_key(*made.node, admitted.control(),
                                                typeid(typename node_type::result), verb)) {
+      admitted.found_other();
       return detail::future_access::adopt(
           static_cast<detail::state<typename node_type::result>*>(same));
     }
@@ -360,6 +362,7 @@ void executor_ref::start_post(const task_options* options, F&& fn, Args&&... arg
   using node_type = typename detail::task_for<F, Args...>::node_type;
   detail::admission admitted(checked("post"), generation_, "post",
                              detail::admission::when_full::fail, node_type::known != 0);
+  if constexpr (node_type::known != 0) detail::require_inputs("post", args...);
   detail::unsubmitted made(node_type::make(0, std::forward<F>(fn), std::forward<Args>(args)...));
   made.node->has_future = false;
   made.node->early_value = false;  // nobody can take it

@@ -28,6 +28,10 @@ namespace detail {
 [[noreturn]] void throw_map_timeout(std::size_t index);
 // The path below which a map's items lie.
 std::uint64_t next_map_path(executor_control& c) noexcept;
+// None came below it.
+void give_map_path_back(executor_control& c, std::uint64_t path) noexcept;
+// Whether the running task has ended for others, by its timeout.
+bool task_was_given_up() noexcept;
 // Sleeps in an item of a chunk that is tried again; the cpu share is lent meanwhile.
 // Lends the cpu share meanwhile. False when the retry is not wanted any more.
 bool pause_before_retry(const task_options& options, int retry, const std::stop_token& task,
@@ -93,18 +97,53 @@ struct map_batch : std::vector<Items> {
   map_batch(map_batch&&) noexcept = default;
 };
 
+// What the items of a chunk have given, shared by its task and the range: so an item that has ended
+// is not lost when the task does not end, or not in time.
+template <class R>
+class chunk_results {
+ public:
+  explicit chunk_results(std::size_t size) : size_(size) { all_.reserve(size); }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+  // By the task alone, in order; at most `size` of them. Elements never move.
+  void add(outcome<R>&& one) {
+    all_.push_back(std::move(one));
+    // Release: whoever reads the count may read so many.
+    ended_.store(all_.size(), std::memory_order_release);
+  }
+  // By the range alone.
+  [[nodiscard]] std::size_t ended() const noexcept {
+    return ended_.load(std::memory_order_acquire);
+  }
+  // Of an item that has ended. Not through the vector, whose size is the task's to look at.
+  [[nodiscard]] outcome<R>& operator[](std::size_t i) noexcept { return *(all_.data() + i); }
+
+ private:
+  const std::size_t size_;
+  std::vector<outcome<R>> all_;
+  std::atomic<std::size_t> ended_{0};
+};
+
+// A chunk that the range has not read to its end.
+template <class R>
+struct map_chunk {
+  future<void> task;
+  std::shared_ptr<chunk_results<R>> results;
+  std::size_t next = 0;   // the item at the range's position
+  std::size_t ended = 0;  // of them is known that they have ended; no more once the task has
+  std::exception_ptr missing = {};  // why the others never will: the task ended before them
+  bool over = false;                // the task has ended
+};
+
 // What a map_range shares with nobody: items in flight and how to submit more.
 template <class R>
 struct map_state {
-  using chunk = std::vector<outcome<R>>;
   virtual ~map_state() = default;
   // Submits the next items, at most `room`; how many, 0 when the input is at its end.
   virtual std::size_t submit_next(std::size_t room) = 0;
 
-  std::deque<future<R>> singles;        // chunk_size 1
-  std::deque<future<chunk>> chunks;     // else
-  std::deque<std::size_t> chunk_sizes;  // items of each
-  std::deque<outcome<R>> unpacked;      // of the first chunk
+  std::deque<future<R>> singles;    // chunk_size 1
+  std::deque<map_chunk<R>> chunks;  // else
   std::optional<outcome<R>> current;
   std::size_t in_flight = 0;  // items submitted and not read
   std::size_t read = 0;
@@ -128,11 +167,9 @@ struct map_state {
     abandoned.request_stop();
     // From the back: workers come from the front and would go on behind what is cancelled already.
     for (auto& f : std::views::reverse(singles)) f.cancel();
-    for (auto& f : std::views::reverse(chunks)) f.cancel();
+    for (auto& c : std::views::reverse(chunks)) c.task.cancel();
     singles.clear();
     chunks.clear();
-    chunk_sizes.clear();
-    unpacked.clear();
     current.reset();
     in_flight = 0;
     refused = nullptr;
@@ -233,8 +270,6 @@ class map_range {
 
  private:
   friend class executor_ref;
-  using chunk = std::vector<outcome<R>>;
-
   using state = detail::map_state<R>;
 
   explicit map_range(std::unique_ptr<state> s) noexcept : state_(std::move(s)) {}
@@ -244,14 +279,13 @@ class map_range {
   }
   void abandon() noexcept { state_->cancel_all(); }
 
-  template <class T>
-  void await(const future<T>& f) {
-    if (f.wait_for(state_->until.never()
-                       ? time_limit::none()
-                       : time_limit(state_->until.when() - std::chrono::steady_clock::now())) ==
-        future_status::ready) {
-      return;
-    }
+  bool wait_for(const any_future& f) {
+    return f.wait_for(state_->until.never()
+                          ? time_limit::none()
+                          : time_limit(state_->until.when() - std::chrono::steady_clock::now())) ==
+           future_status::ready;
+  }
+  [[noreturn]] void time_out() {
     const auto index = state_->read;
     abandon();
     detail::throw_map_timeout(index);
@@ -265,28 +299,38 @@ class map_range {
       std::rethrow_exception(std::exchange(s.refused, nullptr));
     }
     if (!s.singles.empty()) {
-      await(s.singles.front());
+      if (!wait_for(s.singles.front())) time_out();
       s.current.emplace(take(s.singles.front()));
       s.singles.pop_front();
     } else {
-      if (s.unpacked.empty()) {
-        await(s.chunks.front());
-        auto whole = std::move(s.chunks.front());
-        const auto size = s.chunk_sizes.front();
-        s.chunks.pop_front();
-        s.chunk_sizes.pop_front();
-        try {
-          for (auto& one : std::move(whole).get()) s.unpacked.push_back(std::move(one));
-        } catch (...) {
-          // The task as a whole was cancelled or ran out of time: so did each of its items.
-          s.unpacked.clear();
-          for (std::size_t i = 0; i < size; ++i) s.unpacked.emplace_back(std::current_exception());
-        }
-      }
-      s.current.emplace(std::move(s.unpacked.front()));
-      s.unpacked.pop_front();
+      auto& c = s.chunks.front();
+      s.current.emplace(ended(c) ? std::move((*c.results)[c.next]) : outcome<R>(c.missing));
+      pass_item();
     }
     return *s.current;
+  }
+  // Whether the item at the position has an outcome of its own; waits until that is known.
+  bool ended(detail::map_chunk<R>& c) {
+    if (c.next < c.ended) return true;
+    if (c.over) return false;
+    c.ended = c.results->ended();
+    if (c.next < c.ended) return true;
+    c.over = wait_for(c.task);
+    // Read when the task is over: what an item gives that goes on after that is too late.
+    c.ended = c.results->ended();
+    if (!c.over && c.next >= c.ended) time_out();
+    if (c.over) {
+      try {
+        c.task.get();
+      } catch (...) {
+        c.missing = std::current_exception();
+      }
+    }
+    return c.next < c.ended;
+  }
+  void pass_item() {
+    auto& c = state_->chunks.front();
+    if (++c.next == c.results->size()) state_->chunks.pop_front();
   }
   outcome<R>& item() {
     auto& one = settled();
@@ -315,11 +359,11 @@ class map_range {
       return;
     }
     if (!s.current) {
-      // Not looked at: its value is not wanted, but an item behind it in the chunk is.
+      // Not looked at: its value is not wanted.
       if (!s.singles.empty()) {
         s.singles.pop_front();
       } else {
-        settled();
+        pass_item();
       }
     }
     s.current.reset();
@@ -340,7 +384,6 @@ struct map_submitter final : map_state<Result> {
   using result = Result;
   using items = std::tuple<std::ranges::range_value_t<Views>...>;
   using function = map_function<F, std::ranges::range_value_t<Views>...>;
-  using chunk = typename map_state<Result>::chunk;
 
   map_submitter(executor_ref to, map_options given, F&& f, std::uint64_t below, Views... views)
       : ex(to),
@@ -432,23 +475,22 @@ struct map_submitter final : map_state<Result> {
     const auto got = chosen.size();
     // Retries are per item, inside the chunk; the task itself does not fail.
     auto per_chunk = options.task;
-    per_chunk.retries.reset();
+    per_chunk.retries = 0;
+    auto results = std::make_shared<chunk_results<result>>(got);
     auto body = [call = call, map_path = map_path, first = index, batch = std::move(chosen),
-                 abandoned = this->abandoned.get_token(), task = options.task]() mutable {
-      chunk results;
-      results.reserve(batch.size());
+                 abandoned = this->abandoned.get_token(), task = options.task, results]() mutable {
       const auto stop = this_task::stop_token();
       for (std::size_t i = 0; i < batch.size(); ++i) {
-        results.push_back(stop.stop_requested() || abandoned.stop_requested()
-                              ? outcome<result>(cancelled_item())
-                              : run_item(call, batch[i], child_path(map_path, 0, first + i), task,
-                                         stop, abandoned));
+        auto one = stop.stop_requested() || abandoned.stop_requested()
+                       ? outcome<result>(cancelled_item())
+                       : run_item(call, batch[i], child_path(map_path, 0, first + i), task, stop,
+                                  abandoned);
+        if (task_was_given_up()) return;  // the item was late, and those behind it are
+        results->add(std::move(one));
       }
-      return results;
     };
     index += got;
-    this->chunks.push_back(submit(per_chunk, std::move(body)));
-    this->chunk_sizes.push_back(got);
+    this->chunks.push_back({submit(per_chunk, std::move(body)), std::move(results)});
     return got;
   }
   // An item that could not be submitted may be gone, so none comes behind it: what was submitted is
@@ -569,8 +611,7 @@ auto executor_ref::map(map_options options, F fn, Ranges&&... inputs) const {
   using submitter = detail::map_submitter<result, F, std::views::all_t<Ranges>...>;
   auto& control = checked("map");
   // An empty map on a closed executor is refused too.
-  static_cast<void>(
-      detail::admission(control, generation_, "map", detail::admission::when_full::refuse, true));
+  static_cast<void>(detail::guest(control, generation_, "map"));
   auto s = std::make_unique<submitter>(*this, std::move(options), std::move(fn),
                                        detail::next_map_path(control),
                                        std::views::all(std::forward<Ranges>(inputs))...);
@@ -582,6 +623,7 @@ auto executor_ref::map(map_options options, F fn, Ranges&&... inputs) const {
   try {
     s->refill();
   } catch (...) {
+    if (s->in_flight == 0) detail::give_map_path_back(control, s->map_path);
     s->cancel_all();
     throw;
   }

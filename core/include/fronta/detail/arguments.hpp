@@ -216,11 +216,6 @@ namespace detail {
 template <class... Ts>
 struct types {};
 
-// An empty handle is refused before anything is shared.
-inline void require_input(const any_future& f) {
-  if (!f.valid()) throw_empty("argument of a task");
-}
-
 // One argument as a task keeps it. `passed` is what the callable receives; `pass` yields a tuple of
 // references to it, none for a future<void>; `each` visits the nodes that it depends on. A task
 // that may run again passes from a copy, so `pass` may use everything up.
@@ -272,7 +267,7 @@ struct shared_argument {
   using passed = std::conditional_t<
       std::is_void_v<T>, types<>,
       types<std::conditional_t<std::is_reference_v<T>, T, std::add_lvalue_reference_t<const T>>>>;
-  explicit shared_argument(future<T> f) : value(std::move(f)) { require_input(value); }
+  explicit shared_argument(future<T> f) : value(std::move(f)) {}
   static constexpr bool can_repeat = true;
   auto pass() {
     if constexpr (std::is_void_v<T>) {
@@ -303,7 +298,7 @@ struct moved_argument {
   static constexpr std::ptrdiff_t sources = 1;
   static constexpr bool reads_early = gpu::device_data<T>::value && copyable_v<T>;
   using passed = types<T&&>;
-  explicit moved_argument(future<T> f) : value(std::move(f)) { require_input(value); }
+  explicit moved_argument(future<T> f) : value(std::move(f)) {}
   // Only for the copy that a repeated run passes from; rejected at submit.
   moved_argument(const moved_argument& other) : value(other.value) {}
   moved_argument(moved_argument&&) = default;
@@ -340,9 +335,7 @@ struct resolved_argument {
   static constexpr std::ptrdiff_t sources = -1;  // known at submit
   using type = typename resolve<A>::type;
   using passed = types<type&&>;
-  explicit resolved_argument(A a) : value(std::move(a)) {
-    resolve<A>::each(value, [](const any_future& f) { require_input(f); });
-  }
+  explicit resolved_argument(A a) : value(std::move(a)) {}
   static constexpr bool can_repeat = copyable_v<type>;
   // A further run, which passes no copy, finds the handles taken.
   auto pass() {
@@ -371,9 +364,7 @@ template <class T>
 struct viewed_argument {
   static constexpr std::ptrdiff_t sources = -1;
   using passed = types<values<T>>;
-  explicit viewed_argument(std::vector<future<T>> v) : value(std::move(v)) {
-    for (const auto& f : value) require_input(f);
-  }
+  explicit viewed_argument(std::vector<future<T>> v) : value(std::move(v)) {}
   static constexpr bool can_repeat = true;
   auto pass() { return std::tuple<values<T>>(values<T>(value)); }
   template <class Visit>
@@ -404,9 +395,7 @@ struct is_handle<handle<T>> : std::true_type {};
 struct ordering_argument {
   static constexpr std::ptrdiff_t sources = -1;
   using passed = types<>;
-  explicit ordering_argument(std::vector<future<void>> v) : value(std::move(v)) {
-    for (const auto& f : value) require_input(f);
-  }
+  explicit ordering_argument(std::vector<future<void>> v) : value(std::move(v)) {}
   static constexpr bool can_repeat = true;
   auto pass() { return std::tuple<>(); }
   template <class Visit>
@@ -444,6 +433,25 @@ auto argument_for() {
 }
 template <class Arg, bool View>
 using argument_for_t = typename decltype(argument_for<Arg, View>())::type;
+
+// Refuses empty handles among what a call was given, before anything is made of it.
+template <class... Args>
+void require_inputs([[maybe_unused]] const char* verb, const Args&... args) {
+  [[maybe_unused]] const auto require = [&](const any_future& f) {
+    if (!f.valid()) throw_empty(verb);
+  };
+  [[maybe_unused]] const auto each = [&]<class Arg>(const Arg& a) {
+    using A = std::decay_t<Arg>;
+    if constexpr (is_future<A>::value) {
+      require(a);
+    } else if constexpr (std::is_same_v<A, std::vector<future<void>>>) {
+      for (const auto& f : a) require(f);
+    } else if constexpr (resolve<A>::has_futures) {
+      resolve<A>::each(a, require);
+    }
+  };
+  (each(args), ...);
+}
 
 // Concatenates the parameter lists and asks how the callable can be called with them.
 template <class F, class Collected, class... Rest>

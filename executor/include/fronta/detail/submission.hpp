@@ -33,7 +33,8 @@ struct executor_control final : host_gate {
   std::ptrdiff_t max_pending = -1;  // -1: no limit
   std::atomic<std::ptrdiff_t> pending{0};
   // Numbers of tasks submitted outside tasks, from which their paths are made: `submitted` less
-  // `first_index`, or `admitted` where a refused one may not count; and those of callbacks.
+  // `first_index`, or `admitted` where there is a limit; and those of callbacks. A submission that
+  // is refused gives its number back if that is still the last one.
   std::uint64_t first_index = 0;
   std::atomic<std::uint64_t> admitted{0};
   std::atomic<std::uint64_t> from_callbacks{0};
@@ -41,11 +42,12 @@ struct executor_control final : host_gate {
 
   // External submissions, and ends on threads that are no workers. Workers count their own; work is
   // left while the sums differ. Sums of ends are read before those of submissions: then equality
-  // means that at that moment nothing was left, since neither shrinks. A submission from outside
-  // counts twice: for its task, and until it has let go of the executor.
+  // means that at that moment nothing was left, since neither shrinks (what is taken from
+  // `submitted`, which is read first, has been added to `submitted_apart` before). A submission
+  // from outside counts twice: for its task, and until it has let go of the executor.
   alignas(64) std::atomic<std::uint64_t> submitted{0};
   alignas(64) std::atomic<std::uint64_t> finished{0};
-  // Likewise submitted, but not outside tasks: those must not shift the others' numbers.
+  // Likewise, but inside tasks, or to look alone: those must not shift the others' numbers.
   std::atomic<std::uint64_t> submitted_apart{0};
 
   alignas(64) std::mutex mutex;
@@ -84,6 +86,8 @@ class admission {
 
   [[nodiscard]] bool admitted() const noexcept { return admitted_; }
   void commit() noexcept { committed_ = true; }
+  // Another task stands for it. Its number stays taken: whether that one still lives is chance.
+  void found_other() noexcept { keeps_number_ = true; }
   [[nodiscard]] executor_control& control() const noexcept { return control_; }
   void set_up(node& n) const noexcept {
     n.host = control_.host.load(std::memory_order_relaxed);
@@ -98,12 +102,17 @@ class admission {
 
  private:
   void undo() noexcept;
+  void give_number_back() noexcept;
   void admit_external(std::uint64_t generation, const char* verb, when_full full, bool nested,
                       bool dependent);
 
   executor_control& control_;
   worker* worker_ = nullptr;
   std::uint64_t path_ = 0;
+  // Where its number comes from: `numbers_`, or the tasks that the running one has submitted.
+  std::atomic<std::uint64_t>* numbers_ = nullptr;
+  std::uint64_t number_ = 0;
+  bool keeps_number_ = false;
   bool committed_ = false;
   bool admitted_ = true;
   bool limited_ = false;
@@ -141,11 +150,27 @@ inline admission::admission(executor_control& c, std::uint64_t generation, const
                    dependent);
   }
   if (context != nullptr && context->task != nullptr) {
-    path_ = child_path(context->path, context->attempt, context->children++);
+    number_ = context->children++;
+    path_ = child_path(context->path, context->attempt, number_);
   } else if (worker_ != nullptr) {
-    path_ = child_path(2, 0, c.from_callbacks.fetch_add(1, std::memory_order_relaxed));
+    numbers_ = &c.from_callbacks;
+    number_ = numbers_->fetch_add(1, std::memory_order_relaxed);
+    path_ = child_path(2, 0, number_);
   }
 }
+
+// Keeps the core of a living executor while somebody looks at it, and takes no number.
+class guest {
+ public:
+  // Throws shutdown_error.
+  guest(executor_control& c, std::uint64_t generation, const char* verb);
+  ~guest() { control_.leave(); }
+  guest(const guest&) = delete;
+  guest& operator=(const guest&) = delete;
+
+ private:
+  executor_control& control_;
+};
 
 // Ends a node that could not be submitted.
 template <class Node>
