@@ -296,7 +296,7 @@ node* member_node(const any_future& f, const char* verb) {
 
 void joint::watch(std::span<node* const> members) noexcept {
   if (members.empty()) {
-    settle_in_turn();
+    settle_in_its_turn();
     return;
   }
   for (std::size_t i = 0; i < members.size(); ++i) {
