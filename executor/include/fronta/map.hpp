@@ -391,7 +391,11 @@ struct map_submitter final : map_state<Result> {
         call(std::move(f)),
         map_path(below),
         inputs(std::move(views)...),
-        plain(!has_task_options(options.task)) {}
+        plain(!has_task_options(options.task)) {
+    if (options.chunk_size == 1) return;
+    chunk_options.retries = 0;
+    item_options = std::make_shared<const task_options>(options.task);
+  }
   static bool has_task_options(const task_options& o) {
     return !o.name.empty() || o.needs.given() || o.retries || o.retry_if || o.backoff ||
            o.priority || o.timeout || o.stop.stop_possible() || !o.key.empty() ||
@@ -473,24 +477,24 @@ struct map_submitter final : map_state<Result> {
   }
   std::size_t submit_batch(map_batch<items> chosen) {
     const auto got = chosen.size();
-    // Retries are per item, inside the chunk; the task itself does not fail.
-    auto per_chunk = options.task;
-    per_chunk.retries = 0;
     auto results = std::make_shared<chunk_results<result>>(got);
     auto body = [call = call, map_path = map_path, first = index, batch = std::move(chosen),
-                 abandoned = this->abandoned.get_token(), task = options.task, results]() mutable {
-      const auto stop = this_task::stop_token();
+                 abandoned = this->abandoned.get_token(), task = item_options, results]() mutable {
+      static_cast<void>(this_task::stop_token());  // so that a cancelling shutdown asks it
+      const auto& self = *this_context->task;
       for (std::size_t i = 0; i < batch.size(); ++i) {
-        auto one = stop.stop_requested() || abandoned.stop_requested()
+        auto one = self.stop_requested() || abandoned.stop_requested()
                        ? outcome<result>(cancelled_item())
-                       : run_item(call, batch[i], child_path(map_path, 0, first + i), task, stop,
+                       : run_item(call, batch[i], child_path(map_path, 0, first + i), *task, self,
                                   abandoned);
         if (task_was_given_up()) return;  // the item was late, and those behind it are
         results->add(std::move(one));
       }
     };
     index += got;
-    this->chunks.push_back({submit(per_chunk, std::move(body)), std::move(results)});
+    this->chunks.push_back({plain ? ex.submit_with<false>("map", nullptr, std::move(body))
+                                  : submit(chunk_options, std::move(body)),
+                            std::move(results)});
     return got;
   }
   // An item that could not be submitted may be gone, so none comes behind it: what was submitted is
@@ -537,7 +541,7 @@ struct map_submitter final : map_state<Result> {
     return x != nullptr && x->options.retries.value_or(0) > 0;
   }
   static outcome<result> run_item(function& call, items& item, std::uint64_t path,
-                                  const task_options& task, const std::stop_token& stop,
+                                  const task_options& task, const node& self,
                                   const std::stop_token& abandoned) {
     for (int attempt = 0;; ++attempt) {
       try {
@@ -560,7 +564,7 @@ struct map_submitter final : map_state<Result> {
             },
             item);
       } catch (const reschedule_request&) {
-        if (stop.stop_requested() || abandoned.stop_requested()) {
+        if (self.stop_requested() || abandoned.stop_requested()) {
           return outcome<result>(cancelled_item());
         }
         if constexpr (!(copyable_v<std::ranges::range_value_t<Views>> && ...) &&
@@ -574,7 +578,7 @@ struct map_submitter final : map_state<Result> {
         const auto error = std::current_exception();
         if (!error) throw;  // no C++ exception: pthread_exit or a cancelled thread
         if (!wants_retry(task, attempt, error) ||
-            !pause_before_retry(task, attempt + 1, stop, abandoned)) {
+            !pause_before_retry(task, attempt + 1, this_task::stop_token(), abandoned)) {
           return outcome<result>(error);
         }
       }
@@ -588,6 +592,10 @@ struct map_submitter final : map_state<Result> {
   std::tuple<Views...> inputs;
   std::optional<std::tuple<std::ranges::iterator_t<Views>...>> at;
   std::size_t index = 0;
+  // Retries are per item, inside the chunk; the task itself does not fail. The items' options are
+  // shared by all chunks: a copy in each would be most of its memory.
+  task_options chunk_options = options.task;
+  std::shared_ptr<const task_options> item_options;
   bool plain;
 };
 
