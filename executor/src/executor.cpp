@@ -187,6 +187,11 @@ void throw_map_key(const std::string& key) {
   throw std::invalid_argument("map: .task.key is \"" + key +
                               "\", and tasks of one key are one task; drop it");
 }
+void throw_map_retries() {
+  throw std::invalid_argument(
+      "map: .task.retries are given, and its items cannot be copied for a further run; make them "
+      "copyable, or drop the retries");
+}
 void throw_map_timeout(std::size_t index) {
   throw timeout_error("map: item " + std::to_string(index) +
                       " was not done when the time limit passed; it and those behind it were "

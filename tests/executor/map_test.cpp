@@ -120,6 +120,22 @@ TEST(Map, TakesMemberFunctionsMoveOnlyValuesAndVoid) {
   EXPECT_EQ(ran.load(), 10);
 }
 
+TEST(Map, OfItemsThatCannotBeCopiedIsRefusedWithRetries) {
+  auto ex = pool();
+  for (const std::ptrdiff_t chunk_size : {1, 2}) {
+    std::vector<std::unique_ptr<int>> owned(2);
+    try {
+      static_cast<void>(ex.map(
+          {.chunk_size = chunk_size, .task = {.retries = 1}}, [](const std::unique_ptr<int>&) {},
+          std::ranges::subrange(std::move_iterator(owned.begin()),
+                                std::move_iterator(owned.end()))));
+      ADD_FAILURE() << "was taken";
+    } catch (const std::invalid_argument& e) {
+      EXPECT_THAT(e.what(), HasSubstr("cannot be copied for a further run"));
+    }
+  }
+}
+
 // M-02
 TEST(Map, ZipsToTheShortestInput) {
   auto ex = pool();

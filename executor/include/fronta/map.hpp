@@ -25,6 +25,7 @@ namespace detail {
 
 [[noreturn]] void throw_bad_map_option(const char* option, std::ptrdiff_t value);
 [[noreturn]] void throw_map_key(const std::string& key);
+[[noreturn]] void throw_map_retries();
 [[noreturn]] void throw_map_timeout(std::size_t index);
 // The path below which a map's items lie.
 std::uint64_t next_map_path(executor_control& c) noexcept;
@@ -615,6 +616,10 @@ auto executor_ref::map(map_options options, F fn, Ranges&&... inputs) const {
   if (options.chunk_size < 1) detail::throw_bad_map_option("chunk_size", options.chunk_size);
   if (!options.task.key.empty()) detail::throw_map_key(options.task.key);
   if (options.window.value_or(1) < 1) detail::throw_bad_map_option("window", *options.window);
+
+  if constexpr (!(detail::copyable_v<std::ranges::range_value_t<Ranges>> && ...)) {
+    if (options.task.retries.value_or(0) > 0) detail::throw_map_retries();
+  }
 
   using submitter = detail::map_submitter<result, F, std::views::all_t<Ranges>...>;
   auto& control = checked("map");
