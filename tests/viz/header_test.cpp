@@ -157,7 +157,7 @@ TEST(Header, SaysAnyPace) {
     v.dilation = dilation;
     return all_of(header_of(of, v));
   };
-  EXPECT_THAT(said(1e300), HasSubstr("1 s on screen = 9000000000 s"));
+  EXPECT_THAT(said(1e300), HasSubstr("1 s on screen = 9 000 000 000 s"));
   EXPECT_THAT(said(1e-300),
               HasSubstr("1 s on screen = less than 1 ns (1 000 000 000 000 000× slower)"));
   EXPECT_THAT(said(std::numeric_limits<double>::infinity()), HasSubstr("1 s on screen"));

@@ -59,8 +59,8 @@ TEST(Index, APlainTaskIsQueuedThenRunsThenIsDone) {
   s.worker(0).at(20).start(1).at(50).finish(1);
   const index index(s.told());
   EXPECT_THAT(life_of(index, 1),
-              ElementsAre("10 waiting for inputs", "10 queued in next", "11 queued in cpu inbox",
-                          "20 running on cpu 0", "50 done"));
+              ElementsAre("10 waiting for inputs", "10 queued in waiting for a place",
+                          "11 queued in cpu inbox", "20 running on cpu 0", "50 done"));
   EXPECT_THAT(bars_on(index, "cpu 0"), ElementsAre("1 run 20-50"));
   EXPECT_EQ(index.name_of(0), "resize");
   EXPECT_EQ(index.completed_at(49), 0U);
@@ -99,8 +99,8 @@ TEST(Index, ADependentWaitsForItsInput) {
   s.worker(0).at(35).start(2).at(40).finish(2);
   const index index(s.told());
   EXPECT_THAT(life_of(index, 2),
-              ElementsAre("10 waiting for inputs", "30 queued in next", "30 queued in cpu 0",
-                          "35 running on cpu 0", "40 done"));
+              ElementsAre("10 waiting for inputs", "30 queued in waiting for a place",
+                          "30 queued in cpu 0", "35 running on cpu 0", "40 done"));
   ASSERT_EQ(edges_of(index).size(), 1U);
   EXPECT_EQ(edges_of(index)[0].from, number_of(index, 1));
   EXPECT_EQ(edges_of(index)[0].to, number_of(index, 2));
@@ -201,10 +201,11 @@ TEST(Index, ARetriedTaskWaitsOutItsPauseBetweenItsRuns) {
   s.main().at(80).ready(1).at(81).enqueue(1, in::inbox);
   s.worker(0).at(90).start(1, 1).at(95).finish(1);
   const index index(s.told());
-  EXPECT_THAT(life_of(index, 1),
-              ElementsAre("10 waiting for inputs", "10 queued in cpu inbox", "20 running on cpu 0",
-                          "30 waiting to retry in waiting to retry", "80 queued in next",
-                          "81 queued in cpu inbox", "90 running on cpu 0", "95 done"));
+  EXPECT_THAT(
+      life_of(index, 1),
+      ElementsAre("10 waiting for inputs", "10 queued in cpu inbox", "20 running on cpu 0",
+                  "30 waiting to retry in waiting to retry", "80 queued in waiting for a place",
+                  "81 queued in cpu inbox", "90 running on cpu 0", "95 done"));
   EXPECT_THAT(bars_on(index, "cpu 0"), ElementsAre("1 run 20-30 failed", "1 run 90-95 attempt 1"));
   EXPECT_THAT(queued(index, "waiting to retry", 79), ElementsAre(1U));
   EXPECT_EQ(index.state_of(0, 85)->attempt, 1);
@@ -225,7 +226,7 @@ TEST(Index, ATaskMayWaitForTags) {
   s.worker(0).at(22).start(1).at(30).release(1).finish(1);
   const index index(s.told());
   EXPECT_THAT(life_of(index, 1),
-              ElementsAre("10 waiting for inputs", "10 queued in next",
+              ElementsAre("10 waiting for inputs", "10 queued in waiting for a place",
                           "10 waiting for tags in waiting for tags", "21 queued in cpu by priority",
                           "22 running on cpu 0", "30 done"));
 }
@@ -494,8 +495,9 @@ TEST(Index, ADeviceThatCannotGivesTheTaskBack) {
   s.worker(1).at(30).start(1).at(40).finish(1);
   const index index(s.told());
   EXPECT_THAT(life_of(index, 1),
-              ElementsAre("10 waiting for inputs", "20 running on cpu 0", "25 queued in next",
-                          "26 queued in cpu inbox", "30 running on cpu 1", "40 done"));
+              ElementsAre("10 waiting for inputs", "20 running on cpu 0",
+                          "25 queued in waiting for a place", "26 queued in cpu inbox",
+                          "30 running on cpu 1", "40 done"));
   EXPECT_THAT(bars_on(index, "cpu 0"), ElementsAre("1 run 20-25 failed"));
 }
 
@@ -624,7 +626,7 @@ TEST(Index, ABlankOfAWorkerTellsOfItsOwnExecutorsTasksOnly) {
   const index index(s.told());
   const auto& lanes = index.lanes();
   ASSERT_EQ(lanes.size(), 2U);
-  EXPECT_EQ(index.why_blank(0, 20), "sleeps: nothing to do");
+  EXPECT_EQ(index.why_blank(0, 20), "sleeps: 1 task waits for a worker");
   EXPECT_EQ(index.why_blank(1, 20), "sleeps: 1 task waits for inputs");
   EXPECT_EQ(index.counts_at(20, 2)[static_cast<std::size_t>(task_state::waiting_inputs)], 1U);
   EXPECT_EQ(index.counts_at(20, 1)[static_cast<std::size_t>(task_state::waiting_inputs)], 0U);
@@ -664,9 +666,8 @@ TEST(Index, ASlotThatIsLentAndTakenByNobodyIsFree) {
   s.worker(0).at(3).start(1).at(10).block(1).at(30).message("elsewhere");
   s.worker(1).in_slot(0).at(20).start(2).at(25).finish(2).at(40).message("over");
   const index index(s.told());
-  EXPECT_THAT(
-      blanks_on(index, "cpu 0", 10, 25),
-      ElementsAre("10-12 free: 1 task waits for inputs", "12-20 free: 1 task waits for inputs"));
+  EXPECT_THAT(blanks_on(index, "cpu 0", 10, 25),
+              ElementsAre("10-20 free: 1 task waits for inputs", "20-25 between tasks"));
 }
 
 TEST(Index, NoOtherThreadComesToASlotOfAClosedExecutor) {
@@ -698,7 +699,8 @@ TEST(Index, WhereVeryMuchChangesABlankSaysWhatIsMostlySo) {
     main.at(static_cast<std::int64_t>(100 * i)).submit(i).ready(i);
   const index index(s.told());
   EXPECT_THAT(blanks_on(index, "cpu 0", 0, 1'000'000, 100),
-              ElementsAre("0-1000000 sleeps, mostly: nothing to do"));
+              ElementsAre("0-62500 sleeps, mostly: nothing to do",
+                          "62500-1000000 sleeps, mostly: up to 9375 tasks wait for a worker"));
 }
 
 TEST(Index, CpuTimeIsThatOfTheBarsThread) {
@@ -763,7 +765,7 @@ TEST(Index, CoresAndWorkersAreAsTheTraceTells) {
 TEST(Index, WorkersOfExecutorsThatFollowEachOtherAreNotAddedUp) {
   using kind = fronta::trace::event_kind;
   story s;
-  for (const std::uint16_t executor : {1, 2, 3}) {
+  for (std::uint16_t executor = 1; executor <= 3; ++executor) {
     s.main_to(executor).at(10 * executor).tell(kind::place, 0, 0, "cpu").tell(kind::workers, 0, 2);
     if (executor != 3) s.main_to(executor).at(10 * executor + 5).tell(kind::executor_close, 0);
   }

@@ -161,18 +161,17 @@ class queue_painter {
                       shown.empty() ? "queues" : "more queues");
     words += ", ";
     words += count_of(hidden, "task", "tasks");
-    p_.write_lines({kind::queue, part::more, none, 0},
-                   {room_.x, y_, room_.width, room_.bottom() - y_}, words, name_size_,
-                   p_.colors().text);
+    y_ += p_.write_lines({kind::queue, part::more, none, 0},
+                         {room_.x, y_, room_.width, room_.bottom() - y_}, words, name_size_,
+                         p_.colors().text);
     if (shown.empty()) draw_oldest(all);
   }
 
  private:
   // Where not even one queue has room for its name.
   void draw_oldest(const std::vector<shown_queue>& all) {
-    const auto high = p_.line_height(name_size_) + gap_ / 2;
-    if (high + token_height(p_) > room_.height) return;
-    y_ += high;
+    y_ += gap_ / 2;
+    if (y_ + token_height(p_) > room_.bottom()) return;
     std::size_t nth = 0;
     for (const auto& q : longest(all, all.size())) {
       for (const auto t : m_.of.queued_at(q.number, m_.at, columns_ - nth, index::first::oldest)) {
