@@ -783,7 +783,7 @@ class Trace(Case):
 
         everything = told()
         self.assertEqual(everything[0], "run.trace")
-        self.assertRegex(everything[1], r"^RECORDED \d{4}-\d\d-\d\d on .+ · GPUs SIMULATED$")
+        self.assertRegex(everything[1], r"^RECORDED \d{4}-\d\d-\d\d on .+ · GPUs SIMULATED · PACED$")
         self.assertRegex(everything[2], r"^[\d.]+ \S+  ")
         part = told("--from", 20, "--to", 60)
         self.assertEqual(part[:2], everything[:2])

@@ -447,6 +447,8 @@ class index_builder {
       steps[lived.begin] += workers;
       steps[std::max(lived.begin, lived.end)] -= workers;
     }
+    for (std::size_t l = 0; l < to_.lanes_.size(); ++l)
+      to_.lane_rows_[l].opened = lives_[to_.lanes_[l].executor].begin;
     std::int64_t now = 0;
     for (const auto& [time, step] : steps) {
       now += step;

@@ -278,8 +278,7 @@ void draw_queues(painter& p, const moment_in_view& m, const rect& at) {
 
 namespace {
 
-// Of executors that are open, if any is; where not all have room, those at work first. In the order
-// of the lanes.
+// Of executors that are open; once none is any more, of all that were.
 std::vector<std::uint32_t> lanes_of_workers(const moment_in_view& m) {
   std::vector<std::uint32_t> open;
   std::vector<std::uint32_t> closed;
@@ -287,7 +286,11 @@ std::vector<std::uint32_t> lanes_of_workers(const moment_in_view& m) {
     const auto what = m.of.lanes()[l].what;
     if (what != lane::kind::slot && what != lane::kind::stream && what != lane::kind::reserved)
       continue;
-    (m.of.is_closed(l, m.at) ? closed : open).push_back(l);
+    if (m.of.is_open(l, m.at)) {
+      open.push_back(l);
+    } else if (m.of.was_opened(l, m.at)) {
+      closed.push_back(l);
+    }
   }
   return open.empty() ? closed : open;
 }

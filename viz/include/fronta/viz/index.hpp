@@ -205,9 +205,13 @@ class index {
                                           std::int64_t least) const;
   /// At a moment.
   [[nodiscard]] blank blank_at(std::uint32_t lane, std::int64_t t) const;
-  /// Whether the executor of the lane is closed by then.
-  [[nodiscard]] bool is_closed(std::uint32_t lane, std::int64_t t) const noexcept {
-    return t >= lane_rows_[lane].closed;
+  /// Whether the executor of the lane has been opened by then, and not closed, as far as the trace
+  /// tells.
+  [[nodiscard]] bool was_opened(std::uint32_t lane, std::int64_t t) const noexcept {
+    return t >= lane_rows_[lane].opened;
+  }
+  [[nodiscard]] bool is_open(std::uint32_t lane, std::int64_t t) const noexcept {
+    return was_opened(lane, t) && t < lane_rows_[lane].closed;
   }
 
   /// What some pictures need of the whole trace; each part is made when it is first asked for.
@@ -259,13 +263,14 @@ class index {
     std::vector<std::pair<std::uint32_t, std::int64_t>> cpu;
     std::vector<std::pair<std::uint32_t, task_number>> tasks;  // of other ones than their event's
     std::size_t rows = 0;
+    std::int64_t opened = std::numeric_limits<std::int64_t>::min();  // its executor
+    std::int64_t closed = forever;                                   // likewise
     // Of slots.
     std::int64_t first_sign = forever;  // of a worker
     stretches parked;
-    stretches lent;                 // by a task that waits, and taken by nobody
-    stretches missing;              // events of its worker
-    stretches ended;                // its thread has, and no other came
-    std::int64_t closed = forever;  // its executor
+    stretches lent;     // by a task that waits, and taken by nobody
+    stretches missing;  // events of its worker
+    stretches ended;    // its thread has, and no other came
   };
 
   std::string host_;
