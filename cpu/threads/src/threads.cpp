@@ -30,7 +30,7 @@ using trace::event_kind;
 using trace::detail::emit;
 using trace::detail::emit_in;
 
-constexpr auto spin_time = std::chrono::microseconds(20);
+constexpr auto spin_time = std::chrono::microseconds(15);
 constexpr std::size_t stack_bytes = std::size_t{64} << 20;
 constexpr unsigned deepest_nesting = 1'000;
 // Now and then the inbox goes first, so that nothing starves behind a busy deque. A prime, so that

@@ -37,7 +37,7 @@ struct threads {
   /// Binds each worker to a core of its own, through hwloc. `std::invalid_argument` without hwloc,
   /// `std::runtime_error` where it shows no core.
   bool pin = false;
-  /// Spin up to 20 µs before sleeping. Not given: when more than one CPU is usable.
+  /// Spin up to 15 µs before sleeping. Not given: when more than one CPU is usable.
   std::optional<bool> spin = {};
   /// A thread that a worker wakes starts on a core that is free: the worker's own if that is about
   /// to sleep, else any other. For that moment its affinity is narrowed, then set to what it was;
