@@ -142,11 +142,11 @@ class executor_ref {
   template <class F, class... Args>
     requires(!detail::is_options<F, task_options>)
   void post(F&& fn, Args&&... args) const {
-    start_post<false, F, Args...>(nullptr, std::forward<F>(fn), std::forward<Args>(args)...);
+    start_post<F, Args...>(nullptr, std::forward<F>(fn), std::forward<Args>(args)...);
   }
   template <class F, class... Args>
   void post(const task_options& options, F&& fn, Args&&... args) const {
-    start_post<true, F, Args...>(&options, std::forward<F>(fn), std::forward<Args>(args)...);
+    start_post<F, Args...>(&options, std::forward<F>(fn), std::forward<Args>(args)...);
   }
 
   /// Calls `fn` with one item of each range (up to the shortest), as tasks, and returns a range of
@@ -213,19 +213,21 @@ class executor_ref {
   [[nodiscard]] std::int16_t place_index(const std::string& name) const;
   void put(std::int16_t place, detail::data_block* numbers) const;
 
-  template <bool Options, class F, class... Args>
+  // `Recipe`: whether the future may be asked to run the task again, and for which options that
+  // needs a copy of callable and arguments: much code for each callable.
+  template <bool Recipe, class F, class... Args>
   auto submit_with(const char* verb, const task_options* options, F&& fn, Args&&... args) const {
-    return std::move(*start<Options, F, Args...>(options, detail::admission::when_full::fail, verb,
-                                                 std::forward<F>(fn), std::forward<Args>(args)...));
+    return std::move(*start<Recipe, F, Args...>(options, detail::admission::when_full::fail, verb,
+                                                std::forward<F>(fn), std::forward<Args>(args)...));
   }
-  // `Options`: whether they are given; null otherwise.
-  template <bool Options, class F, class... Args>
+  // `options`: null where none are given.
+  template <bool Recipe, class F, class... Args>
   auto start(const task_options* options, detail::admission::when_full full, const char* verb,
              F&& fn, Args&&... args) const
       -> std::optional<future<typename detail::task_for<F, Args...>::result>>;
-  template <bool Options, class F, class... Args>
+  template <class F, class... Args>
   void start_post(const task_options* options, F&& fn, Args&&... args) const;
-  template <bool Options, class F, class... Args>
+  template <bool Recipe, class F, class... Args>
   static void prepare(detail::admission& admitted,
                       typename detail::task_for<F, Args...>::node_type& n,
                       const task_options* options, const char* verb);
@@ -296,7 +298,7 @@ class executor : public executor_ref {
 
 // ---- Bodies of templates.
 
-template <bool Options, class F, class... Args>
+template <bool Recipe, class F, class... Args>
 void executor_ref::prepare(detail::admission& admitted,
                            typename detail::task_for<F, Args...>::node_type& n,
                            const task_options* options, const char* verb) {
@@ -311,8 +313,7 @@ void executor_ref::prepare(detail::admission& admitted,
     detail::prepare_cold(n, admitted.control(), options, traits, verb);
     const auto& merged = n.extra()->options;
     if (merged.retries.value_or(0) > 0 || n.extra()->falls_back) n.repeatable();
-    // Only where options are given is code for keeping recipes made: it is much code per callable.
-    if constexpr (Options && traits.can_keep) {
+    if constexpr (Recipe && traits.can_keep) {
       if (merged.keep == keep::recipe) {
         n.extra()->again = body::keep_recipe(
             n.peek(), executor_ref(&admitted.control(), admitted.control().generation.load()),
@@ -323,7 +324,7 @@ void executor_ref::prepare(detail::admission& admitted,
   n.prepare_inputs();
 }
 
-template <bool Options, class F, class... Args>
+template <bool Recipe, class F, class... Args>
 auto executor_ref::start(const task_options* options, detail::admission::when_full full,
                          const char* verb, F&& fn, Args&&... args) const
     -> std::optional<future<typename detail::task_for<F, Args...>::result>> {
@@ -337,7 +338,7 @@ auto executor_ref::start(const task_options* options, detail::admission::when_fu
   if constexpr (node_type::known != 0) detail::require_inputs(verb, args...);
   detail::unsubmitted made(node_type::make(1, std::forward<F>(fn), std::forward<Args>(args)...));
   auto result = detail::future_access::adopt<typename node_type::result>(made.node);
-  prepare<Options, F, Args...>(admitted, *made.node, options, verb);
+  prepare<Recipe, F, Args...>(admitted, *made.node, options, verb);
   auto* const extra = made.node->extra();
   if (extra != nullptr && !extra->options.key.empty()) {
     if (auto* same = detail::find_or_enter_key(*made.node, admitted.control(),
@@ -354,7 +355,7 @@ auto executor_ref::start(const task_options* options, detail::admission::when_fu
   return result;
 }
 
-template <bool Options, class F, class... Args>
+template <class F, class... Args>
 void executor_ref::start_post(const task_options* options, F&& fn, Args&&... args) const {
   static_assert(detail::submittable<F, Args...>,
                 "post: the callable cannot be called with the arguments; a future<T> arrives as "
@@ -366,7 +367,7 @@ void executor_ref::start_post(const task_options* options, F&& fn, Args&&... arg
   detail::unsubmitted made(node_type::make(0, std::forward<F>(fn), std::forward<Args>(args)...));
   made.node->has_future = false;
   made.node->early_value = false;  // nobody can take it
-  prepare<Options, F, Args...>(admitted, *made.node, options, "post");
+  prepare<false, F, Args...>(admitted, *made.node, options, "post");
   admitted.commit();
   trace::detail::emit_submit(*made.node);
   auto* const extra = made.node->extra();

@@ -421,14 +421,10 @@ struct map_submitter final : map_state<Result> {
     }(std::index_sequence_for<Views...>());
   }
 
-  template <class Body>
-  auto submit(Body&& body) {
-    return plain ? ex.submit_with<false>("map", nullptr, std::forward<Body>(body))
-                 : submit(options.task, std::forward<Body>(body));
-  }
+  // Nobody has an item's future, so nobody can ask for its recipe.
   template <class Body>
   auto submit(const task_options& o, Body&& body) {
-    return ex.submit_with<true>("map", &o, std::forward<Body>(body));
+    return ex.submit_with<false>("map", plain ? nullptr : &o, std::forward<Body>(body));
   }
 
   // What the input throws leaves the call that reads it, and the input is over: nobody can say
@@ -473,7 +469,7 @@ struct map_submitter final : map_state<Result> {
       return run_one(call, item);
     };
     ++index;
-    this->singles.push_back(submit(std::move(body)));
+    this->singles.push_back(submit(options.task, std::move(body)));
     return 1;
   }
   std::size_t submit_batch(map_batch<items> chosen) {
@@ -493,9 +489,7 @@ struct map_submitter final : map_state<Result> {
       }
     };
     index += got;
-    this->chunks.push_back({plain ? ex.submit_with<false>("map", nullptr, std::move(body))
-                                  : submit(chunk_options, std::move(body)),
-                            std::move(results)});
+    this->chunks.push_back({submit(chunk_options, std::move(body)), std::move(results)});
     return got;
   }
   // An item that could not be submitted may be gone, so none comes behind it: what was submitted is
