@@ -104,13 +104,26 @@ scene drawn(const index& of, std::int64_t at) {
 }
 
 TEST(ProgressPicture, LabelsAnEstimateAsOne) {
-  const index of(two_names().told());
+  story s;
+  for (std::uint64_t t = 1; t <= 7; ++t) s.main().at(0).submit(t, "load");
+  for (std::uint64_t t = 1; t <= 5; ++t)
+    s.worker(0).at(100 * static_cast<std::int64_t>(t) - 1).start(t).finish(t);
+  s.worker(0).at(2'000).start(6).finish(6);
+  const index of(s.told());
   const auto words = to_text(drawn(of, 500));
-  EXPECT_THAT(words, HasSubstr("2 of 3 ended"));
-  EXPECT_THAT(words, HasSubstr("4 M a second · estimate, if so on: 250 ns for 1 more"));
-  EXPECT_THAT(words, HasSubstr("1 failed"));
+  EXPECT_THAT(words, HasSubstr("5 of 7 ended"));
+  EXPECT_THAT(words, HasSubstr("10 M a second · estimate, if so on: 200 ns for 2 more"));
   EXPECT_THAT(to_text(drawn(index(test::steady_run(10)), forever)), Not(HasSubstr("estimate")))
       << "all have ended";
+}
+
+TEST(ProgressPicture, SaysWhyThereIsNoRateYet) {
+  const index of(two_names().told());
+  const auto words = to_text(drawn(of, 500));
+  EXPECT_THAT(words, HasSubstr("1 failed"));
+  EXPECT_THAT(words, HasSubstr("too few for a rate: 2 in 500 ns"));
+  EXPECT_THAT(words, HasSubstr("no rate: none has ended"));
+  EXPECT_THAT(words, Not(HasSubstr("a second")));
 }
 
 TEST(ProgressPicture, ShowsWhatIsThereHoweverFew) {
