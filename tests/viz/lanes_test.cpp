@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <set>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 // What lanes show of bars, and of what goes from lane to lane.
@@ -336,6 +338,57 @@ TEST(Lanes, SayNotThatNothingIsThereWhereSomethingIsReserved) {
         h.at.x > reserved - 1) {
       EXPECT_LT(h.at.width, 20) << h.tip;
     }
+  }
+}
+
+// Pieces of lines side by side would make patterns.
+TEST(Lanes, FillWhatIsReservedWhereAHatchHasNoRoom) {
+  story s;
+  for (std::uint64_t t = 1; t <= 101; ++t) {
+    // The first one is long.
+    const auto at = t == 1 ? 0 : 300'000 + static_cast<std::int64_t>(t) * 10'000;
+    s.worker(0).at(at).submit(t).route(t, 0).acquire(t, "gpu", 1, 1).start(t);
+    s.worker(0).at(t == 1 ? 200'000 : at + 8'000).release(t, "gpu", 1, 1).finish(t);
+  }
+  for (const auto& [width, height] : {std::pair(1280.0F, 720.0F), {3840.0F, 2160.0F}}) {
+    const auto picture = drawn(index(s.told()), {}, width, height);
+    std::set<std::uint32_t> hatched;
+    std::size_t filled = 0;
+    for (const auto& p : picture.primitives) {
+      if (p.id.what != kind::lane || picture.panes[p.pane].name != "lanes") continue;
+      if (p.id.which == part::hatch) hatched.insert(p.id.number);
+      const auto* b = std::get_if<box>(&p.what);
+      if (b != nullptr && b->fill == fronta::viz::light_theme().grid) ++filled;
+    }
+    EXPECT_EQ(hatched.size(), 1U);
+    EXPECT_EQ(filled, 100U) << width;
+    for (const auto& l : shapes_of<line>(picture, kind::lane, part::hatch))
+      EXPECT_LT(l.to.x, picture.width / 2);
+  }
+}
+
+// Many runs one behind the other decided when all was over.
+TEST(Lanes, DrawShortStepsOfTheCriticalPathAsOneLine) {
+  story s;
+  for (std::uint64_t t = 1; t <= 300; ++t) {
+    const auto at = static_cast<std::int64_t>(t) * 1'000;
+    s.main().at(0).submit(t);
+    if (t > 1) s.main().dependency(t, t - 1);
+    s.worker(0).at(at).start(t).at(at + 990).finish(t).ready(t + 1);
+  }
+  const index of(s.told());
+  for (const auto& [width, height] : {std::pair(1280.0F, 720.0F), {3840.0F, 2160.0F}}) {
+    view v;
+    v.what = fronta::viz::preset::timeline;
+    const auto picture = drawn(of, v, width, height);
+    std::size_t pieces = 0;
+    for (const auto& p : picture.primitives) {
+      if (p.id.what == kind::edge && p.id.which == part::stripe &&
+          picture.panes[p.pane].name == "lanes")
+        ++pieces;
+    }
+    EXPECT_GT(pieces, 0U);
+    EXPECT_LT(pieces, 8U) << width;
   }
 }
 
