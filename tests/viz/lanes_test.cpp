@@ -6,10 +6,12 @@
 #include "scene_words.hpp"
 #include "story.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -290,6 +292,35 @@ TEST(Lanes, EndTheirPanelBelowTheLast) {
   for (const auto& b : shapes_of<box>(picture, kind::plot, part::frame))
     EXPECT_LT(b.at.height, 0.45F * 768);
   EXPECT_LT(shapes_of<box>(picture, kind::plot, part::frame).front().at.height, 0.15F * 768);
+}
+
+TEST(Lanes, AreAsHighAsIsOfUseWhereTheyAreFew) {
+  story s;
+  s.main().at(0).submit(1).submit(2);
+  s.worker(0).at(10).start(1).at(1'000).finish(1);
+  s.worker(1).at(10).start(2).at(1'000).finish(2);
+  const index of(s.told());
+  const auto pane = [](const scene& in, std::string_view name) {
+    const auto at = std::ranges::find(in.panes, name, &fronta::viz::pane::name);
+    return at == in.panes.end() ? fronta::viz::rect() : at->at;
+  };
+  for (const auto& [width, height] : {std::pair(1024.0F, 768.0F), {1280.0F, 720.0F}}) {
+    view v;
+    for (const auto what : {fronta::viz::preset::timeline, fronta::viz::preset::stage,
+                            fronta::viz::preset::completion}) {
+      v.what = what;
+      const auto picture = drawn(of, v, width, height);
+      const auto bars = shapes_of<box>(picture, kind::lane, part::bar);
+      ASSERT_FALSE(bars.empty());
+      for (const auto& b : bars) EXPECT_LE(b.at.height, 0.1F * height);
+      // What they leave is not between them and the rest.
+      if (what == fronta::viz::preset::stage) {
+        EXPECT_GT(pane(picture, "lanes").y, 0.6F * height);
+      } else if (what == fronta::viz::preset::completion) {
+        EXPECT_LT(pane(picture, "lanes").y, 0.35F * height);
+      }
+    }
+  }
 }
 
 TEST(Lanes, CountStealsThatAreTooManyForArrows) {

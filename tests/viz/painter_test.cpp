@@ -79,7 +79,7 @@ TEST_F(Painter, ScalesAllButStrokesByTheTextsSize) {
 TEST_F(Painter, ShortensWordsBeforeNumbers) {
   EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 18), "chunk 3, divisor 5");
   EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 17), "chu. 3, div. 5");
-  EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 11), "…3, div. 5");
+  EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 11), "chu. 3, 5…");
   EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 13), "ch. 3, di. 5");
   EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 7), "…3, 5");
   EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 4), "…5");
@@ -102,14 +102,15 @@ TEST_F(Painter, CutsNamesThatStandTogetherAlike) {
   };
   EXPECT_THAT(cut({{"mask 0 by 11", 11}, {"kernel 8 by 7", 11}}),
               ElementsAre("ma. 0 by 11", "ke. 8 by 7"));
-  EXPECT_THAT(cut({{"mask 0 by 11", 10}, {"mask 8 by 7", 10}}), ElementsAre("…0 by 11", "…8 by 7"));
+  EXPECT_THAT(cut({{"mask 0 by 11", 9}, {"mask 8 by 7", 9}}), ElementsAre("…0 11", "…8 7"));
   EXPECT_THAT(cut({{"mask 0 by 11", 10}, {"kernel 0 by 11", 10}}),
-              ElementsAre("mask 0 by…", "ker. 0 by…"))
+              ElementsAre("mask 0 11…", "ker. 0 11…"));
+  EXPECT_THAT(cut({{"mask 0 by 11", 8}, {"kernel 0 by 11", 8}}), ElementsAre("mask 0…", "ker. 0…"))
       << "two kinds are not to look alike";
   EXPECT_THAT(cut({{"kernel 0 by 11", 12}, {"kernel 8", 12}}),
               ElementsAre("ker. 0 by 11", "ker. 8"));
   EXPECT_THAT(cut({{"chunk 1", 9}, {"divisor 1 by 2", 9}, {"divisor 12345678901", 9}}),
-              ElementsAre("chu. 1", "…1 by 2", ""))
+              ElementsAre("chu. 1", "div. 1 2…", ""))
       << "what has no room however it is cut cuts no other";
 }
 

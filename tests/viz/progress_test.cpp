@@ -151,6 +151,27 @@ TEST(ProgressPicture, ShowsWhatIsThereHoweverFew) {
   EXPECT_NEAR(all, 1'280 - 2 * 10.8F, 1);
 }
 
+TEST(ProgressPicture, HasLargerLettersAndNotHigherBarsWhereNamesAreFew) {
+  const auto sizes = [](int names) {
+    story s;
+    for (int n = 1; n <= names; ++n)
+      s.main().at(n).submit(static_cast<std::uint64_t>(n), std::string("name ") + char('a' + n));
+    std::pair<float, float> found;  // of a name, and of a bar
+    const index of(s.told());
+    for (const auto& p : drawn(of, forever).primitives) {
+      if (const auto* l = std::get_if<label>(&p.what); l != nullptr && l->text == "name b")
+        found.first = l->size;
+      if (const auto* b = std::get_if<box>(&p.what);
+          b != nullptr && p.id.which == item_id::part::bar)
+        found.second = b->at.height;
+    }
+    return found;
+  };
+  EXPECT_FLOAT_EQ(sizes(2).first, 0.032F * 720);
+  EXPECT_FLOAT_EQ(sizes(9).first, 0.025F * 720);
+  EXPECT_LE(sizes(2).second, 0.033F * 720);
+}
+
 TEST(ProgressPicture, SaysWhyItIsEmpty) {
   EXPECT_THAT(to_text(drawn(index(trace::file_contents()), forever)),
               HasSubstr("No task has been submitted."));

@@ -38,17 +38,19 @@ std::string with_less(const std::string& name, std::size_t count, bool from_end)
   auto parts = parts_of(name);
   if (count == 0 || parts.size() < 2) return name;
   from_end = from_end || !has_number(name);
+  const auto first = parts.front();
   for (; count > 0 && parts.size() > 1; --count) {
     if (from_end) {
       parts.pop_back();
       continue;
     }
-    // Numbers tell more.
+    // Numbers tell more than words, and the first word more than the next ones.
     const auto last = std::prev(parts.end());
-    const auto word =
-        std::find_if(parts.begin(), last, [](std::string_view part) { return !has_number(part); });
+    const auto word = std::find_if(std::next(parts.begin()), last,
+                                   [](std::string_view part) { return !has_number(part); });
     parts.erase(word == last ? parts.begin() : word);
   }
+  from_end = parts.front().data() == first.data();
   std::string made;
   for (const auto part : parts) {
     if (!made.empty()) made += ' ';

@@ -67,8 +67,8 @@ class painter {
   }
   /// How names that stand together are cut. First the words of all are shortened, to three letters
   /// or to two; then, of those that differ in numbers only, as many parts between spaces are left
-  /// out of each. Of names with numbers, or # for them, that is the first word, the next ones, and
-  /// then from the front, as numbers tell more; from the end of others, and of all where they would
+  /// out of each. Of names with numbers, or # for them, those are the words within, then what is at
+  /// the front, as numbers tell more; what is at the end of others, and of all where they would
   /// look alike else.
   struct name_cut {
     std::size_t letters = 0;  // of words, at least; 0: they are whole
@@ -82,7 +82,7 @@ class painter {
   /// The least that has room for all of them that may have any.
   [[nodiscard]] name_cut cut_for(std::span<const name_in_room> together, float size,
                                  typeface face = typeface::sans) const;
-  /// "chunk 3, divisor 5" becomes "chu. 3, div. 5", then "…3, div. 5", "…3, 5". Empty where it has
+  /// "chunk 3, divisor 5" becomes "chu. 3, div. 5", then "chu. 3, 5…", "…3, 5". Empty where it has
   /// no room.
   [[nodiscard]] std::string brief(std::string_view name, float size, float most,
                                   const name_cut& cut, typeface face = typeface::sans) const;
