@@ -8,8 +8,10 @@
 
 #include "story.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <string>
@@ -781,8 +783,8 @@ TEST(Index, ExecutorsWhosePlacesHaveOneNameAreToldApart) {
     s.worker(0, 2).at(2).start(1).at(3).finish(1);
     const index of(s.told());
     std::vector<std::string> names{std::string(of.place_name(2, 0))};
-    for (const auto& l : of.lanes()) names.push_back(l.name);
-    for (const auto& q : of.queues()) names.push_back(q.name);
+    std::ranges::transform(of.lanes(), std::back_inserter(names), &fronta::viz::lane::name);
+    std::ranges::transform(of.queues(), std::back_inserter(names), &fronta::viz::queue::name);
     return names;
   };
   EXPECT_THAT(names_of("cpu"),

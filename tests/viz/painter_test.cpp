@@ -97,6 +97,7 @@ TEST_F(Painter, CutsNamesThatStandTogetherAlike) {
   const auto cut = [&](const std::vector<name>& together) {
     const auto how = p_.cut_for(together, 2);
     std::vector<std::string> made;
+    made.reserve(together.size());
     for (const auto& one : together) made.push_back(p_.brief(one.name, 2, one.most, how));
     return made;
   };

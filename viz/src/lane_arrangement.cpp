@@ -155,7 +155,7 @@ std::vector<float> heights_around_folded(const std::vector<lane_block>& blocks, 
 
 }  // namespace
 
-std::vector<lane_block> folded_for_room(const index& of, std::vector<lane_block> blocks,
+std::vector<lane_block> folded_for_room(const index& of, const std::vector<lane_block>& blocks,
                                         const rect& in, const block_sizes& sizes) {
   const auto place_of = [&](const lane_block& b) {
     const auto& l = of.lanes()[b.lanes.front()];

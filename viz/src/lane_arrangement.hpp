@@ -41,7 +41,7 @@ struct block_sizes {
 /// Where not all have room for their name: places folded, those of most lanes first, until they
 /// have. As they are where that is not enough.
 [[nodiscard]] std::vector<lane_block> folded_for_room(const index& of,
-                                                      std::vector<lane_block> blocks,
+                                                      const std::vector<lane_block>& blocks,
                                                       const rect& in, const block_sizes& sizes);
 
 /// Folded ones are as high as a name, or as some pixels a lane; those that are for want of room

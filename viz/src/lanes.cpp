@@ -210,8 +210,10 @@ class name_writer {
               const std::vector<lane_block>& blocks)
       : p_(p), m_(m), in_(in), text_(text) {
     std::vector<std::string> names;
+    names.reserve(blocks.size());
     for (const auto& b : blocks) names.push_back(name_of(m.of, b));
     std::vector<painter::name_in_room> together;
+    together.reserve(names.size());
     for (const auto& name : names) together.push_back({name, in.width});
     cut_ = p.cut_for(together, text);
   }

@@ -590,6 +590,7 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
                        for_task});
   }
   std::vector<painter::name_in_room> together;
+  together.reserve(at_work.size());
   for (const auto& one : at_work) together.push_back({of.name_of(one.task), one.for_name});
   const auto how = p.cut_for(together, size);
   for (const auto& one : at_work) {
