@@ -9,6 +9,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
 
 // Order of submission and of completion.
 namespace {
@@ -74,6 +77,50 @@ TEST(Completion, IsToTheScaleOfItsRows) {
     if (p.id.what == fronta::viz::item_id::kind::task) right = std::max(right, b->at.right());
   }
   EXPECT_GT(right, 900);
+}
+
+// Where the moment is, in a pane.
+float playhead_in(const fronta::viz::scene& s, std::string_view pane) {
+  for (const auto& p : s.primitives) {
+    const auto* l = std::get_if<fronta::viz::line>(&p.what);
+    if (l != nullptr && s.panes[p.pane].name == pane &&
+        l->ink == fronta::viz::light_theme().playhead)
+      return l->from.x;
+  }
+  return -1;
+}
+
+TEST(Completion, HasItsRowsAndTheLanesOverOneTime) {
+  const index of(late_family().told());
+  for (const auto& [width, height] :
+       {std::pair(1024.0F, 768.0F), {1280.0F, 720.0F}, {3840.0F, 2160.0F}, {640.0F, 400.0F}}) {
+    for (const std::int64_t from : {0, 12'000}) {
+      auto v = at(15'000);
+      v.from = from;
+      v.to = from == 0 ? 0 : 30'000;
+      const auto s = drawn(of, v, width, height);
+      EXPECT_GT(playhead_in(s, "lanes"), 0);
+      EXPECT_FLOAT_EQ(playhead_in(s, "completion"), playhead_in(s, "lanes")) << width;
+    }
+  }
+  // Live the lanes go on, and the rows stay where they are.
+  auto v = at(15'000);
+  v.shown = fronta::viz::source::live;
+  v.from = 10'000;
+  v.to = 60'000;
+  const auto s = drawn(of, v);
+  EXPECT_LT(playhead_in(s, "lanes"), playhead_in(s, "completion"));
+}
+
+TEST(Completion, NamesItsTasksAndSaysHowTheyEnded) {
+  story s;
+  s.main().at(0).submit(1, "resize the image 1").submit(2, "resize the image 2");
+  s.worker(0).at(1).start(1).at(30'000).fail(1);
+  s.worker(1).at(1).start(2).at(10'000).finish(2);
+  const index of(s.told());
+  EXPECT_THAT(texts_in(drawn(of, at(15'000)), "completion"),
+              IsSupersetOf({"resize the image 1", "▶", "resize the image 2", "✓"}));
+  EXPECT_THAT(texts_in(drawn(of, at(40'000)), "completion"), IsSupersetOf({"✓", "✗"}));
 }
 
 // Nobody knows yet that more will be submitted.

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <random>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -117,6 +118,38 @@ TEST(Graph, PutsInputsToTheLeft) {
   EXPECT_LT(b.at(0).right(), b.at(1).x);
   EXPECT_LT(b.at(1).right(), b.at(3).x);
   EXPECT_FLOAT_EQ(b.at(1).x, b.at(2).x);
+}
+
+TEST(Graph, GoesOnBelowWhereNamesHaveNoRoomInOneLine) {
+  story s;
+  std::vector<std::string> names;
+  for (std::uint64_t t = 1; t <= 6; ++t) {
+    names.push_back("a step with a long name " + std::to_string(t));
+    s.main().at(static_cast<std::int64_t>(t)).submit(t, names.back());
+    if (t > 1) s.main().dependency(t, t - 1);
+  }
+  const auto picture = graph_of(index(s.told()));
+  EXPECT_THAT(texts_in(picture, "graph"), ::testing::IsSupersetOf(names));
+  std::set<float> lines;
+  for (const auto& [task, at] : boxes(picture)) lines.insert(at.y);
+  EXPECT_GT(lines.size(), 1U);
+  EXPECT_LT(lines.size(), 6U);
+}
+
+TEST(Graph, CutsTheNamesOfAColumnAlike) {
+  story s;
+  for (std::uint64_t t = 1; t <= 60; ++t) {
+    const auto name = (t % 2 == 0 ? "a_multiplication " : "a_multiplication_of_all ") +
+                      std::to_string(t * 1'000'000'007);
+    s.main().at(static_cast<std::int64_t>(t)).submit(t, name);
+  }
+  std::size_t short_ones = 0;
+  for (const auto& text : texts_in(graph_of(index(s.told())), "graph")) {
+    if (text.find("mul") == std::string::npos) continue;
+    ++short_ones;
+    EXPECT_THAT(text, ::testing::AnyOf(HasSubstr("a_mul. "), HasSubstr("a_mul._of_all ")));
+  }
+  EXPECT_GT(short_ones, 0U);
 }
 
 TEST(Graph, DashesEdgesUntilTheInputIsDone) {

@@ -165,6 +165,24 @@ TEST(Header, SaysAnyPace) {
   EXPECT_THAT(said(1e9), HasSubstr("1 s on screen = 1.00 s\n"));
 }
 
+// On each clock and whatever it is of.
+TEST(Header, SaysThePaceOfALivePictureToo) {
+  using fronta::viz::clock_kind;
+  const index of(short_run());
+  auto s = fronta::viz::opened_live(of);
+  for (const auto clock : {clock_kind::linear, clock_kind::steps, clock_kind::warped}) {
+    s.clock = clock;
+    s.follows = true;
+    EXPECT_THAT(all_of(header_of(of, view_of(s))), HasSubstr("1 s on screen = 1.00 s\n"));
+    s.follows = false;
+    s.playing = true;
+    s.dilation = 1'000;
+    EXPECT_THAT(all_of(header_of(of, view_of(s))),
+                HasSubstr("1 s on screen = 1.00 µs (1 000 000× slower)\n"));
+    s.dilation = 1e9;
+  }
+}
+
 TEST(Header, SaysWhenWorkersShareCores) {
   auto told = short_run();
   told.cores = 0;

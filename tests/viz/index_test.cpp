@@ -8,8 +8,10 @@
 
 #include "story.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <string>
@@ -771,6 +773,24 @@ TEST(Index, WorkersOfExecutorsThatFollowEachOtherAreNotAddedUp) {
   }
   s.main_to(4).at(32).tell(kind::place, 0, 0, "cpu").tell(kind::workers, 0, 1);
   EXPECT_EQ(index(s.told()).workers(), 3U);
+}
+
+TEST(Index, ExecutorsWhosePlacesHaveOneNameAreToldApart) {
+  const auto names_of = [](std::string_view place) {
+    story s;
+    s.main_to(2).at(0).place(0, place).submit(1).enqueue(1, fronta::trace::queue::inbox);
+    s.worker(0).at(1).start(1);
+    s.worker(0, 2).at(2).start(1).at(3).finish(1);
+    const index of(s.told());
+    std::vector<std::string> names{std::string(of.place_name(2, 0))};
+    std::ranges::transform(of.lanes(), std::back_inserter(names), &fronta::viz::lane::name);
+    std::ranges::transform(of.queues(), std::back_inserter(names), &fronta::viz::queue::name);
+    return names;
+  };
+  EXPECT_THAT(names_of("cpu"),
+              ::testing::IsSupersetOf({"executor 2: cpu", "executor 1: cpu 0", "executor 2: cpu 0",
+                                       "executor 2: cpu inbox"}));
+  EXPECT_THAT(names_of("pool"), ::testing::IsSupersetOf({"pool", "cpu 0", "pool 0", "pool inbox"}));
 }
 
 TEST(Index, MissingRecordsOfDevicesAreCounted) {

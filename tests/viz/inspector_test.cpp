@@ -10,12 +10,14 @@
 #include <cstdint>
 #include <set>
 #include <string>
+#include <string_view>
 #include <variant>
 
 namespace fronta::viz {
 namespace {
 
 using test::story;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using trace::event_kind;
@@ -61,6 +63,23 @@ TEST(Inspector, TellsTheLifeInWords) {
   EXPECT_THAT(words, HasSubstr("run 5.00 µs · wait 1.00 µs"));
   EXPECT_THAT(to_text(drawn(index(chain().told()), 1, 6'000)),
               HasSubstr("running for 2.00 µs so far"));
+}
+
+// However it was compiled.
+TEST(Inspector, SaysWhereATaskWasSubmittedAsItIsKnownBelowTheSources) {
+  const auto place = [](std::string_view told) {
+    story s;
+    s.main().at(0).submit(1, "load").tell(event_kind::location, 1, 123, told);
+    s.worker(0).at(1'000).start(1).at(3'000).finish(1);
+    return to_text(drawn(index(s.told()), 0));
+  };
+  EXPECT_THAT(place("../../demos/divisibility.cpp:123"),
+              AllOf(HasSubstr(" demos/divisibility.cpp:123\n"), Not(HasSubstr(".."))));
+  EXPECT_THAT(place("/src/a.cpp:123"), HasSubstr(" /src/a.cpp:123\n"));
+  EXPECT_THAT(
+      place("/a/very/long/way/that/leads/to/a/folder/of/sources/demos/divisibility.cpp:123"),
+      AllOf(HasSubstr("…/"), HasSubstr("/demos/divisibility.cpp:123\n"),
+            Not(HasSubstr("/a/very"))));
 }
 
 TEST(Inspector, SaysHowManyBytesWentInAndOut) {

@@ -191,6 +191,59 @@ std::size_t bars_in(const fronta::viz::scene& s) {
   return bars;
 }
 
+// 48 workers and four streams.
+fronta::trace::file_contents wide_machine() {
+  story s;
+  for (std::uint64_t t = 1; t <= 48; ++t) {
+    const auto at = static_cast<std::int64_t>(t) * 10;
+    s.main().at(at).submit(t);
+    s.worker(static_cast<std::int32_t>(t) - 1).at(at + 1).start(t).at(at + 5'000).finish(t);
+  }
+  for (std::uint64_t t = 1; t <= 4; ++t) {
+    s.main().at(600).submit(100 + t);
+    s.worker(0).at(6'000).start(100 + t).issue(100 + t, 1, static_cast<std::uint32_t>(t) - 1);
+    s.span(100 + t, static_cast<std::int32_t>(t) - 1, 6'500, 9'000)
+        .main()
+        .at(9'500)
+        .finish(100 + t);
+  }
+  return s.told();
+}
+
+TEST(LaneArrangement, FoldsThePlaceOfMostLanesWhereNotAllCanBeNamed) {
+  const index of(wide_machine());
+  const auto texts = [&](float width, float height) {
+    return texts_in(drawn(of, view(), width, height), "lanes");
+  };
+  const auto small = texts(1280, 720);
+  EXPECT_THAT(small, IsSupersetOf({"cpu, 48 lanes", "gpu:0 stream 0", "gpu:0 stream 3"}));
+  EXPECT_THAT(small, Not(Contains("cpu 0")));
+  EXPECT_THAT(texts(1280, 2'000), Not(Contains("cpu, 48 lanes"))) << "there is room";
+  EXPECT_THAT(texts(1280, 2'000), Contains("cpu 47"));
+  EXPECT_EQ(bars_in(drawn(of, view())), bars_in(drawn(of, view(), 1280, 2'000)));
+}
+
+TEST(LaneArrangement, LeavesWhatIsPinnedOutOfAPlaceThatIsFoldedForRoom) {
+  const index of(wide_machine());
+  view v;
+  v.lanes.pinned = {lane_called(of, "cpu 7")};
+  EXPECT_THAT(texts_in(drawn(of, v), "lanes"), IsSupersetOf({"cpu 7", "cpu, 47 lanes"}));
+}
+
+TEST(LaneArrangement, RowsOfAPlaceThatIsFoldedForRoomShareWhatTheOthersLeave) {
+  const index of(wide_machine());
+  const rect in{0, 0, 1'000, 300};
+  const fronta::viz::block_sizes sizes{16, 2, 100};
+  const auto blocks = folded_for_room(of, arranged(of, {}), in, sizes);
+  ASSERT_EQ(blocks.size(), 5U);
+  const auto places = places_of(blocks, in, sizes);
+  for (const auto& p : places) EXPECT_TRUE(p.named);
+  EXPECT_FLOAT_EQ(places[0].at.height, 300 - 4 * 18);
+  EXPECT_NEAR(places.back().at.bottom(), 300, 0.1);
+  // Where that does not help either, nothing is folded.
+  EXPECT_EQ(folded_for_room(of, arranged(of, {}), {0, 0, 1'000, 40}, sizes).size(), 52U);
+}
+
 TEST(LanesFolded, StillShowAllThatRan) {
   const index of(crowd().told());
   view v;

@@ -6,10 +6,14 @@
 #include "scene_words.hpp"
 #include "story.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
 #include <vector>
 
 // What lanes show of bars, and of what goes from lane to lane.
@@ -290,6 +294,35 @@ TEST(Lanes, EndTheirPanelBelowTheLast) {
   EXPECT_LT(shapes_of<box>(picture, kind::plot, part::frame).front().at.height, 0.15F * 768);
 }
 
+TEST(Lanes, AreAsHighAsIsOfUseWhereTheyAreFew) {
+  story s;
+  s.main().at(0).submit(1).submit(2);
+  s.worker(0).at(10).start(1).at(1'000).finish(1);
+  s.worker(1).at(10).start(2).at(1'000).finish(2);
+  const index of(s.told());
+  const auto pane = [](const scene& in, std::string_view name) {
+    const auto at = std::ranges::find(in.panes, name, &fronta::viz::pane::name);
+    return at == in.panes.end() ? fronta::viz::rect() : at->at;
+  };
+  for (const auto& [width, height] : {std::pair(1024.0F, 768.0F), {1280.0F, 720.0F}}) {
+    view v;
+    for (const auto what : {fronta::viz::preset::timeline, fronta::viz::preset::stage,
+                            fronta::viz::preset::completion}) {
+      v.what = what;
+      const auto picture = drawn(of, v, width, height);
+      const auto bars = shapes_of<box>(picture, kind::lane, part::bar);
+      ASSERT_FALSE(bars.empty());
+      for (const auto& b : bars) EXPECT_LE(b.at.height, 0.1F * height);
+      // What they leave is not between them and the rest.
+      if (what == fronta::viz::preset::stage) {
+        EXPECT_GT(pane(picture, "lanes").y, 0.6F * height);
+      } else if (what == fronta::viz::preset::completion) {
+        EXPECT_LT(pane(picture, "lanes").y, 0.35F * height);
+      }
+    }
+  }
+}
+
 TEST(Lanes, CountStealsThatAreTooManyForArrows) {
   const index of(with_steals(500).told());
   const auto s = drawn(of, {});
@@ -336,6 +369,57 @@ TEST(Lanes, SayNotThatNothingIsThereWhereSomethingIsReserved) {
         h.at.x > reserved - 1) {
       EXPECT_LT(h.at.width, 20) << h.tip;
     }
+  }
+}
+
+// Pieces of lines side by side would make patterns.
+TEST(Lanes, FillWhatIsReservedWhereAHatchHasNoRoom) {
+  story s;
+  for (std::uint64_t t = 1; t <= 101; ++t) {
+    // The first one is long.
+    const auto at = t == 1 ? 0 : 300'000 + static_cast<std::int64_t>(t) * 10'000;
+    s.worker(0).at(at).submit(t).route(t, 0).acquire(t, "gpu", 1, 1).start(t);
+    s.worker(0).at(t == 1 ? 200'000 : at + 8'000).release(t, "gpu", 1, 1).finish(t);
+  }
+  for (const auto& [width, height] : {std::pair(1280.0F, 720.0F), {3840.0F, 2160.0F}}) {
+    const auto picture = drawn(index(s.told()), {}, width, height);
+    std::set<std::uint32_t> hatched;
+    std::size_t filled = 0;
+    for (const auto& p : picture.primitives) {
+      if (p.id.what != kind::lane || picture.panes[p.pane].name != "lanes") continue;
+      if (p.id.which == part::hatch) hatched.insert(p.id.number);
+      const auto* b = std::get_if<box>(&p.what);
+      if (b != nullptr && b->fill == fronta::viz::light_theme().grid) ++filled;
+    }
+    EXPECT_EQ(hatched.size(), 1U);
+    EXPECT_EQ(filled, 100U) << width;
+    for (const auto& l : shapes_of<line>(picture, kind::lane, part::hatch))
+      EXPECT_LT(l.to.x, picture.width / 2);
+  }
+}
+
+// Many runs one behind the other decided when all was over.
+TEST(Lanes, DrawShortStepsOfTheCriticalPathAsOneLine) {
+  story s;
+  for (std::uint64_t t = 1; t <= 300; ++t) {
+    const auto at = static_cast<std::int64_t>(t) * 1'000;
+    s.main().at(0).submit(t);
+    if (t > 1) s.main().dependency(t, t - 1);
+    s.worker(0).at(at).start(t).at(at + 990).finish(t).ready(t + 1);
+  }
+  const index of(s.told());
+  for (const auto& [width, height] : {std::pair(1280.0F, 720.0F), {3840.0F, 2160.0F}}) {
+    view v;
+    v.what = fronta::viz::preset::timeline;
+    const auto picture = drawn(of, v, width, height);
+    std::size_t pieces = 0;
+    for (const auto& p : picture.primitives) {
+      if (p.id.what == kind::edge && p.id.which == part::stripe &&
+          picture.panes[p.pane].name == "lanes")
+        ++pieces;
+    }
+    EXPECT_GT(pieces, 0U);
+    EXPECT_LT(pieces, 8U) << width;
   }
 }
 

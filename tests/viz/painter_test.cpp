@@ -8,11 +8,13 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace {
 
 using fronta::viz::painter;
 using fronta::viz::scene;
+using ::testing::ElementsAre;
 
 // Counts what is measured.
 class counting_metrics final : public fronta::viz::font_metrics {
@@ -76,16 +78,41 @@ TEST_F(Painter, ScalesAllButStrokesByTheTextsSize) {
 // Each character is one wide at this size.
 TEST_F(Painter, ShortensWordsBeforeNumbers) {
   EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 18), "chunk 3, divisor 5");
-  EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 17), "chunk 3, divis. 5");
-  EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 14), "chu. 3, div. 5");
-  EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 10), "c. 3, d. 5");
-  EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 7), "…d. 5");
+  EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 17), "chu. 3, div. 5");
+  EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 11), "chu. 3, 5…");
+  EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 13), "ch. 3, di. 5");
+  EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 7), "…3, 5");
   EXPECT_EQ(p_.brief("chunk 3, divisor 5", 2, 4), "…5");
-  EXPECT_EQ(p_.brief("chunk #, kernel", 2, 10), "ch. #, ke.");
-  EXPECT_EQ(p_.brief("is_divisible_by", 2, 6), "is_di…");
+  EXPECT_EQ(p_.brief("load the images", 2, 14), "load the ima.");
+  EXPECT_EQ(p_.brief("load the images", 2, 10), "load the…");
+  EXPECT_EQ(p_.brief("is_divisible_by", 2, 14), "is_div._by");
+  EXPECT_EQ(p_.brief("is_divisible_by", 2, 6), "");
   EXPECT_EQ(p_.brief("a 1", 2, 2), "…1");
   EXPECT_EQ(p_.brief("part 12345", 2, 5), "");
   EXPECT_EQ(p_.brief("3", 2, 0.5F), "");
+}
+
+TEST_F(Painter, CutsNamesThatStandTogetherAlike) {
+  using name = painter::name_in_room;
+  const auto cut = [&](const std::vector<name>& together) {
+    const auto how = p_.cut_for(together, 2);
+    std::vector<std::string> made;
+    made.reserve(together.size());
+    for (const auto& one : together) made.push_back(p_.brief(one.name, 2, one.most, how));
+    return made;
+  };
+  EXPECT_THAT(cut({{"mask 0 by 11", 11}, {"kernel 8 by 7", 11}}),
+              ElementsAre("ma. 0 by 11", "ke. 8 by 7"));
+  EXPECT_THAT(cut({{"mask 0 by 11", 9}, {"mask 8 by 7", 9}}), ElementsAre("…0 11", "…8 7"));
+  EXPECT_THAT(cut({{"mask 0 by 11", 10}, {"kernel 0 by 11", 10}}),
+              ElementsAre("mask 0 11…", "ker. 0 11…"));
+  EXPECT_THAT(cut({{"mask 0 by 11", 8}, {"kernel 0 by 11", 8}}), ElementsAre("mask 0…", "ker. 0…"))
+      << "two kinds are not to look alike";
+  EXPECT_THAT(cut({{"kernel 0 by 11", 12}, {"kernel 8", 12}}),
+              ElementsAre("ker. 0 by 11", "ker. 8"));
+  EXPECT_THAT(cut({{"chunk 1", 9}, {"divisor 1 by 2", 9}, {"divisor 12345678901", 9}}),
+              ElementsAre("chu. 1", "div. 1 2…", ""))
+      << "what has no room however it is cut cuts no other";
 }
 
 TEST_F(Painter, CutsTheBeginningWhereTheEndIsWhatDiffers) {

@@ -104,13 +104,26 @@ scene drawn(const index& of, std::int64_t at) {
 }
 
 TEST(ProgressPicture, LabelsAnEstimateAsOne) {
-  const index of(two_names().told());
+  story s;
+  for (std::uint64_t t = 1; t <= 7; ++t) s.main().at(0).submit(t, "load");
+  for (std::uint64_t t = 1; t <= 5; ++t)
+    s.worker(0).at(100 * static_cast<std::int64_t>(t) - 1).start(t).finish(t);
+  s.worker(0).at(2'000).start(6).finish(6);
+  const index of(s.told());
   const auto words = to_text(drawn(of, 500));
-  EXPECT_THAT(words, HasSubstr("2 of 3 ended"));
-  EXPECT_THAT(words, HasSubstr("4 M a second · estimate, if so on: 250 ns for 1 more"));
-  EXPECT_THAT(words, HasSubstr("1 failed"));
+  EXPECT_THAT(words, HasSubstr("5 of 7 ended"));
+  EXPECT_THAT(words, HasSubstr("10 M a second · estimate, if so on: 200 ns for 2 more"));
   EXPECT_THAT(to_text(drawn(index(test::steady_run(10)), forever)), Not(HasSubstr("estimate")))
       << "all have ended";
+}
+
+TEST(ProgressPicture, SaysWhyThereIsNoRateYet) {
+  const index of(two_names().told());
+  const auto words = to_text(drawn(of, 500));
+  EXPECT_THAT(words, HasSubstr("1 failed"));
+  EXPECT_THAT(words, HasSubstr("too few for a rate: 2 in 500 ns"));
+  EXPECT_THAT(words, HasSubstr("no rate: none has ended"));
+  EXPECT_THAT(words, Not(HasSubstr("a second")));
 }
 
 TEST(ProgressPicture, ShowsWhatIsThereHoweverFew) {
@@ -136,6 +149,27 @@ TEST(ProgressPicture, ShowsWhatIsThereHoweverFew) {
   EXPECT_GE(failed, 2);
   EXPECT_LT(failed, 10);
   EXPECT_NEAR(all, 1'280 - 2 * 10.8F, 1);
+}
+
+TEST(ProgressPicture, HasLargerLettersAndNotHigherBarsWhereNamesAreFew) {
+  const auto sizes = [](int names) {
+    story s;
+    for (int n = 1; n <= names; ++n)
+      s.main().at(n).submit(static_cast<std::uint64_t>(n), std::string("name ") + char('a' + n));
+    std::pair<float, float> found;  // of a name, and of a bar
+    const index of(s.told());
+    for (const auto& p : drawn(of, forever).primitives) {
+      if (const auto* l = std::get_if<label>(&p.what); l != nullptr && l->text == "name b")
+        found.first = l->size;
+      if (const auto* b = std::get_if<box>(&p.what);
+          b != nullptr && p.id.which == item_id::part::bar)
+        found.second = b->at.height;
+    }
+    return found;
+  };
+  EXPECT_FLOAT_EQ(sizes(2).first, 0.032F * 720);
+  EXPECT_FLOAT_EQ(sizes(9).first, 0.025F * 720);
+  EXPECT_LE(sizes(2).second, 0.033F * 720);
 }
 
 TEST(ProgressPicture, SaysWhyItIsEmpty) {

@@ -7,11 +7,17 @@
 #include "scene_words.hpp"
 #include "story.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstdint>
 #include <regex>
+#include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 // The stage's tasks as tokens.
 namespace {
@@ -100,7 +106,7 @@ TEST(Queues, AreShownAsFarAsTheyFitAndElseCounted) {
       const auto all = said_of(s);
       EXPECT_EQ(all.queues, count);
       EXPECT_EQ(all.tasks, sum_of_lengths(of));
-      EXPECT_EQ(all.of_others, count > 5) << count;
+      EXPECT_EQ(all.of_others, count > 6) << count;
       // Whatever their number, tasks are seen.
       const auto tokens = shapes_of<label>(s, kind::task, part::number);
       EXPECT_FALSE(tokens.empty()) << count;
@@ -111,14 +117,16 @@ TEST(Queues, AreShownAsFarAsTheyFitAndElseCounted) {
 TEST(Queues, AreTheLongestInTheirOrder) {
   view v;
   v.what = preset::stage;
-  const auto s = drawn(index(many_queues(6)), v);
+  const auto s = drawn(index(many_queues(9)), v);
   std::vector<std::string> names;
   for (const auto& p : s.primitives) {
     if (p.id.what == kind::queue && p.id.which == part::name)
       names.push_back(std::get<label>(p.what).text);
   }
-  EXPECT_THAT(names, ::testing::ElementsAre("pool 3 inbox · 9", "pool 4 inbox · 100",
-                                            "pool 5 inbox · 15", "pool 6 inbox · 18"));
+  EXPECT_THAT(names,
+              ::testing::ElementsAre("pool 3 inbox · 9", "pool 4 inbox · 100", "pool 5 inbox · 15",
+                                     "pool 6 inbox · 18", "pool 7 inbox · 21", "pool 8 inbox · 24",
+                                     "pool 9 inbox · 27"));
 }
 
 TEST(Queues, SayHowManyThereAreHoweverLongTheirNames) {
@@ -183,6 +191,73 @@ TEST(Completed, KeepTheNumbersOfTheirNames) {
   EXPECT_THAT(texts, Contains(AllOf(HasSubstr("12,"), HasSubstr("345"))));
   // The end of a number would be another one.
   EXPECT_THAT(texts, Contains("✓ done"));
+}
+
+// Also where one of them has room for more.
+TEST(Completed, CutTheirNamesAlike) {
+  story s;
+  constexpr std::array names{"a kernel 0 by a divisor 11", "a kernel 8 by a divisor 7",
+                             "a kernel 3"};
+  for (std::uint64_t t = 1; t <= names.size(); ++t) {
+    s.main().at(1).submit(t, names[t - 1]);
+    s.worker(0).at(1 + static_cast<std::int64_t>(t)).start(t).finish(t);
+  }
+  view v;
+  v.what = preset::stage;
+  const auto texts = texts_in(drawn(index(s.told()), v, 1024, 768), "completed");
+  const auto of = [&](std::string_view end) {
+    const auto found = std::ranges::find_if(
+        texts, [&](const std::string& t) { return t.starts_with("✓") && t.ends_with(end); });
+    return found == texts.end() ? "" : found->substr(0, found->size() - end.size());
+  };
+  EXPECT_EQ(of("0 by a div. 11"), of("8 by a div. 7"));
+  EXPECT_EQ(of("3"), "✓ a ker. ");
+}
+
+std::vector<fronta::viz::box> stripes_of(const scene& s, std::uint32_t task) {
+  std::vector<fronta::viz::box> found;
+  for (const auto& p : s.primitives) {
+    const auto* b = std::get_if<fronta::viz::box>(&p.what);
+    if (b == nullptr || s.panes[p.pane].name != "completed" || p.id.number != task) continue;
+    if (p.id.what == kind::task && p.id.which == part::stripe && b->fill) found.push_back(*b);
+  }
+  return found;
+}
+
+TEST(Tokens, HaveTheStripeOfTheirKindInTheInkOfTheirState) {
+  story s;
+  constexpr std::array names{"load 1", "load 2", "blur", "save", "sum"};
+  for (std::uint64_t t = 1; t <= names.size(); ++t) {
+    const auto at = static_cast<std::int64_t>(t) * 10;
+    s.main().at(at).submit(t, names[t - 1]);
+    s.worker(0).at(at + 1).start(t).at(at + 2).finish(t);
+  }
+  const index of(s.told());
+  view v;
+  v.what = preset::stage;
+  v.at = 25;
+  EXPECT_TRUE(stripes_of(drawn(of, v), 1).empty()) << "there is but one kind so far";
+  v.at = fronta::viz::forever;
+  const auto picture = drawn(of, v);
+  // From where to where, from the token's left end.
+  const auto shape_of = [&](std::uint32_t task) {
+    float left = 0;
+    for (const auto& p : picture.primitives) {
+      if (picture.panes[p.pane].name == "completed" && p.id.number == task &&
+          p.id.what == kind::task && p.id.which == part::token)
+        left = std::get<fronta::viz::box>(p.what).at.x;
+    }
+    std::vector<std::pair<int, int>> shape;
+    for (const auto& b : stripes_of(picture, task)) {
+      EXPECT_EQ(*b.fill, fronta::viz::light_theme().of(fronta::viz::look::done).ink);
+      shape.emplace_back(std::lround(b.at.x - left), std::lround(b.at.width));
+    }
+    return shape;
+  };
+  EXPECT_FALSE(shape_of(0).empty());
+  EXPECT_EQ(shape_of(0), shape_of(1));
+  const std::set shapes{shape_of(0), shape_of(2), shape_of(3), shape_of(4)};
+  EXPECT_EQ(shapes.size(), 4U);
 }
 
 TEST(Tokens, OfTheSelectedTaskHaveARing) {

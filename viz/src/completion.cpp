@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "lane_axis.hpp"
 #include "panels.hpp"
-#include "time_axis.hpp"
 
-#include <fronta/viz/clock.hpp>
 #include <fronta/viz/words.hpp>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,7 +32,8 @@ struct family {
   };
   std::vector<member> members;     // those submitted by the moment, in that order
   std::size_t all = 0;             // with those to come
-  std::vector<std::int64_t> ends;  // of all, in that order
+  std::vector<task_number> tasks;  // all, in that order
+  std::vector<std::int64_t> ends;  // of each of them
   std::int64_t begin = 0;          // of the first
   std::int64_t end = 0;            // of the last that the trace knows of
   bool derivable = true;
@@ -73,6 +74,7 @@ family family_at(const index& of, const whose& parents, std::int64_t at) {
     const auto& its = of.tasks()[t];
     if (its.last_change == none || whose(its.executor, its.parent) != parents) continue;
     ++f.all;
+    f.tasks.push_back(t);
     const auto submitted = begin_of(of, t);
     const auto ended = end_of(of, t);
     f.begin = std::min(f.begin, submitted);
@@ -121,12 +123,12 @@ std::string head_of(const moment_in_view& m, const family& f) {
 // What one task did, on the family's axis.
 class member_row {
  public:
-  member_row(painter& p, const moment_in_view& m, const family& f, std::size_t rows,
-             const rect& chart)
-      : p_(p), m_(m), chart_(chart), axis_(axis_over(m, f, rows, chart)) {}
+  member_row(painter& p, const moment_in_view& m, const time_axis& a, const rect& chart)
+      : p_(p), m_(m), axis_(a), chart_(chart) {}
 
-  [[nodiscard]] float x(std::int64_t t) const { return axis_.x(std::min({t, m_.at, axis_.to})); }
-  [[nodiscard]] const time_axis& axis() const noexcept { return axis_; }
+  [[nodiscard]] float x(std::int64_t t) const {
+    return axis_.x(std::clamp(std::min(t, m_.at), axis_.from, axis_.to));
+  }
 
   // Its states one after the other, from its own list of changes.
   void draw_states(const family::member& of, const rect& bar) {
@@ -178,24 +180,26 @@ class member_row {
   }
 
  private:
-  // All of those that have a row, whatever is shown of the trace.
-  static time_axis axis_over(const moment_in_view& m, const family& f, std::size_t rows,
-                             const rect& chart) {
-    auto whole = m;
-    whole.from = f.begin;
-    whole.to = f.begin + 1;
-    for (std::size_t i = 0; i < std::min(rows, f.ends.size()); ++i)
-      whole.to = std::max(whole.to, f.ends[i]);
-    return viz::axis_over(whole, chart.x, chart.width);
-  }
-
   painter& p_;
   const moment_in_view& m_;
+  const time_axis& axis_;
   rect chart_;
-  time_axis axis_;
 };
 
-// The axis is the family's own: its two ends below, and the moment where it lies between them.
+// What of the trace rows and lanes are over: all of those that have a row, if the picture is not of
+// a part. Live it is a part all the time: then the rows have an axis of their own.
+moment_in_view over_rows(const moment_in_view& m, const family& f, std::size_t rows) {
+  auto whole = m;
+  const bool of_a_part = m.from > m.of.begin() || m.to < m.of.end();
+  if (of_a_part && m.what.shown != source::live) return whole;
+  whole.from = f.begin;
+  whole.to = f.begin + 1;
+  for (std::size_t i = 0; i < std::min(rows, f.ends.size()); ++i)
+    whole.to = std::max(whole.to, f.ends[i]);
+  return whole;
+}
+
+// Of an axis that the rows have for themselves.
 void draw_ends(painter& p, const moment_in_view& m, const time_axis& a, const rect& rows,
                float below) {
   const auto text = p.units(2.4F);
@@ -206,49 +210,126 @@ void draw_ends(painter& p, const moment_in_view& m, const time_axis& a, const re
           text, p.colors().text);
   p.write({kind::completion, part::value, none, 1}, {at.right(), at.y, at.width, at.height},
           moment(most, step), text, p.colors().text, align::right);
+}
+
+void draw_moment(painter& p, const moment_in_view& m, const time_axis& a, const rect& rows) {
   if (m.at < a.from || m.at > a.to) return;
   const auto x = std::clamp(a.x(m.at), rows.x + p.stroke(), rows.right() - p.stroke());
   p.draw_line({kind::completion, part::mark, none, 0}, {x, rows.y}, {x, rows.bottom()},
               p.colors().playhead, p.stroke() * 1.5F);
 }
 
+constexpr float most_for_names = 0.34F;  // of the width
+
+// Number, sign and name of each row, as wide as all of them need that will come.
+class row_names {
+ public:
+  row_names(const painter& p, const moment_in_view& m, const family& f, std::size_t rows,
+            float text)
+      : p_(p),
+        m_(m),
+        rows_(std::span(f.tasks).first(std::min(rows, f.tasks.size()))),
+        text_(text),
+        gap_(p.units(0.8F)) {
+    number_ =
+        p.width_of(std::to_string(m.of.tasks().size()), text, typeface::bold) + gap_ + sign_width();
+    for (const auto t : rows_) {
+      if (m.of.tasks()[t].text != 0)
+        longest_ = std::max(longest_, p.width_of(m.of.name_of(t), text) + gap_);
+    }
+  }
+
+  [[nodiscard]] float least() const noexcept { return number_ + gap_; }
+  [[nodiscard]] float best() const noexcept { return number_ + longest_ + gap_; }
+
+  // For rows from the left to the chart.
+  void settle(float width) {
+    for_name_ = width - least();
+    std::vector<painter::name_in_room> together;
+    for (const auto t : rows_) together.push_back({m_.of.name_of(t), for_name_});
+    cut_ = p_.cut_for(together, text_);
+  }
+
+  void write(painter& p, task_number t, const rect& at) const {
+    const auto now = m_.of.state_of(t, m_.at);
+    const auto l = now ? look_of(m_.of, *now) : look::unknown;
+    const auto digits = number_ - sign_width();
+    p.write({kind::task, part::number, t, 0}, {at.x, at.y, digits, at.height},
+            std::to_string(std::uint64_t{t} + 1), text_, p.colors().text, align::right,
+            typeface::bold);
+    p.write({kind::task, part::state, t, 0}, {at.x + digits, at.y, sign_width(), at.height},
+            p.colors().of(l).sign, text_, p.colors().text, align::center);
+    if (m_.of.tasks()[t].text == 0) return;
+    const auto name = p.brief(m_.of.name_of(t), text_, for_name_, cut_);
+    p.write({kind::task, part::name, t, 0}, {at.x + number_, at.y, for_name_, at.height}, name,
+            text_, p.colors().text);
+  }
+
+ private:
+  [[nodiscard]] float sign_width() const { return text_ * 1.4F; }
+
+  const painter& p_;
+  const moment_in_view& m_;
+  std::span<const task_number> rows_;
+  float text_;
+  float gap_;
+  float number_ = 0;
+  float longest_ = 0;
+  float for_name_ = 0;
+  painter::name_cut cut_;
+};
+
 }  // namespace
 
-std::optional<std::pair<std::int64_t, std::int64_t>> completion_beyond(const moment_in_view& m) {
-  const auto& of = m.of;
-  if (m.clock == nullptr || m.clock->cuts().empty()) return std::nullopt;
-  if (m.from <= of.begin() && m.to >= of.end()) return std::nullopt;
-  const auto f = family_at(of, largest_family(of, m.what.selected), m.at);
-  if (f.all == 0 || (m.from <= f.begin && m.to >= f.end)) return std::nullopt;
-  return std::pair(f.begin, f.end);
-}
-
-void draw_completion(painter& p, const moment_in_view& m, const rect& at) {
-  p.begin_pane("completion", at);
+void draw_completion(painter& p, const moment_in_view& m, const rect& body) {
   const auto& of = m.of;
   const auto text = p.units(2.4F);
   const auto line = p.line_height(text);
   const auto family = family_at(of, largest_family(of, m.what.selected), m.at);
+  // Rows have what few lanes leave, and lanes what few rows do.
+  const bool own_axis = m.what.shown == source::live;
+  const auto besides = line * (own_axis ? 4.9F : 3.9F);
+  const auto gap = p.units(0.8F);
+  const auto of_lanes = std::min(body.height * 0.36F, most_height_of_lanes(p, of, {}) + gap);
+  const rect at{
+      body.x, body.y, body.width,
+      std::min(body.height - of_lanes,
+               besides + p.units(5) * static_cast<float>(std::max<std::size_t>(1, family.all)))};
+  rect below{body.x, at.bottom() + gap, body.width, body.bottom() - at.bottom() - gap};
+  p.begin_pane("completion", at);
   if (family.members.empty()) {
     p.write({kind::completion, part::reason, 0, 0}, at, so_far(m, "No task has been submitted"),
             text, p.colors().text, align::center);
+    draw_lanes(p, m, below, {});
     return;
   }
-  const auto gap = p.units(0.8F);
-  const auto number = p.width_of(std::to_string(of.tasks().size()), text, typeface::bold) + 2 * gap;
-  auto column =
-      std::max(p.width_of("as_completed", text), p.width_of("888th 000.00 ms", text)) + gap;
-  // Where text is large the bars come first; where nothing is known of them, columns are left out.
-  if (!family.derivable || at.width - number - 2 * column - gap < at.width * 0.3F) column = 0;
-  const rect chart{at.x + number, at.y + line * 1.3F, at.width - number - 2 * column - gap,
-                   std::max(0.0F, at.height - line * 4.9F)};
   // There is room for those to come; so rows stay where they are.
-  const auto least = line * 1.08F;
-  auto rows = std::min(family.all, static_cast<std::size_t>(chart.height / least));
+  const auto high = std::max(0.0F, at.height - besides);
+  auto rows = std::min(family.all, static_cast<std::size_t>(high / (line * 1.08F)));
   const bool cut = rows < family.all;
   if (cut && rows > 1) --rows;
-  const auto height = std::min(chart.height / static_cast<float>(rows + (cut ? 1 : 0)), p.units(5));
-  member_row one(p, m, family, rows, chart);
+  const auto height = std::min(high / static_cast<float>(rows + (cut ? 1 : 0)), p.units(5));
+  auto column =
+      std::max(p.width_of("as_completed", text), p.width_of("888th 000.00 ms", text)) + gap;
+  if (!family.derivable) column = 0;
+  row_names names(p, m, family, rows, text);
+  auto named = names.best();
+  // The bars come first: then names give way, and the columns last.
+  const auto left_of = [&](float part) {
+    return at.width - std::min(named, at.width * most_for_names) - 2 * column >= at.width * part;
+  };
+  if (!left_of(0.45F)) named = names.least();
+  if (!left_of(0.3F)) column = 0;
+  lanes_options lanes;
+  lanes.names = most_for_names;
+  lanes.least_names = named - p.units(1.5F);
+  if (column > 0) below.width -= 2 * column + gap;
+  // Rows and lanes are over the same time, at the same place.
+  const auto of_rows = over_rows(m, family, rows);
+  const auto axis = axis_of(p, of_rows, below, lanes);
+  const rect chart{axis.left, at.y + line * 1.3F, axis.width, height * static_cast<float>(rows)};
+  names.settle(chart.x - at.x);
+  member_row one(p, m, axis, chart);
   const rect left{chart.right() + gap, at.y, column, line * 1.2F};
   p.write({kind::completion, part::name, 0, 0}, {at.x, at.y, chart.right() - at.x, line * 1.2F},
           head_of(m, family), text, p.colors().text, align::left, typeface::bold);
@@ -258,8 +339,7 @@ void draw_completion(painter& p, const moment_in_view& m, const rect& at) {
     p.write({kind::completion, part::name, 0, 2}, {left.x + column, at.y, column, line * 1.2F},
             "map", text, p.colors().text, align::right);
   }
-  p.fill({kind::completion, part::frame, 0, 0},
-         {chart.x, chart.y, chart.width, height * static_cast<float>(rows)}, p.colors().panel);
+  p.fill({kind::completion, part::frame, 0, 0}, chart, p.colors().panel);
   const auto tick = std::max<std::int64_t>(1, (family.end - family.begin) / 200);
   std::int64_t waited = 0;
   for (std::size_t i = 0; i < family.members.size(); ++i) {
@@ -269,9 +349,7 @@ void draw_completion(painter& p, const moment_in_view& m, const rect& at) {
     const auto t = member.task;
     const rect row{chart.x, chart.y + height * static_cast<float>(i), chart.width, height};
     const rect bar{row.x, row.y + height * 0.12F, row.width, height * 0.76F};
-    p.write({kind::task, part::number, t, 0}, {at.x, row.y, number - gap, height},
-            std::to_string(std::uint64_t{t} + 1), text, p.colors().text, align::right,
-            typeface::bold);
+    names.write(p, t, {at.x, row.y, chart.x - at.x, height});
     one.draw_states(member, bar);
     if (!member.ended || !family.derivable) continue;
     one.draw_kept(member, bar);
@@ -284,10 +362,10 @@ void draw_completion(painter& p, const moment_in_view& m, const rect& at) {
               moment(*member.from_map - of.begin(), tick), text, p.colors().text, align::right);
     }
   }
-  const rect drawn{chart.x, chart.y, chart.width, height * static_cast<float>(rows)};
-  draw_cuts(p, one.axis(), drawn, 2);
-  draw_ends(p, m, one.axis(), drawn, chart.y + height * static_cast<float>(rows + (cut ? 1 : 0)));
-  const auto y = drawn.bottom();
+  draw_cuts(p, axis, chart, 2);
+  draw_moment(p, m, axis, chart);
+  const auto y = chart.bottom();
+  if (own_axis) draw_ends(p, m, axis, chart, y + (cut ? height : 0));
   if (family.members.size() > rows && y + line <= at.bottom() - 2.4F * line) {
     p.write({kind::completion, part::more, 0, 0}, {chart.x, y, chart.width, line},
             grouped(family.members.size() - rows) + " more", text, p.colors().text);
@@ -314,6 +392,7 @@ void draw_completion(painter& p, const moment_in_view& m, const rect& at) {
     p.write({kind::completion, part::state, 0, 1},
             {at.x, at.bottom() - 1.3F * line, at.width, line}, taken, text, p.colors().text);
   }
+  draw_lanes(p, own_axis ? m : of_rows, below, lanes);
 }
 
 }  // namespace fronta::viz

@@ -15,7 +15,7 @@ namespace {
 using kind = painter::kind;
 using part = painter::part;
 
-constexpr float seen = 3;  // pixels from which a step stands alone
+float width_of_line(const painter& p) { return p.stroke() * 2.5F; }
 
 struct piece {
   float left;
@@ -28,8 +28,8 @@ struct piece {
 
 class path_on_lanes {
  public:
-  path_on_lanes(const moment_in_view& m, const lanes_geometry& g)
-      : m_(m), g_(g), path_(critical_path_of(m.of)) {}
+  path_on_lanes(const painter& p, const moment_in_view& m, const lanes_geometry& g)
+      : m_(m), g_(g), path_(critical_path_of(m.of)), seen_(std::max(3.0F, width_of_line(p))) {}
 
   // As many as can be told apart, whatever the number of steps.
   [[nodiscard]] std::vector<piece> pieces() const {
@@ -46,9 +46,9 @@ class path_on_lanes {
       const auto left = g_.x(steps[i].begin);
       auto next = i + 1;
       auto end = std::min(steps[i].end, until);
-      if (g_.x(end) - left < seen) {
+      if (g_.x(end) - left < seen_) {
         // A stretch of short ones is one, on the lane of the first.
-        next = std::max(next, from(g_.time(left + seen), i));
+        next = std::max(next, from(g_.time(left + seen_), i));
         end = std::min(steps[next - 1].end, until);
       }
       const auto right = g_.x(end);
@@ -56,15 +56,34 @@ class path_on_lanes {
       const auto* row =
           steps[i].task == no_task ? nullptr : row_of(waits ? next_lane(i) : steps[i].lane);
       if (row != nullptr && right > left)
-        found.push_back({left, right, row, waits, static_cast<std::uint32_t>(i), next - i});
+        add(found, {left, right, row, waits, static_cast<std::uint32_t>(i), next - i});
       i = next;
     }
     return found;
   }
 
-  [[nodiscard]] const path_step& step(const piece& p) const { return path_.steps[p.step]; }
-
  private:
+  // Short ones side by side are one line, or their ends would be crumbs; a wait that is too short
+  // for dashes is no gap in it.
+  void add(std::vector<piece>& to, const piece& one) const {
+    const auto is_short = [&](const piece& it) {
+      return it.steps > 1 || it.right - it.left < 4 * seen_;
+    };
+    const auto is_crumb = [&](const piece& it) { return it.right - it.left < 2 * seen_; };
+    if (!to.empty()) {
+      auto& last = to.back();
+      const bool alike = last.waits == one.waits || is_crumb(last.waits ? last : one);
+      if (last.row == one.row && alike && one.left - last.right < 1.5F && is_short(last) &&
+          is_short(one)) {
+        last.right = one.right;
+        last.steps += one.steps;
+        last.waits = last.waits && one.waits;
+        return;
+      }
+    }
+    to.push_back(one);
+  }
+
   [[nodiscard]] const rect* row_of(std::uint32_t lane) const {
     const auto at = std::ranges::find(g_.rows, lane, &lane_row::lane);
     return at == g_.rows.end() ? nullptr : &at->at;
@@ -81,6 +100,7 @@ class path_on_lanes {
   const moment_in_view& m_;
   const lanes_geometry& g_;
   const critical_path& path_;
+  float seen_;  // pixels from which a step stands alone
 };
 
 }  // namespace
@@ -90,7 +110,7 @@ bool knows_critical_path(const moment_in_view& m) noexcept {
 }
 
 std::vector<rect> draw_critical_ways(painter& p, const moment_in_view& m, const lanes_geometry& g) {
-  const auto pieces = path_on_lanes(m, g).pieces();
+  const auto pieces = path_on_lanes(p, m, g).pieces();
   const auto width = p.stroke() * 1.5F;
   std::vector<rect> ways;
   for (std::size_t i = 1; i < pieces.size(); ++i) {
@@ -108,9 +128,9 @@ std::vector<rect> draw_critical_ways(painter& p, const moment_in_view& m, const 
 }
 
 void draw_critical_outlines(painter& p, const moment_in_view& m, const lanes_geometry& g) {
-  const auto width = p.stroke() * 2.5F;
+  const auto width = width_of_line(p);
   const auto ink = p.colors().text;
-  for (const auto& one : path_on_lanes(m, g).pieces()) {
+  for (const auto& one : path_on_lanes(p, m, g).pieces()) {
     item_id id{kind::edge, part::stripe, one.step, 0};
     const auto& row = *one.row;
     if (one.waits) {

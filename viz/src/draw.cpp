@@ -33,7 +33,7 @@ void draw_timeline(painter& p, const moment_in_view& m, const rect& body) {
   const auto room = body.height - lengths - words - gap;
   const auto lanes = draw_lanes(p, m, {body.x, body.y, body.width, room}, o);
   // What few lanes leave is the curves', up to a height at which they are still compared.
-  lengths = std::min(lengths + room - lanes, std::max(lengths, p.units(40)));
+  lengths = std::min(lengths + room - lanes, std::max(lengths, p.units(30)));
   draw_critical_path_words(p, m, {body.x, body.y + lanes, body.width, words}, size);
   draw_lengths(p, m, {body.x, body.y + lanes + words + gap, body.width, lengths}, o);
 }
@@ -102,7 +102,11 @@ void draw_stage(painter& p, const moment_in_view& m, const rect& body) {
   if (narrow) room = below_sentences(p, m, room);
   // Lanes too thin for a word say nothing to a room.
   const bool lanes = room.height >= p.units(26);
-  const auto top = lanes ? room.height * (narrow ? 0.66F : 0.58F) : room.height;
+  // What few lanes leave is the upper part's.
+  const auto least_top = room.height * (narrow ? 0.66F : 0.58F);
+  const auto top = lanes
+                       ? std::max(least_top, room.height - gap - most_height_of_lanes(p, m.of, {}))
+                       : room.height;
   const rect upper{room.x, room.y, room.width, top};
   const auto column = [&](float from, float to) {
     return rect{upper.x + upper.width * from, upper.y, upper.width * (to - from) - gap,
@@ -186,11 +190,11 @@ scene draw(const index& of, const view& what, float width, float height, const f
   m.to = what.to > what.from ? what.to : end;
   if (m.to <= m.from) m.to = m.from + 1;
   if (what.clock != clock_kind::linear && keeps_clock(what)) m.clock = &clock_of(of, what.clock);
-  if (what.what == preset::completion) m.beyond = completion_beyond(m);
   s.title = what.title;
   s.description = describe(m);
   const auto text_size = std::isfinite(what.text_size) ? std::clamp(what.text_size, 0.5F, 2.2F) : 1;
   painter p(s, font, colors, text_size);
+  p.shorten_words_of(&of, what.what == preset::compare ? what.other : nullptr);
   const auto header = header_height(p, m, width);
   const auto margin = p.units(1.5F);
   draw_header(p, m, {0, 0, width, header});
@@ -207,12 +211,9 @@ scene draw(const index& of, const view& what, float width, float height, const f
     case preset::stage:
       draw_stage(p, m, body);
       break;
-    case preset::completion: {
-      const auto top = body.height * 0.64F;
-      draw_completion(p, m, {body.x, body.y, body.width, top});
-      draw_lanes(p, m, {body.x, body.y + top, body.width, body.height - top}, {});
+    case preset::completion:
+      draw_completion(p, m, body);
       break;
-    }
     case preset::timeline:
       draw_timeline(p, m, body);
       break;

@@ -64,6 +64,7 @@ class graph_picture {
       draw_lit_words(p_, words, lit_words_, small);
     }
     draw_links();
+    cut_names();
     for (std::uint32_t n = 0; n < graph().nodes.size(); ++n) {
       if (shown(n)) draw_node(n);
     }
@@ -82,12 +83,14 @@ class graph_picture {
 
   // Groups need a line of words more.
   void choose(rect area, float line) {
-    constexpr std::array sizes{3.2F, 2.8F, 2.5F, 2.2F};
+    constexpr std::array sizes{4.2F, 3.7F, 3.2F, 2.8F, 2.5F, 2.2F};
+    constexpr float worth_a_line = 3.2F;
     for (level_ = 0; level_ < all_.count(); ++level_) {
       if (graph().grouped && (level_ == 0 || !all_.at(level_ - 1).grouped)) area.height -= line;
-      // Names are worth smaller letters.
-      for (const auto wanted : {names::all, names::most, names::any}) {
+      // Names are worth smaller letters, and so is a line that goes on below.
+      for (const auto wanted : {names::all, names::all_in_lines, names::most, names::any}) {
         for (const auto size : sizes) {
+          if (wanted == names::all && size < worth_a_line) continue;
           if (fit(area, p_.units(size), wanted)) return;
         }
       }
@@ -95,8 +98,9 @@ class graph_picture {
     level_ = all_.count() - 1;
     fit(area, p_.units(sizes.back()), names::whatever);
   }
-  // How much of the names is to be read; `whatever`: also if there is no room for it all.
-  enum class names : std::uint8_t { all, most, any, whatever };
+  // How much of the names is to be read: all, if need be in more lines than the numbers need;
+  // `whatever`: also if there is no room for it all.
+  enum class names : std::uint8_t { all, all_in_lines, most, any, whatever };
 
   [[nodiscard]] float least_width(const graph_layout::node& n, float text) const {
     if (is_group(graph(), n)) return text * 7;
@@ -135,26 +139,32 @@ class graph_picture {
     }
     // Whole columns in each band, as many as have room.
     const auto side = p_.units(2.5F);
+    auto counts = &widths::least;
     const auto break_lines = [&](float room, std::size_t at_most) {
       std::vector<std::size_t> begins{0};
       float x = 0;
       for (std::size_t c = 0; c < columns.size(); ++c) {
-        const bool full = x > 0 && x + columns[c].least > room;
+        const bool full = x > 0 && x + columns[c].*counts > room;
         if (full || c - begins.back() >= at_most) {
           begins.push_back(c);
           x = 0;
         }
-        x += columns[c].least + gap;
+        x += columns[c].*counts + gap;
       }
       return begins;
     };
     auto room = area.width;
     auto begins = break_lines(room, columns.size());
+    if (wanted == names::all_in_lines && begins.size() == 1) {
+      counts = &widths::best;
+      begins = break_lines(room, columns.size());
+      if (begins.size() > 1) begins = break_lines(room - 2 * side, columns.size());
+    }
     if (begins.size() > 1) {
       room -= 2 * side;
       // Below one another, if that costs little.
-      const auto [low, high] = std::ranges::minmax(columns, {}, &widths::least);
-      if (high.least < low.least * 1.5F) {
+      const auto [low, high] = std::ranges::minmax(columns, {}, counts);
+      if (high.*counts < low.*counts * 1.5F) {
         widths all;
         for (const auto& c : columns) {
           all.least = std::max(all.least, c.least);
@@ -189,7 +199,7 @@ class graph_picture {
     }
     constexpr float readable = 0.6F;
     constexpr float of_use = 0.4F;  // numbers of names stay
-    if (wanted == names::all && named < 1) return false;
+    if ((wanted == names::all || wanted == names::all_in_lines) && named < 1) return false;
     if (named < readable) {
       if (wanted == names::most) return false;
       if (!g.grouped && named < of_use) named = 0;
@@ -406,6 +416,29 @@ class graph_picture {
 
   // ---- Nodes.
 
+  [[nodiscard]] static std::string times_of(const graph_layout::node& n) {
+    return " ×" + grouped(n.size);
+  }
+  [[nodiscard]] float room_for_name(const graph_layout::node& n, float width) const {
+    const auto text = frame_.text;
+    const auto pad = text * 0.4F;
+    if (is_group(graph(), n)) return width - 2 * pad - p_.width_of(times_of(n), text);
+    const auto digits = p_.width_of(number_of(n.first), text, typeface::bold) + 1;
+    return width - 2 * pad - digits - text * 1.2F;
+  }
+
+  // Of each column by all that it will have, so that no name changes while time goes on.
+  void cut_names() {
+    std::vector<std::vector<painter::name_in_room>> named(graph().columns);
+    for (const auto& n : graph().nodes) {
+      const bool group = is_group(graph(), n);
+      if (!group && m_.of.tasks()[n.first].text == 0) continue;
+      const std::string_view name = group ? std::string_view(n.name) : m_.of.name_of(n.first);
+      named[n.column].push_back({name, room_for_name(n, box_of(n).width)});
+    }
+    for (const auto& column : named) cuts_.push_back(p_.cut_for(column, frame_.text));
+  }
+
   void draw_node(std::uint32_t number) {
     const auto& n = graph().nodes[number];
     const auto at = box_of(n);
@@ -439,12 +472,11 @@ class graph_picture {
     const auto pad = text * 0.4F;
     const rect number_at{at.x + pad, at.y, wide + 1, at.height};
     const rect sign_at{number_at.right(), at.y, text, at.height};
-    const auto named = at.right() - sign_at.right() - pad - text * 0.2F;
-    constexpr std::size_t least = 4;  // bytes of one that is cut; less says nothing
-    const auto name =
-        m_.of.tasks()[t].text == 0 ? std::string() : p_.brief(m_.of.name_of(t), text, named);
-    const bool has_name =
-        !name.empty() && (name.find("…") == std::string::npos || name.size() >= least + 3);
+    const auto named = room_for_name(n, at.width);
+    const auto name = m_.of.tasks()[t].text == 0
+                          ? std::string()
+                          : p_.brief(m_.of.name_of(t), text, named, cuts_[n.column]);
+    const bool has_name = !name.empty();
     if (s.hatched) {
       const auto until = has_name ? at.right() - pad / 2 : sign_at.right();
       p_.fill({kind::task, part::mark, t, 0},
@@ -474,10 +506,9 @@ class graph_picture {
     p_.fill(id, at, p_.colors().panel);
     const auto half = std::round(at.height / 2);
     const auto pad = text * 0.4F;
-    const auto times = " ×" + grouped(n.size);
-    const auto left = at.width - 2 * pad - p_.width_of(times, text);
-    p_.write(of(part::name), {at.x + pad, at.y, at.width - 2 * pad, half},
-             p_.brief(n.name, text, left) + times, text, p_.colors().text);
+    const auto name = p_.brief(n.name, text, room_for_name(n, at.width), cuts_[n.column]);
+    p_.write(of(part::name), {at.x + pad, at.y, at.width - 2 * pad, half}, name + times_of(n), text,
+             p_.colors().text);
     std::string tip = label_of(n) + ": ";
     auto x = at.x;
     const auto its = counts(number);
@@ -525,6 +556,7 @@ class graph_picture {
   std::size_t level_ = 0;
   frame frame_;
   std::vector<std::uint32_t> counts_;
+  std::vector<painter::name_cut> cuts_;  // by column
   std::vector<bool> lit_nodes_;
   std::vector<bool> lit_edges_;
   std::string lit_words_;

@@ -92,12 +92,8 @@ std::string scale_of(const moment_in_view& m) {
   }
   if (m.clock == nullptr) return "to scale while it is LIVE";
   if (clock == clock_kind::steps) return "axis in steps, not to scale";
-  const auto cuts = std::ranges::count_if(m.clock->cuts(), [&](const clock_map::cut& c) {
-    const auto lies_in = [&](std::int64_t from, std::int64_t to) {
-      return c.end > from && c.begin < to;
-    };
-    return lies_in(m.from, m.to) || (m.beyond && lies_in(m.beyond->first, m.beyond->second));
-  });
+  const auto cuts = std::ranges::count_if(
+      m.clock->cuts(), [&](const clock_map::cut& c) { return c.end > m.from && c.begin < m.to; });
   if (cuts == 0) return "to scale: nothing to shorten";
   auto words = grouped(static_cast<std::uint64_t>(cuts));
   return words += cuts == 1 ? " quiet stretch shortened" : " quiet stretches shortened";

@@ -4,6 +4,7 @@
 #include "summaries.hpp"
 #include "time_axis.hpp"
 
+#include <fronta/viz/source_files.hpp>
 #include <fronta/viz/words.hpp>
 
 #include <algorithm>
@@ -414,7 +415,20 @@ class inspector {
     } else {
       fact(room, "submitted by", "the program, outside tasks");
     }
-    if (!told_.location.empty()) fact(room, "at", told_.location);
+    if (!told_.location.empty()) fact(room, "at", location(room.width - caption_));
+  }
+
+  // As it is known below the root of the sources; of a long one its last components.
+  [[nodiscard]] std::string location(float most) const {
+    auto path = inner_path(told_.location);
+    if (told_.location.starts_with('/')) path.insert(0, 1, '/');
+    constexpr std::string_view cut = "…/";
+    for (auto slash = path.find('/', 1); p_.width_of(path, text_) > most;) {
+      if (slash == std::string::npos) return p_.fit_end(path, text_, most);
+      path.replace(0, slash + 1, cut);
+      slash = path.find('/', cut.size());
+    }
+    return path;
   }
 
   void place(rect& room) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <string_view>
 #include <utility>
@@ -109,15 +110,89 @@ std::string name_of(const index& of, const lane_block& b) {
   return text;
 }
 
+namespace {
+
+float least_height(const block_sizes& sizes) { return sizes.line + sizes.gap; }
+
+float folded_height(const lane_block& b, const rect& in, const block_sizes& sizes) {
+  // Some pixels for each lane, as long as that leaves room; one at least.
+  const auto lanes = static_cast<float>(b.lanes.size());
+  const auto high = std::min(lanes * sizes.line * 0.3F, in.height * 0.2F);
+  return std::max({least_height(sizes), lanes + sizes.gap, high});
+}
+
+// What it needs at least.
+float needed(const lane_block& b, const rect& in, const block_sizes& sizes) {
+  if (b.for_room)
+    return std::max(least_height(sizes), static_cast<float>(b.lanes.size()) + sizes.gap);
+  return b.folded ? folded_height(b, in, sizes) : least_height(sizes);
+}
+
+float needed(const std::vector<lane_block>& blocks, const rect& in, const block_sizes& sizes) {
+  float all = 0;
+  for (const auto& b : blocks) all += needed(b, in, sizes);
+  return all;
+}
+
+// Those that are folded for want of room have what is left, by their lanes.
+std::vector<float> heights_around_folded(const std::vector<lane_block>& blocks, const rect& in,
+                                         const block_sizes& sizes) {
+  std::vector<float> heights;
+  float left = in.height;
+  float lanes = 0;
+  for (const auto& b : blocks) {
+    heights.push_back(needed(b, in, sizes));
+    left -= heights.back();
+    if (b.for_room) lanes += static_cast<float>(b.lanes.size());
+  }
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    const auto own = static_cast<float>(blocks[i].lanes.size());
+    const auto most = std::max(heights[i], own * sizes.most);
+    if (blocks[i].for_room) heights[i] = std::min(most, heights[i] + left * own / lanes);
+  }
+  return heights;
+}
+
+}  // namespace
+
+std::vector<lane_block> folded_for_room(const index& of, const std::vector<lane_block>& blocks,
+                                        const rect& in, const block_sizes& sizes) {
+  const auto place_of = [&](const lane_block& b) {
+    const auto& l = of.lanes()[b.lanes.front()];
+    return lane_place(l.executor, l.place);
+  };
+  const auto is_alone = [](const lane_block& b) { return !b.pinned && !b.whole_place; };
+  std::map<lane_place, std::size_t> lanes;
+  for (const auto& b : blocks) {
+    if (is_alone(b)) ++lanes[place_of(b)];
+  }
+  std::vector<std::size_t> sizes_of_places;
+  for (const auto& [place, count] : lanes) {
+    if (count > 1) sizes_of_places.push_back(count);
+  }
+  std::ranges::sort(sizes_of_places, std::greater<>());
+  auto folded = blocks;
+  for (const auto least : sizes_of_places) {
+    if (needed(folded, in, sizes) <= in.height + 0.01F) break;
+    // Places that are alike look alike.
+    folded.clear();
+    std::map<lane_place, std::size_t> at;
+    for (const auto& b : blocks) {
+      if (!is_alone(b) || lanes[place_of(b)] < least) {
+        folded.push_back(b);
+        continue;
+      }
+      const auto [found, first] = at.try_emplace(place_of(b), folded.size());
+      if (first) folded.push_back({{}, false, true, true, true});
+      folded[found->second].lanes.push_back(b.lanes.front());
+    }
+  }
+  return needed(folded, in, sizes) <= in.height + 0.01F ? folded : blocks;
+}
+
 std::vector<block_place> places_of(const std::vector<lane_block>& blocks, const rect& in,
                                    const block_sizes& sizes) {
-  const auto least = sizes.line + sizes.gap;
-  const auto folded_height = [&](const lane_block& b) {
-    // Some pixels for each lane, as long as that leaves room; one at least.
-    const auto lanes = static_cast<float>(b.lanes.size());
-    const auto high = std::min(lanes * sizes.line * 0.3F, in.height * 0.2F);
-    return std::max({least, lanes + sizes.gap, high});
-  };
+  const auto least = least_height(sizes);
   std::vector<float> heights(blocks.size(), 0);
   // Those that have their height, and room for the others.
   const auto share = [&](auto has_its_own, float most_of_own, float highest) {
@@ -125,7 +200,7 @@ std::vector<block_place> places_of(const std::vector<lane_block>& blocks, const 
     std::size_t others = 0;
     for (const auto& b : blocks) {
       if (has_its_own(b)) {
-        own += folded_height(b);
+        own += folded_height(b, in, sizes);
       } else {
         ++others;
       }
@@ -134,14 +209,17 @@ std::vector<block_place> places_of(const std::vector<lane_block>& blocks, const 
     const auto height = others == 0 ? 0 : std::min(left / static_cast<float>(others), highest);
     if (own > most_of_own || left < 0) return std::pair(false, 0.0F);
     for (std::size_t i = 0; i < blocks.size(); ++i)
-      heights[i] = has_its_own(blocks[i]) ? folded_height(blocks[i]) : height;
+      heights[i] = has_its_own(blocks[i]) ? folded_height(blocks[i], in, sizes) : height;
     return std::pair(true, others == 0 ? least : height);
   };
   const auto folded = [](const lane_block& b) { return b.folded; };
   const auto more_than_others = [](const lane_block& b) { return b.pinned || b.whole_place; };
+  const bool for_room = std::ranges::any_of(blocks, &lane_block::for_room);
   const auto [all_fit, height] = share(folded, in.height, sizes.most);
   const bool all_named = all_fit && height + 0.01F >= least;
-  if (!all_named && !share(more_than_others, in.height / 2, sizes.most).first) {
+  if (for_room) {
+    heights = heights_around_folded(blocks, in, sizes);
+  } else if (!all_named && !share(more_than_others, in.height / 2, sizes.most).first) {
     std::size_t lanes = 0;
     for (const auto& b : blocks) lanes += b.lanes.size();
     for (std::size_t i = 0; i < blocks.size(); ++i) {

@@ -17,6 +17,7 @@ struct lane_block {
   bool pinned = false;
   bool folded = false;
   bool whole_place = false;
+  bool for_room = false;  ///< not all lanes have room for a name
 };
 
 /// All lanes worth a row, each in one block, from the top. Which they are and where depends on the
@@ -37,8 +38,15 @@ struct block_sizes {
   float gap = 0;
   float most = 0;  ///< height of a row
 };
-/// Folded ones are as high as a name, or as some pixels a lane. Where not all can be named, pinned
-/// ones and folded places are, as long as that leaves half of the room to the others.
+/// Where not all have room for their name: places folded, those of most lanes first, until they
+/// have. As they are where that is not enough.
+[[nodiscard]] std::vector<lane_block> folded_for_room(const index& of,
+                                                      const std::vector<lane_block>& blocks,
+                                                      const rect& in, const block_sizes& sizes);
+
+/// Folded ones are as high as a name, or as some pixels a lane; those that are for want of room
+/// share what the others leave. Where not all can be named, pinned ones and folded places are, as
+/// long as that leaves half of the room to the others.
 [[nodiscard]] std::vector<block_place> places_of(const std::vector<lane_block>& blocks,
                                                  const rect& in, const block_sizes& sizes);
 

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <map>
 
 namespace fronta::viz {
 
@@ -14,8 +16,19 @@ time_axis axis_of(const painter& p, const moment_in_view& m, const rect& at,
   auto longest = p.width_of("peak ≥ 1 000", text);
   for (const auto l : lanes_in_order(m.of))
     longest = std::max(longest, p.width_of(m.of.lanes()[l].name, text));
-  if (!m.what.lanes.folded_places.empty() && m.what.what != preset::compare) {
-    for (const auto& b : arranged(m.of, m.what.lanes))
+  // Places that are folded, or may be for want of room.
+  constexpr std::size_t many = 6;
+  std::map<lane_place, lane_block> places;
+  for (const auto l : lanes_in_order(m.of)) {
+    const lane_place place(m.of.lanes()[l].executor, m.of.lanes()[l].place);
+    auto& b = places.try_emplace(place, lane_block{{}, false, true, true, false}).first->second;
+    b.lanes.push_back(l);
+  }
+  for (const auto& [place, b] : places) {
+    const auto& folded = m.what.lanes.folded_places;
+    const bool asked =
+        m.what.what != preset::compare && std::ranges::find(folded, place) != folded.end();
+    if (asked || b.lanes.size() >= many)
       longest = std::max(longest, p.width_of(name_of(m.of, b), text));
   }
   longest = std::max(longest, o.least_names);

@@ -270,8 +270,14 @@ std::optional<double> lane_painter::on_core(const bar& b) const noexcept {
 }
 
 void lane_painter::draw_reserved(const bar& b, const rect& at, std::uint32_t nth) {
-  p_.hatch(id(part::hatch, nth), at, p_.colors().outline, p_.units(1.2F), p_.stroke() * 0.6F);
-  p_.outline(id(part::bar, nth), at, p_.colors().outline, p_.stroke(), dash::dashed);
+  const auto spacing = p_.units(1.2F);
+  if (at.width >= 2 * spacing) {
+    p_.hatch(id(part::hatch, nth), at, p_.colors().outline, spacing, p_.stroke() * 0.6F);
+    p_.outline(id(part::bar, nth), at, p_.colors().outline, p_.stroke(), dash::dashed);
+  } else {
+    // Pieces of lines side by side make patterns that mean nothing.
+    p_.fill(id(part::bar, nth), at, p_.colors().grid);
+  }
   p_.meet({kind::task, part::tether, b.task, nth}, at, "reserved by " + called(b.task));
   drawn_.push_back({b.task, nth, b.what, at, b.end > m_.at});
 }
@@ -433,6 +439,13 @@ void lane_painter::draw_box(const index::cluster::row& r, const bar& one, std::u
   const auto lasts = static_cast<double>(std::max<std::int64_t>(1, r.end - r.begin));
   const auto share = std::clamp(static_cast<double>(r.busy) / lasts, 0.0, 1.0);
   const auto l = look_of_bar(one);
+  if (one.what == bar::kind::reserved) {
+    p_.fill(id(part::more, nth), all, p_.colors().grid);
+    cover(all.x, all.right());
+    p_.meet(id(part::more, nth), all,
+            "reserved " + grouped(r.bars) + (r.bars == 1 ? " time" : " times"));
+    return;
+  }
   // They may be of several kinds.
   const auto fill = kind_of(no_task, l).value_or(kind_look{p_.colors().of(l).fill, {}, false}).fill;
   // Where a device was not at work for sure it may have been.
@@ -498,11 +511,13 @@ void lane_painter::label(const drawn_run& r, std::span<const rect> below) {
     at.x = free.x + pad / 2;
     at.width = free.width - pad;
   }
-  const auto name = p_.brief(m_.of.name_of(r.task), text_, at.width - wide - pad);
-  // What is cut must leave some letters, and its beginning.
-  const auto cut = name.find("…");
-  const bool says_something = cut == std::string::npos ? !name.empty() : cut > 1;
-  const bool named = says_something && m_.of.tasks()[r.task].text != 0;
+  const auto for_name = at.width - wide - pad;
+  constexpr std::size_t letters = 3;
+  const painter::name_cut cut{
+      .letters = p_.width_of(m_.of.name_of(r.task), text_) > for_name ? letters : 0};
+  const auto name = p_.brief(m_.of.name_of(r.task), text_, for_name, cut);
+  // Whole or with short words, so that all bars say it in one of two ways.
+  const bool named = !name.empty() && m_.of.tasks()[r.task].text != 0;
   const auto total = wide + (named ? pad + p_.width_of(name, text_) : 0);
   const auto& state = p_.colors().of(chosen.l);
   const auto s = kind_of(r.task, chosen.l).value_or(kind_look{state.fill, state.ink, false});

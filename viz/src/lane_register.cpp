@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 namespace fronta::viz {
 
@@ -58,14 +59,39 @@ std::int32_t lane_register::place_of_thread(const event& e) const {
   return default_place(e.executor);
 }
 
+// Where two executors have a place of one name each, it does not tell whose it is.
+void lane_register::find_namesakes() {
+  std::map<std::string, std::set<std::uint16_t>> owners;
+  const auto add = [&](std::uint16_t executor, std::int32_t place) {
+    if (executor != 0) owners[own_name_of_place(executor, place)].insert(executor);
+  };
+  for (const auto& [at, text] : places_) add(at.first, at.second);
+  for (const auto& l : to_.lanes_) {
+    if (l.what != lane::kind::thread) add(l.executor, l.place);
+  }
+  for (const auto& [name, executors] : owners) {
+    if (executors.size() > 1) namesakes_.insert(executors.begin(), executors.end());
+  }
+}
+
+std::string lane_register::of_executor(std::uint16_t executor, std::string name) const {
+  if (!namesakes_.contains(executor)) return name;
+  return "executor " + std::to_string(executor) + ": " + std::move(name);
+}
+
 void lane_register::name_all() {
+  find_namesakes();
   for (const auto& [at, text] : places_)
-    to_.places_.push_back({at.first, at.second, to_.texts_[text]});
+    to_.places_.push_back({at.first, at.second, of_executor(at.first, to_.texts_[text])});
   for (auto& l : to_.lanes_) l.name = name_of(l);
   for (auto& q : to_.queues_) q.name = name_of(q);
 }
 
 std::string lane_register::name_of_place(std::uint16_t executor, std::int32_t place) const {
+  return of_executor(executor, own_name_of_place(executor, place));
+}
+
+std::string lane_register::own_name_of_place(std::uint16_t executor, std::int32_t place) const {
   const auto found = places_.find({executor, place});
   if (found == places_.end() || to_.texts_[found->second].empty())
     return "place " + std::to_string(place);
@@ -94,7 +120,7 @@ std::string lane_register::name_of(const lane& l) const {
 std::string lane_register::name_of(const queue& q) const {
   switch (q.what) {
     case queue::kind::router:
-      return "waiting for a place";
+      return of_executor(q.executor, "waiting for a place");
     case queue::kind::deque:
       return name_of_place(q.executor, q.place) + ' ' + std::to_string(q.number);
     case queue::kind::inbox:
@@ -102,11 +128,11 @@ std::string lane_register::name_of(const queue& q) const {
     case queue::kind::priority:
       return name_of_place(q.executor, q.place) + " by priority";
     case queue::kind::tags:
-      return "waiting for tags";
+      return of_executor(q.executor, "waiting for tags");
     case queue::kind::streams:
-      return "waiting for a stream";
+      return of_executor(q.executor, "waiting for a stream");
     case queue::kind::backoff:
-      return "waiting to retry";
+      return of_executor(q.executor, "waiting to retry");
     case queue::kind::stream:
       break;
   }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -34,7 +35,11 @@ class lane_register {
  private:
   using key = std::tuple<std::uint8_t, std::uint16_t, std::int32_t, std::int32_t>;
 
+  void find_namesakes();
+  // With the executor's number before it where that is needed.
+  [[nodiscard]] std::string of_executor(std::uint16_t executor, std::string name) const;
   [[nodiscard]] std::string name_of_place(std::uint16_t executor, std::int32_t place) const;
+  [[nodiscard]] std::string own_name_of_place(std::uint16_t executor, std::int32_t place) const;
   [[nodiscard]] std::string name_of(const lane& l) const;
   [[nodiscard]] std::string name_of(const queue& q) const;
 
@@ -43,6 +48,7 @@ class lane_register {
   std::map<key, std::uint32_t> lanes_;
   std::map<key, std::uint32_t> queues_;
   std::map<std::uint16_t, std::int32_t> default_place_;
+  std::set<std::uint16_t> namesakes_;  // executors of which a place is called as another's
   std::map<std::pair<std::uint16_t, std::int32_t>, std::uint32_t> places_;  // names, as texts
 };
 

@@ -113,8 +113,18 @@ class blank_writer {
     const bool bridges = std::ranges::any_of(pieces_, [&](const piece& one) {
       return one.at.right() > words.x && one.at.right() < words.right();
     });
-    if (bridges || std::ranges::any_of(ways_, crosses))
-      p_.fill({kind::lane, part::frame, lane_, nth + 1}, words, p_.colors().panel);
+    if (bridges || std::ranges::any_of(ways_, crosses)) {
+      // What goes through is cut whole, with what is around it.
+      auto left = words.x;
+      auto right = words.right();
+      for (const auto& one : ways_) {
+        if (!crosses(one)) continue;
+        left = std::min(left, std::max(one.x, at.x));
+        right = std::max(right, std::min(one.right(), at.right()));
+      }
+      p_.fill({kind::lane, part::frame, lane_, nth + 1},
+              {left, words.y, right - left, words.height}, p_.colors().panel);
+    }
     p_.write({kind::lane, part::reason, lane_, nth}, {words.x + pad / 2, words.y, wide, line}, says,
              text_, p_.colors().text);
     return true;
@@ -189,11 +199,24 @@ lane_view arrangement_of(const view& v) {
   return order;
 }
 
+float height_of_ticks(const painter& p, const lanes_options& o) {
+  return p.line_height(p.units(o.text)) * 1.1F;
+}
+
 // Names of lanes; of their places where lanes are too thin to be named.
 class name_writer {
  public:
-  name_writer(painter& p, const moment_in_view& m, const rect& in, float text)
-      : p_(p), m_(m), in_(in), text_(text) {}
+  name_writer(painter& p, const moment_in_view& m, const rect& in, float text,
+              const std::vector<lane_block>& blocks)
+      : p_(p), m_(m), in_(in), text_(text) {
+    std::vector<std::string> names;
+    names.reserve(blocks.size());
+    for (const auto& b : blocks) names.push_back(name_of(m.of, b));
+    std::vector<painter::name_in_room> together;
+    together.reserve(names.size());
+    for (const auto& name : names) together.push_back({name, in.width});
+    cut_ = p.cut_for(together, text);
+  }
 
   // `until`: where the next named one begins.
   void write(const lane_block& b, const block_place& at, float until) {
@@ -202,7 +225,8 @@ class name_writer {
     if (at.named) {
       const item_id id{b.whole_place ? kind::place : kind::lane, part::name, lane, 0};
       const auto name = name_of(m_.of, b);
-      p_.write(id, row, name, text_, p_.colors().text, align::right);
+      const auto words = p_.brief(name, text_, row.width, cut_);
+      p_.write(id, row, words.empty() ? name : words, text_, p_.colors().text, align::right);
       if (std::ranges::find(b.lanes, m_.what.lanes.marked) != b.lanes.end()) mark(lane, row, name);
       if (m_.what.what != preset::compare) p_.meet(id, row, tip_of(b, name));
       return;
@@ -229,6 +253,7 @@ class name_writer {
   }
   static std::string tip_of(const lane_block& b, const std::string& name) {
     auto tip = name;
+    if (b.for_room) return tip += ", too many to be named one by one: P pins the marked one";
     if (b.pinned) tip += ", pinned";
     if (b.folded) tip += ", folded";
     return tip += b.folded ? " (a click unfolds)" : " (a click folds)";
@@ -238,21 +263,27 @@ class name_writer {
   const moment_in_view& m_;
   rect in_;
   float text_;
+  painter::name_cut cut_;
   std::string named_;
   float named_at_ = -1e6F;
 };
 
 }  // namespace
 
+float most_height_of_lanes(const painter& p, const index& of, const lanes_options& o) {
+  const auto lanes = std::max<std::size_t>(1, lanes_in_order(of).size());
+  return p.units(o.most_height) * static_cast<float>(lanes) + height_of_ticks(p, o);
+}
+
 float draw_lanes(painter& p, const moment_in_view& m, const rect& room, const lanes_options& o) {
   const auto text = p.units(o.text);
-  const auto ticks = p.line_height(text) * 1.1F;
+  const auto ticks = height_of_ticks(p, o);
   const auto a = axis_of(p, m, room, o);
   rect lanes{a.left, room.y, a.width, room.height - ticks};
-  const auto blocks = arranged(m.of, arrangement_of(m.what));
   const auto gap = std::max(1.0F, p.units(0.35F));
-  const auto block_places =
-      places_of(blocks, lanes, {p.line_height(text), gap, p.units(o.most_height)});
+  const block_sizes sizes{p.line_height(text), gap, p.units(o.most_height)};
+  const auto blocks = folded_for_room(m.of, arranged(m.of, arrangement_of(m.what)), lanes, sizes);
+  const auto block_places = places_of(blocks, lanes, sizes);
   // Ground below the last lane would be taken for one.
   if (!block_places.empty())
     lanes.height = std::min(lanes.height, block_places.back().at.bottom() - lanes.y);
@@ -272,7 +303,7 @@ float draw_lanes(painter& p, const moment_in_view& m, const rect& room, const la
   // Of each lane where it is, and how large its words are: 0 for none.
   std::vector<lane_row> rows;
   std::vector<float> words;
-  name_writer names(p, m, {at.x, lanes.y, a.left - at.x - p.units(1), lanes.height}, text);
+  name_writer names(p, m, {at.x, lanes.y, a.left - at.x - p.units(1), lanes.height}, text, blocks);
   bool thin = false;
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     const auto& b = blocks[i];
@@ -285,13 +316,20 @@ float draw_lanes(painter& p, const moment_in_view& m, const rect& room, const la
       words.push_back(place.named && b.lanes.size() == 1 ? text : 0);
       row.y += high;
     }
-    thin = thin || !place.named;
-    const bool last_pinned = b.pinned && i + 1 < blocks.size() && !blocks[i + 1].pinned;
-    if (place.named || last_pinned) {
+    thin = thin || !place.named || b.for_room;
+    // Pinned ones and those of an executor stand together.
+    const auto executor = [&](const lane_block& one) {
+      return m.of.lanes()[one.lanes.front()].executor;
+    };
+    const bool last_of_group =
+        i + 1 < blocks.size() && ((b.pinned && !blocks[i + 1].pinned) ||
+                                  (m.what.lanes.order == lane_order::place && !b.pinned &&
+                                   executor(b) != executor(blocks[i + 1])));
+    if (place.named || last_of_group) {
       const auto y = place.at.bottom();
       p.draw_line({kind::lane, part::frame, b.lanes.front(), 0}, {lanes.x, y}, {lanes.right(), y},
-                  last_pinned ? p.colors().outline : p.colors().grid,
-                  p.stroke() * (last_pinned ? 1.0F : 0.5F));
+                  last_of_group ? p.colors().outline : p.colors().grid,
+                  p.stroke() * (last_of_group ? 1.0F : 0.5F));
     }
   }
   for (std::size_t i = 0; i < blocks.size(); ++i) {

@@ -4,6 +4,7 @@
 #include "compare.hpp"
 #include "graph_layout.hpp"
 #include "panels.hpp"
+#include "short_words.hpp"
 #include "summaries.hpp"
 #include "task_kinds.hpp"
 #include "task_locations.hpp"
@@ -41,11 +42,14 @@ void prepare(const index& of, const view_needs& shown, phase state) {
                .color = shown.color};
   // Files are read before the code is seen.
   if (v.layout != stage_layout::plain) static_cast<void>(whole.locations_of(of));
-  if (shows_kinds(v)) static_cast<void>(whole.kinds_of(of));
+  // As colours, or as stripes of tokens.
+  if (shows_kinds(v) || v.what == preset::stage || v.what == preset::inspector)
+    static_cast<void>(whole.kinds_of(of));
   if (v.clock != clock_kind::linear && keeps_clock(v)) static_cast<void>(clock_of(of, v.clock));
   const bool lanes = v.what == preset::stage || v.what == preset::timeline ||
                      v.what == preset::completion || v.what == preset::compare;
   if (lanes && shown.selects) static_cast<void>(whole.relations_of(of));
+  if (lanes || v.what == preset::graph) static_cast<void>(whole.words_of(of));
   switch (shown.what) {
     case preset::timeline:
       // While it goes on nobody knows it.

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "painter.hpp"
 
+#include "short_words.hpp"
+#include "task_groups.hpp"
+
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <vector>
 
 namespace fronta::viz {
@@ -13,6 +17,47 @@ std::size_t character_before(std::string_view utf8, std::size_t at) noexcept {
   if (at > 0) --at;
   while (at > 0 && (static_cast<unsigned char>(utf8[at]) & 0xC0U) == 0x80U) --at;
   return at;
+}
+
+bool has_number(std::string_view text) noexcept {
+  return std::ranges::any_of(text, [](char c) { return (c >= '0' && c <= '9') || c == '#'; });
+}
+
+std::vector<std::string_view> parts_of(std::string_view name) {
+  std::vector<std::string_view> parts;
+  for (std::size_t begin = 0; begin <= name.size();) {
+    const auto end = std::min(name.find(' ', begin), name.size());
+    if (end != begin) parts.push_back(name.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
+// So many parts between spaces less, but never the last one.
+std::string with_less(const std::string& name, std::size_t count, bool from_end) {
+  auto parts = parts_of(name);
+  if (count == 0 || parts.size() < 2) return name;
+  from_end = from_end || !has_number(name);
+  const auto first = parts.front();
+  for (; count > 0 && parts.size() > 1; --count) {
+    if (from_end) {
+      parts.pop_back();
+      continue;
+    }
+    // Numbers tell more than words, and the first word more than the next ones.
+    const auto last = std::prev(parts.end());
+    const auto word = std::find_if(std::next(parts.begin()), last,
+                                   [](std::string_view part) { return !has_number(part); });
+    parts.erase(word == last ? parts.begin() : word);
+  }
+  from_end = parts.front().data() == first.data();
+  std::string made;
+  for (const auto part : parts) {
+    if (!made.empty()) made += ' ';
+    made += part;
+  }
+  constexpr std::string_view ellipsis = "…";
+  return from_end ? made.append(ellipsis) : made.insert(0, ellipsis);
 }
 
 }  // namespace
@@ -59,6 +104,8 @@ void painter::draw_curve(const item_id& id, const curve& c) { add(id, c); }
 void painter::hatch(const item_id& id, const rect& at, color c, float spacing, float width) {
   // Line k goes through x + y = k * spacing, so that neighbours' hatches meet.
   if (at.width < 1 || at.height < 1) return;
+  constexpr float least = 5;  // pixels: closer lines run into each other
+  spacing = std::max(spacing, least);
   const auto first = std::lround(std::ceil((at.x + at.y) / spacing));
   const auto last = std::lround(std::floor((at.right() + at.bottom()) / spacing));
   auto part_id = id;
@@ -75,7 +122,8 @@ void painter::hatch(const item_id& id, const rect& at, color c, float spacing, f
 void painter::state_box(const item_id& id, const rect& at, look l, float radius) {
   const auto& s = colors_.of(l);
   fill(id, at, s.fill, radius);
-  if (s.hatched && at.width >= 4) {
+  // Less than one line's distance would show crumbs of lines.
+  if (s.hatched && at.width >= units(1)) {
     auto lines = id;
     lines.which = part::hatch;
     const auto inset = radius / 2;
@@ -112,63 +160,108 @@ std::string painter::fit(std::string_view text, float size, float most, typeface
   return std::string(text.substr(0, low)) + std::string(ellipsis);
 }
 
-std::string painter::brief(std::string_view name, float size, float most, typeface face) const {
-  constexpr std::size_t longest = 200;
-  if (width_of(name, size, face) <= most) return std::string(name);
-  const bool numbered =
-      std::ranges::any_of(name, [](char c) { return (c >= '0' && c <= '9') || c == '#'; });
-  if (!numbered || name.size() > longest) return fit(name, size, most, face);
-  struct word {
-    std::size_t begin;
-    std::size_t length;
-    std::size_t kept;
-  };
-  const auto is_letter = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-  };
-  std::vector<word> words;
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    if (!is_letter(name[i])) continue;
-    const auto begin = i;
-    while (i < name.size() && is_letter(name[i])) ++i;
-    words.push_back({begin, i - begin, i - begin});
-  }
-  // The longest loses letters first; a dot stands for them, so they are two at least.
-  auto width = width_of(name, size, face);
-  const auto dot = width_of(".", size, face);
-  while (width > most) {
-    const auto most_kept = std::ranges::max_element(words, {}, &word::kept);
-    if (most_kept == words.end() || most_kept->kept < 2) break;
-    auto& w = *most_kept;
-    if (w.kept == w.length) {
-      if (w.length < 3) break;
-      width += dot;
-      width -= width_of(name.substr(w.begin + --w.kept, 1), size, face);
+std::string painter::with_short_words(std::string_view name, std::size_t least) const {
+  static const short_words no_others;
+  if (least == 0) return std::string(name);
+  const auto kept = [&](std::string_view word) {
+    auto most = no_others.kept(word, least);
+    for (const auto* of : names_of_) {
+      if (of != nullptr) most = std::max(most, words_of(*of).kept(word, least));
     }
-    width -= width_of(name.substr(w.begin + --w.kept, 1), size, face);
-  }
+    return most;
+  };
   std::string made;
-  std::size_t at = 0;
-  for (const auto& w : words) {
-    made += name.substr(at, w.begin + w.kept - at);
-    if (w.kept != w.length) made += '.';
-    at = w.begin + w.length;
+  for (std::size_t i = 0; i < name.size();) {
+    auto end = i;
+    while (end < name.size() && is_in_word(name[end])) ++end;
+    const auto word = name.substr(i, end - i);
+    if (word.empty()) {
+      made += name[i++];
+      continue;
+    }
+    const auto stays = kept(word);
+    made += word.substr(0, stays);
+    if (stays < word.size()) made += '.';
+    i = end;
   }
-  made += name.substr(at);
-  auto end = fit_end(made, size, most, face);
-  constexpr std::string_view ellipsis = "…";
-  if (!end.starts_with(ellipsis)) return end;
-  // From a word on: the rest of one says nothing.
-  const auto begin = made.size() - (end.size() - ellipsis.size());
-  if (made[begin - 1] == ' ') return end;
-  const auto space = end.find(' ', ellipsis.size());
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  if (space == std::string::npos) {
-    // The end of a number would be another number.
-    return is_digit(made[begin - 1]) && is_digit(made[begin]) ? std::string() : end;
+  return made;
+}
+
+std::string painter::brief(std::string_view name, float size, float most, const name_cut& cut,
+                           typeface face) const {
+  auto words = with_short_words(name, cut.letters);
+  if (!cut.left_out.empty()) {
+    const auto less = cut.left_out.find(without_numbers(name));
+    if (less != cut.left_out.end()) words = with_less(words, less->second, cut.from_end);
   }
-  end.erase(ellipsis.size(), space + 1 - ellipsis.size());
-  return end;
+  return width_of(words, size, face) <= most ? words : std::string();
+}
+
+painter::name_cut painter::cut_for(std::span<const name_in_room> together, float size,
+                                   typeface face) const {
+  constexpr std::array<std::size_t, 3> levels{0, 3, 2};
+  std::size_t level = 0;
+  bool too_wide = false;
+  for (const auto& one : together) {
+    std::size_t its = 0;
+    while (its < levels.size() &&
+           width_of(with_short_words(one.name, levels[its]), size, face) > one.most) {
+      ++its;
+    }
+    if (its == levels.size()) {
+      too_wide = true;
+    } else {
+      level = std::max(level, its);
+    }
+  }
+  name_cut cut;
+  cut.letters = levels[too_wide ? std::max<std::size_t>(level, 1) : level];
+  if (!too_wide) return cut;
+  leave_out(cut, together, size, face);
+  if (looks_alike(cut, together)) {
+    cut.from_end = true;
+    leave_out(cut, together, size, face);
+  }
+  return cut;
+}
+
+void painter::leave_out(name_cut& cut, std::span<const name_in_room> of, float size,
+                        typeface face) const {
+  cut.left_out.clear();
+  for (const auto& one : of) {
+    const auto words = with_short_words(one.name, cut.letters);
+    const auto fits = [&](std::size_t less) {
+      return width_of(with_less(words, less, cut.from_end), size, face) <= one.most;
+    };
+    if (fits(0)) continue;
+    // Nobody looks for the twelfth.
+    constexpr std::ptrdiff_t most_parts = 12;
+    const auto parts = std::min(most_parts, std::ranges::count(words, ' '));
+    for (std::size_t n = 1; n <= static_cast<std::size_t>(parts); ++n) {
+      if (!fits(n)) continue;
+      auto& of_its_kind = cut.left_out[without_numbers(one.name)];
+      of_its_kind = std::max(of_its_kind, n);
+      break;
+    }
+  }
+}
+
+// Names of two kinds, but for their numbers.
+bool painter::looks_alike(const name_cut& cut, std::span<const name_in_room> of) const {
+  std::map<std::string, std::string> of_look;
+  for (const auto& one : of) {
+    const auto pattern = without_numbers(one.name);
+    const auto less = cut.left_out.find(pattern);
+    const auto n = less == cut.left_out.end() ? 0 : less->second;
+    const auto made = with_less(with_short_words(pattern, cut.letters), n, cut.from_end);
+    if (of_look.try_emplace(made, pattern).first->second != pattern) return true;
+  }
+  return false;
+}
+
+std::string painter::brief(std::string_view name, float size, float most, typeface face) const {
+  const name_in_room alone{name, most};
+  return brief(name, size, most, cut_for({&alone, 1}, size, face), face);
 }
 
 std::string painter::fit_end(std::string_view text, float size, float most, typeface face) const {

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <fronta/viz/index.hpp>
 #include <fronta/viz/scene.hpp>
 #include <fronta/viz/theme.hpp>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -45,7 +50,7 @@ class painter {
                  dash pattern = dash::solid);
   void draw_polygon(const item_id& id, std::vector<point> corners, color c);
   void draw_curve(const item_id& id, const curve& c);
-  /// Parallel lines from lower left to upper right, cut at the edges.
+  /// Parallel lines from lower left to upper right, cut at the edges; some pixels apart at least.
   void hatch(const item_id& id, const rect& at, color c, float spacing, float width);
   /// A box in the look of a state: fill, hatch and outline.
   void state_box(const item_id& id, const rect& at, look l, float radius);
@@ -55,9 +60,33 @@ class painter {
   /// As much of it as fits, with an ellipsis; empty if nothing would.
   [[nodiscard]] std::string fit(std::string_view text, float size, float most,
                                 typeface face = typeface::sans) const;
-  /// A name with numbers in it, or # for them, keeps them: "chunk 3, divisor 5" becomes "chu. 3,
-  /// div. 5". Where they have no room its end stays; empty where that would be the end of a number.
-  /// Others are cut as by `fit`.
+  /// Names' words are shortened as all words of the trace are, and of the other one; null: as if
+  /// there were no other words.
+  void shorten_words_of(const index* one, const index* other = nullptr) noexcept {
+    names_of_ = {one, other};
+  }
+  /// How names that stand together are cut. First the words of all are shortened, to three letters
+  /// or to two; then, of those that differ in numbers only, as many parts between spaces are left
+  /// out of each. Of names with numbers, or # for them, those are the words within, then what is at
+  /// the front, as numbers tell more; what is at the end of others, and of all where they would
+  /// look alike else.
+  struct name_cut {
+    std::size_t letters = 0;  // of words, at least; 0: they are whole
+    bool from_end = false;
+    std::map<std::string, std::size_t> left_out = {};  // by the name without its numbers
+  };
+  struct name_in_room {
+    std::string_view name;
+    float most = 0;
+  };
+  /// The least that has room for all of them that may have any.
+  [[nodiscard]] name_cut cut_for(std::span<const name_in_room> together, float size,
+                                 typeface face = typeface::sans) const;
+  /// "chunk 3, divisor 5" becomes "chu. 3, div. 5", then "chu. 3, 5…", "…3, 5". Empty where it has
+  /// no room.
+  [[nodiscard]] std::string brief(std::string_view name, float size, float most,
+                                  const name_cut& cut, typeface face = typeface::sans) const;
+  /// One that stands alone.
   [[nodiscard]] std::string brief(std::string_view name, float size, float most,
                                   typeface face = typeface::sans) const;
   /// As `fit`, but what stays is the end.
@@ -88,6 +117,9 @@ class painter {
   // the line is, not as the text.
   [[nodiscard]] std::size_t first_line(std::string_view text, float size, float width,
                                        typeface face) const;
+  void leave_out(name_cut& cut, std::span<const name_in_room> of, float size, typeface face) const;
+  [[nodiscard]] bool looks_alike(const name_cut& cut, std::span<const name_in_room> of) const;
+  [[nodiscard]] std::string with_short_words(std::string_view name, std::size_t least) const;
 
   scene& to_;
   const font_metrics& font_;
@@ -98,6 +130,7 @@ class painter {
   float stroke_;
   std::uint16_t pane_ = 0;
   std::uint32_t first_ = 0;
+  std::array<const index*, 2> names_of_{};
 };
 
 }  // namespace fronta::viz

@@ -6,10 +6,8 @@
 #include <fronta/viz/view.hpp>
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 /// The parts that the presets are put together from. Each draws into its own panes.
@@ -23,8 +21,6 @@ struct moment_in_view {
   std::int64_t from = 0;
   std::int64_t to = 1;
   const clock_map* clock = nullptr;  ///< of time axes; null: linear
-  /// What another axis spans, which goes beyond `from` and `to`.
-  std::optional<std::pair<std::int64_t, std::int64_t>> beyond = {};
 };
 
 /// Such as "No task has ended yet."; once nothing more comes, without the "yet".
@@ -72,12 +68,14 @@ void draw_legend(painter& p, const moment_in_view& m, const rect& at, float size
 struct lanes_options {
   float text = 2.2F;       ///< size of names, in hundredths of the height
   float names = 0.2F;      ///< at most this part of the width for the lanes' names
-  float most_height = 14;  ///< of a lane, in hundredths
+  float most_height = 10;  ///< of a lane, in hundredths
   enum class path : std::uint8_t { hidden, outlined };
   path critical = path::hidden;
   float least_names = 0;  ///< room for the lanes' names in pixels, so that two pictures agree
 };
 float draw_lanes(painter& p, const moment_in_view& m, const rect& room, const lanes_options& o);
+/// At most, whatever the room.
+[[nodiscard]] float most_height_of_lanes(const painter& p, const index& of, const lanes_options& o);
 
 /// Where lanes are drawn, and moments in them.
 struct lane_row {
@@ -122,11 +120,8 @@ void draw_code(painter& p, const moment_in_view& m, const rect& at);
 float draw_code_strip(painter& p, const moment_in_view& m, const rect& body);
 
 /// One family of tasks in order of submission, when each ended, and when `as_completed` and `map`
-/// would have handed it over.
-void draw_completion(painter& p, const moment_in_view& m, const rect& at);
-/// From when to when that goes, where some of it is not in `from` to `to` and it may be shortened.
-[[nodiscard]] std::optional<std::pair<std::int64_t, std::int64_t>> completion_beyond(
-    const moment_in_view& m);
+/// would have handed it over; below, the lanes, over the same time unless it is live.
+void draw_completion(painter& p, const moment_in_view& m, const rect& body);
 
 /// Counts and times of each name, what places did, and what tasks waited for: of the tasks that
 /// ended on the part of the time axis that is over.

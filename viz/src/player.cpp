@@ -556,7 +556,7 @@ view view_of(const player_state& s) {
   v.color = s.color;
   v.steps = s.clock == clock_kind::steps && !s.live;
   v.beats = s.beats;
-  v.dilation = s.follows ? 0 : s.dilation;
+  v.dilation = s.follows ? 1e9 : s.dilation;  // what follows goes with the clock on the wall
   v.shown = s.live ? source::live : source::recorded;
   if (s.live && !s.follows) v.note = s.playing ? "behind" : "paused";
   v.text_size = text_scale(s.text_size);

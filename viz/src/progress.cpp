@@ -39,10 +39,13 @@ std::uint64_t progress::counts::ended() const noexcept {
          (*this)[task_state::cancelled];
 }
 
+std::int64_t progress::counts::lasts(std::int64_t at) const noexcept {
+  return std::max<std::int64_t>(0, (ended() == submitted() ? end : at) - begin);
+}
+
 double progress::counts::rate(std::int64_t at) const noexcept {
-  const auto until = ended() == submitted() ? end : at;
-  return until > begin ? static_cast<double>(ended()) / static_cast<double>(until - begin) * 1e9
-                       : 0;
+  const auto time = lasts(at);
+  return time > 0 ? static_cast<double>(ended()) / static_cast<double>(time) * 1e9 : 0;
 }
 
 std::int64_t progress::counts::rest(std::int64_t at) const noexcept {

@@ -28,8 +28,9 @@ class progress {
     }
     [[nodiscard]] std::uint64_t submitted() const noexcept;
     [[nodiscard]] std::uint64_t ended() const noexcept;
-    /// Ends a second, since the first submission; as long as all have ended, up to the last end. 0
-    /// where there is no time to say it of.
+    /// Since the first submission; as long as all have ended, up to the last end.
+    [[nodiscard]] std::int64_t lasts(std::int64_t at) const noexcept;
+    /// Ends a second, over that time; 0 where there is none.
     [[nodiscard]] double rate(std::int64_t at) const noexcept;
     /// How long the rest takes if it goes on as it did: a guess, and none before the first end.
     [[nodiscard]] std::int64_t rest(std::int64_t at) const noexcept;

@@ -48,12 +48,23 @@ std::vector<float> widths_of(const progress::counts& c, float width, float least
   return widths;
 }
 
+// A pace of fewer is chance.
+constexpr std::uint64_t least_for_a_rate = 5;
+
 std::string rate_in_words(const progress::counts& c, std::int64_t at) {
+  const auto ended = c.ended();
+  if (ended == 0) return "no rate: none has ended";
+  if (ended < least_for_a_rate) {
+    std::string words = "too few for a rate: ";
+    words += grouped(ended);
+    words += " in ";
+    return words += duration(c.lasts(at));
+  }
   const auto rate = c.rate(at);
   if (rate <= 0) return {};
   std::string words = short_number(rate);
   words += " a second";
-  if (const auto left = c.submitted() - c.ended(); left != 0) {
+  if (const auto left = c.submitted() - ended; left != 0) {
     words += " · estimate, if so on: ";
     words += duration(c.rest(at));
     words += " for ";
@@ -101,7 +112,16 @@ void draw_progress(painter& p, const moment_in_view& m, const rect& at) {
   const auto& groups = of.whole().groups_of(of);
   const auto& model = of.whole().progress_of(of);
   const auto names = model.names_until(of, m.at);
-  const auto text = p.units(2.5F);
+  // Few names leave room for larger letters; by all that are to come, so that they stay so large.
+  const auto gap = p.units(1.6F);
+  const auto least_bar = p.units(1.8F);
+  const auto height_of = [&](float size) {
+    return 2.2F * p.line_height(p.units(size)) + least_bar + gap;
+  };
+  auto size = 3.2F;
+  while (size > 2.5F && height_of(size) * static_cast<float>(groups.size()) > at.height)
+    size -= 0.35F;
+  const auto text = p.units(std::max(size, 2.5F));
   const auto line = p.line_height(text);
   if (names == 0) {
     p.write({kind::completion, part::reason, 0, 0}, at, so_far(m, "No task has been submitted"),
@@ -109,8 +129,7 @@ void draw_progress(painter& p, const moment_in_view& m, const rect& at) {
     return;
   }
   // Of each name: what it is called and how fast, its bar, and the numbers.
-  const auto gap = p.units(1.6F);
-  const auto least = 2 * line * 1.1F + p.units(1.8F) + gap;
+  const auto least = 2 * line * 1.1F + least_bar + gap;
   auto fitting = std::max<std::size_t>(1, static_cast<std::size_t>((at.height + gap) / least));
   const bool cut = fitting < names;
   if (cut) {
@@ -119,8 +138,10 @@ void draw_progress(painter& p, const moment_in_view& m, const rect& at) {
   }
   const auto shown = model.names_at(of, m.at, fitting);
   const auto room = at.height - (cut ? line * 1.2F : 0);
-  const auto height = std::min(room / static_cast<float>(shown.size()), p.units(13));
-  const auto bar_height = height - gap - 2 * line * 1.1F;
+  // Higher bars would say no more.
+  const auto bar_height =
+      std::min(room / static_cast<float>(shown.size()) - gap - 2 * line * 1.1F, p.units(3.2F));
+  const auto height = bar_height + gap + 2 * line * 1.1F;
   auto y = at.y;
   for (const auto g : shown) {
     const auto counts = model.at(of, g, m.at);

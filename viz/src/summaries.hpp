@@ -21,6 +21,7 @@ namespace fronta::viz {
 struct critical_path;
 class graph_layouts;
 class name_totals;
+class short_words;
 class task_kinds;
 class task_locations;
 /// When each look is first to be seen; `forever` for those that never are.
@@ -52,6 +53,7 @@ class summaries {
   [[nodiscard]] const graph_layouts& layouts_of(const index& of);
   [[nodiscard]] const name_totals& totals_of(const index& of);
   [[nodiscard]] const task_kinds& kinds_of(const index& of);
+  [[nodiscard]] const short_words& words_of(const index& of);
   [[nodiscard]] const clock_map& clock_of(const index& of, clock_kind what);
   [[nodiscard]] const task_locations& locations_of(const index& of);
   [[nodiscard]] const look_times& looks_of(const index& of);
@@ -86,6 +88,7 @@ class summaries {
   once<task_locations> locations_;
   once<look_times> looks_;
   once<task_kinds> kinds_;
+  once<short_words> words_;
   std::array<once<clock_map>, clock_kinds> clocks_;
 };
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "panels.hpp"
+#include "task_kinds.hpp"
 
 #include <fronta/viz/words.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -66,6 +68,42 @@ rect below_headline(painter& p, const rect& at, std::string_view text, std::uint
   return {at.x, at.y + height, at.width - pad, at.height - height - pad};
 }
 
+namespace {
+
+// The kind's stripe, in thirds of a token's foot: its fill means the state, and no other colour may
+// beside it.
+void draw_kind(painter& p, const moment_in_view& m, const rect& at, task_number t, color ink) {
+  constexpr int thirds = 3;
+  constexpr std::array<std::array<bool, thirds>, most_kinds> filled{{{true, true, true},
+                                                                     {true, false, false},
+                                                                     {false, false, true},
+                                                                     {true, false, true},
+                                                                     {true, true, false},
+                                                                     {false, true, true}}};
+  const auto& kinds = kinds_of(m.of);
+  // One alone is told from no other.
+  if (kinds.all().size() < 2 || kinds.all()[1].from > m.at) return;
+  const auto which = kinds.of(t);
+  if (which >= most_kinds) return;
+  const auto high = std::max(1.5F * p.stroke(), at.height * 0.09F);
+  const auto inset = at.height * 0.16F;
+  const auto third = (at.width - 2 * inset) / thirds;
+  const auto y = at.bottom() - p.stroke() - at.height * 0.05F - high;
+  item_id id{kind::task, part::stripe, t, 2};  // behind those of a ring
+  for (int i = 0; i < thirds; ++i) {
+    const auto begin = i;
+    while (i < thirds && filled[which][static_cast<std::size_t>(i)]) ++i;
+    if (i == begin) continue;
+    p.fill(id,
+           {at.x + inset + static_cast<float>(begin) * third, y,
+            static_cast<float>(i - begin) * third, high},
+           ink);
+    ++id.nth;
+  }
+}
+
+}  // namespace
+
 void draw_token(painter& p, const moment_in_view& m, const rect& at, task_number t, look l,
                 float size) {
   const auto& s = p.colors().of(l);
@@ -77,6 +115,7 @@ void draw_token(painter& p, const moment_in_view& m, const rect& at, task_number
     p.fill({kind::task, part::mark, t, 0},
            {at.x + (at.width - w) / 2, at.y + at.height * 0.12F, w, at.height * 0.76F}, s.fill);
   }
+  draw_kind(p, m, at, t, s.ink);
   p.write({kind::task, part::number, t, 0}, at, number, size, s.ink, align::center, typeface::bold);
   if (t == m.what.selected) p.ring({kind::task, part::stripe, t, 0}, at, radius);
   p.meet({kind::task, part::token, t, 0}, at,
@@ -238,7 +277,9 @@ class queue_painter {
     if (wide()) size *= 2.2F / 2.4F;
     constexpr std::string_view waiting = "waiting ";  // what else would they do in a queue
     if (wide() && name.starts_with(waiting)) name.remove_prefix(waiting.size());
-    auto words = p_.brief(name, size, at.width - p_.width_of(count, size) - 1);
+    const auto most = at.width - p_.width_of(count, size) - 1;
+    auto words = p_.brief(name, size, most);
+    if (words.empty()) words = p_.fit(name, size, most);
     words += count;
     p_.write({kind::queue, part::name, q.number, 0}, at, words, size, p_.colors().text);
   }
@@ -359,9 +400,20 @@ class lane_names {
   lane_names(const painter& p, const index& of, const std::vector<std::uint32_t>& lanes, float size)
       : size_(size) {
     for (const auto l : lanes) {
+      all_.push_back(of.lanes()[l].name);
       one_ = std::max(one_, width_in_lines(p, of.lanes()[l].name, size, false) + 1);
       two_ = std::max(two_, width_in_lines(p, of.lanes()[l].name, size, true) + 1);
     }
+  }
+
+  // All boxes are alike.
+  void settle(const painter& p, const rect& box) {
+    const auto most = width(p, box);
+    std::vector<painter::name_in_room> together;
+    for (const auto name : all_) {
+      if (on_one_line(p, name, most, box.height)) together.push_back({name, most});
+    }
+    cut_ = p.cut_for(together, size_);
   }
 
   [[nodiscard]] float width(const painter& p, const rect& box) const {
@@ -370,8 +422,9 @@ class lane_names {
     return std::min(one_ > box.width * 0.28F && room_for_two ? two_ : one_, most);
   }
   void write(painter& p, const item_id& id, const rect& in, std::string_view name) const {
-    if (p.width_of(name, size_) <= in.width || in.height < 2 * p.line_height(size_)) {
-      p.write(id, in, p.brief(name, size_, in.width), size_, p.colors().text);
+    if (on_one_line(p, name, in.width, in.height)) {
+      const auto words = p.brief(name, size_, in.width, cut_);
+      p.write(id, in, words.empty() ? name : std::string_view(words), size_, p.colors().text);
       return;
     }
     const auto high = 2 * p.line_height(size_);
@@ -383,7 +436,14 @@ class lane_names {
   }
 
  private:
+  [[nodiscard]] bool on_one_line(const painter& p, std::string_view name, float wide,
+                                 float high) const {
+    return p.width_of(name, size_) <= wide || high < 2 * p.line_height(size_);
+  }
+
   float size_;
+  std::vector<std::string_view> all_;
+  painter::name_cut cut_;
   float one_ = 0;
   float two_ = 0;
 };
@@ -406,7 +466,7 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
   // One below the other, in two columns if there are many.
   const auto least = token_height(p) + p.units(0.8F);
   const auto a_column = std::max(1, static_cast<int>((room.height + gap) / (least + gap)));
-  const lane_names names(p, of, lanes, name_size);
+  lane_names names(p, of, lanes, name_size);
   // A name, and beside it a token or some words.
   const bool two_fit =
       (room.width - gap) / 2 >= std::min(names.least(p, least), p.units(9)) +
@@ -427,7 +487,17 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
     return rect{room.x + static_cast<float>(column) * (width + gap),
                 room.y + static_cast<float>(row) * (height + gap), width, height};
   };
+  names.settle(p, cell(0));
   const auto token = token_width(p, of);
+  // Written when the room of all is known, as what is cut is cut alike.
+  struct work {
+    task_number task;
+    rect at;
+    std::string sign;
+    std::string inside;
+    float for_name;
+  };
+  std::vector<work> at_work;
   std::size_t nth = 0;
   for (const auto l : cut ? most_at_work(lanes, fitting, m) : lanes) {
     const auto& which = of.lanes()[l];
@@ -513,10 +583,19 @@ void draw_workers(painter& p, const moment_in_view& m, const rect& at) {
       for_task += p.width_of(inside, size);
       inside.clear();
     }
-    words += p.brief(of.name_of(number), size, for_task);
-    words += inside;
-    p.write({kind::task, part::name, number, 0},
-            {inner.x + token + pad, inner.y, for_words, inner.height}, words, size,
+    at_work.push_back({number,
+                       {inner.x + token + pad, inner.y, for_words, inner.height},
+                       std::move(words),
+                       std::move(inside),
+                       for_task});
+  }
+  std::vector<painter::name_in_room> together;
+  together.reserve(at_work.size());
+  for (const auto& one : at_work) together.push_back({of.name_of(one.task), one.for_name});
+  const auto how = p.cut_for(together, size);
+  for (const auto& one : at_work) {
+    p.write({kind::task, part::name, one.task, 0}, one.at,
+            one.sign + p.brief(of.name_of(one.task), size, one.for_name, how) + one.inside, size,
             p.colors().text);
   }
   if (cut) {
@@ -539,16 +618,30 @@ void draw_completed(painter& p, const moment_in_view& m, const rect& at) {
   const auto gap = p.units(0.6F);
   const auto rows = static_cast<std::size_t>(std::max(0.0F, (room.height + gap) / (height + gap)));
   const auto token = token_width(p, m.of);
+  struct ended {
+    task_number task;
+    look l;
+    std::string words;
+    float for_name;
+  };
+  std::vector<ended> all;
+  std::vector<painter::name_in_room> names;
+  const auto beside_token = room.width - token - p.units(0.8F);
   for (std::size_t i = 0; i < std::min(rows, done); ++i) {
     const auto& c = m.of.changes()[m.of.completions()[done - 1 - i]];
-    const auto t = m.of.events()[c.event].task;
-    const auto y = room.y + static_cast<float>(i) * (height + gap);
     const auto l = look_of(m.of, c);
-    draw_token(p, m, {room.x, y, std::min(token, room.width), height}, t, l, size);
     auto words = std::string(p.colors().of(l).sign) + " ";
-    const rect beside{room.x + token + p.units(0.8F), y, room.width - token - p.units(0.8F),
-                      height};
-    const auto name = p.brief(m.of.name_of(t), size, beside.width - p.width_of(words, size));
+    const auto left = beside_token - p.width_of(words, size);
+    all.push_back({m.of.events()[c.event].task, l, std::move(words), left});
+    names.push_back({m.of.name_of(all.back().task), left});
+  }
+  const auto cut = p.cut_for(names, size);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    auto& [t, l, words, for_name] = all[i];
+    const auto y = room.y + static_cast<float>(i) * (height + gap);
+    draw_token(p, m, {room.x, y, std::min(token, room.width), height}, t, l, size);
+    const rect beside{room.x + token + p.units(0.8F), y, beside_token, height};
+    const auto name = p.brief(m.of.name_of(t), size, for_name, cut);
     words += name.empty() ? std::string(p.colors().of(l).word) : name;
     p.write({kind::completion, part::name, t, 0}, beside, words, size, p.colors().text);
   }
