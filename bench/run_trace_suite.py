@@ -32,7 +32,7 @@ class Row:
     program: str
     forms: tuple  # names of benchmarks: a process each, which take turns
     values: dict  # "benchmark.counter" -> what it is
-    seconds: float = 1  # of each benchmark
+    seconds: float = 0.5  # of each benchmark
     limit: int = 60
 
 
@@ -54,7 +54,7 @@ ROWS = [
         "tasks_of_10_us/off.us": "µs a task, not recorded",
         "tasks_of_10_us/recorded.us": "µs a task, recorded",
         "tasks_of_10_us/watched.us": "µs a task, recorded and watched by another process",
-        "tasks_of_10_us/watched.viewer_percent": "% of a core, that process, pixels apart"}, seconds=4),
+        "tasks_of_10_us/watched.viewer_percent": "% of a core, that process, pixels apart"}, seconds=2),
     Row("reading", "reading of a recording that goes on", "bench_live", ("follow", "idle_recording"), {
         "follow.ns": "ns an event, by a follower",
         "idle_recording.ns": "ns a look of the recording where nothing was told"}),
