@@ -819,6 +819,7 @@ TEST(Index, TakesBarsThatHaveTheirSumsTogetherWhereTheyCannotBeToldApart) {
   EXPECT_EQ(taken(0, 700, 1'000), 128U);
   EXPECT_EQ(taken(0, 1'000'000, 1'000), 200U);
   EXPECT_EQ(taken(10, 500, 1'000), 64U) << "also where it begins within them";
+  EXPECT_EQ(taken(10, 650, 1'000), 64U) << "the next 64 may come after a gap";
   EXPECT_EQ(taken(0, 500, 600), 49U) << "635 can be told apart";
   EXPECT_EQ(taken(0, 500, 1'000, 640), 49U) << "not where some of them are to come";
 }

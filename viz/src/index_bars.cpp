@@ -142,7 +142,9 @@ index::cluster index::cluster_from(std::uint32_t lane, std::size_t first_bar, st
     from = std::min(from + fan, levels.size());
   }
   auto stop = is_over ? from : std::max(from, first_bar_from(lane, std::min(until, at)));
-  if (together != 0 && stop > from && stop < levels.size() && is_whole(levels.lowest_of(stop)))
+  // One that begins there may come after a gap that is seen.
+  if (together != 0 && stop % fan != 0 && stop > from && stop < levels.size() &&
+      is_whole(levels.lowest_of(stop)))
     stop = std::min((stop / fan + 1) * fan, levels.size());
   c.next = levels.walk(
       from, stop,
