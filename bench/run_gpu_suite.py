@@ -5,19 +5,13 @@
 On a CUDA device where there is one; else on a simulated device, which shows that the suite works: no figure of it says
 anything about a GPU, every line says SIMULATED, and no goal is judged. See bench/README.md.
 """
-import argparse
 import dataclasses
-import datetime
 import json
 import os
-import pathlib
-import signal
-import statistics
-import subprocess
 import sys
-import time
 
-from run_suite import ROOT, figure, machine, print_table, revision
+from suite import (Failure, Missing, ValueGoals, ValueSuite, chosen_rows, middle, output_of, parser,
+                   print_circumstances, print_table, print_value_goals, print_values, report_of, start)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,97 +58,61 @@ ROWS = [
 ]
 
 
-def measured(options, row, context, failures):
-    """Medians of the row's counters over the processes."""
-    samples = []
-    command = [str(options.programs / "bench_gpu"), "--row", row.name, "--device", options.device, "--workers",
-               str(options.workers), "--n", str(row.quick if options.quick else row.n), "--passes", str(row.passes)]
-    if row.seconds:
-        command += ["--seconds", "0.05" if options.quick else str(row.seconds)]
-    for _ in range(options.rounds):
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=options.limit)
-        except subprocess.TimeoutExpired:
-            failures[row.name] = f"took more than {options.limit} s"
-            break
-        if done.returncode != 0:
-            failures[row.name] = f"exit status {done.returncode}: {done.stderr.strip()[-300:]}"
-            break
-        report = json.loads(done.stdout)
-        context.update({k: report["context"][k] for k in ("device", "simulated", "driver", "compiler")})
-        samples.append(report["benchmarks"][0])
-    return {k: {"median": statistics.median(s[k] for s in samples), "least": min(s[k] for s in samples),
-                "most": max(s[k] for s in samples)}
-            for k in row.values if samples and all(k in s for s in samples)}
-
-
-def overlap(options, failures):
-    """The demo's own report, or nothing."""
+def overlap(options):
+    """The demo's own report."""
     if not options.fronta.exists():
-        failures["overlap"] = f"there is no program {options.fronta}"
-        return None
+        raise Missing(f"there is no program {options.fronta}")
     environment = dict(os.environ, **({"CUDA_VISIBLE_DEVICES": ""} if options.device == "simulated" else {}))
-    command = [str(options.fronta), "run", "overlap", "--json", *(["--chunks", "4", "--streams", "1,3"]
-                                                                if options.quick else ["--streams", "1,2,3,4,6,8"])]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
-    except subprocess.TimeoutExpired:
-        failures["overlap"] = "took more than 120 s"
-        return None
-    if done.returncode != 0:
-        failures["overlap"] = f"exit status {done.returncode}: {done.stderr.strip()[-300:]}"
-        return None
-    return json.loads(done.stdout)
+    command = [options.fronta, "run", "overlap", "--json", *(["--chunks", "4", "--streams", "1,3"]
+                                                           if options.quick else ["--streams", "1,2,3,4,6,8"])]
+    return json.loads(output_of(start(command, env=environment), limit=120))
 
 
-class Suite:
+class Suite(ValueSuite):
     def __init__(self, options):
-        self.options, self.began, self.context = options, time.monotonic(), {}
-        self.rows, self.overlap, self.failures = {}, None, {}
+        super().__init__("gpu", options)
+        self.overlap = None
 
     def measure(self, name):
+        options = self.options
         if name == "overlap":
-            self.overlap = overlap(self.options, self.failures)
-        else:
-            row = next(r for r in ROWS if r.name == name)
-            self.rows[name] = measured(self.options, row, self.context, self.failures)
+            self.overlap = overlap(options)
+            return {}
+        row = next(r for r in ROWS if r.name == name)
+        command = [options.programs / "bench_gpu", "--row", row.name, "--device", options.device, "--workers",
+                   options.workers, "--n", row.quick if options.quick else row.n, "--passes", row.passes]
+        if row.seconds:
+            command += ["--seconds", 0.05 if options.quick else row.seconds]
+        samples = []
+        try:
+            for _ in range(options.rounds):
+                report = report_of(start(command), options.limit)
+                self.context.update({k: report["context"][k] for k in ("device", "simulated", "driver", "compiler")})
+                samples.append(report["benchmarks"][0])
+        except Failure as why:
+            self.failures[name] = str(why)  # beside what the processes before it have measured
+        return {k: middle([s[k] for s in samples]) for k in row.values if samples and all(k in s for s in samples)}
 
     def report(self):
-        options, context, shown = self.options, self.context, self.overlap
+        context, shown = self.context, self.overlap
         # Simulated unless every part says that it was not.
         simulated = (context.get("simulated", "no" if shown else "yes") != "no"
                      or bool(shown and shown["simulated"]))
-        return {
-            "suite": "gpu", "simulated": simulated,
-            "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(), "machine": machine(),
+        return super().report() | {
+            "simulated": simulated,
             "device": context.get("device") or (shown or {}).get("device", {}).get("model", "none"),
             "driver": context.get("driver", "unknown"), "compiler": context.get("compiler", "unknown"),
-            "revision": os.environ.get("FRONTA_REVISION") or revision(), "rounds": options.rounds,
-            "quick": options.quick, "workers": options.workers, "seconds": round(time.monotonic() - self.began),
-            "goals": Goals(self.rows, shown, judged=not simulated and not options.quick).fill(), "rows": self.rows,
-            "overlap": shown, "failures": self.failures,
+            "workers": self.options.workers,
+            "goals": Goals(self.rows, shown, judged=not simulated and not self.options.quick).fill(), "overlap": shown,
         }
 
-    def write(self):
-        target = self.options.json or ROOT / "out" / "bench-gpu.json"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(json.dumps(self.report(), indent=1, ensure_ascii=False) + "\n")
 
-
-class Goals:
+class Goals(ValueGoals):
     """Of the issue that asks for these figures; judged on a CUDA device alone."""
 
     def __init__(self, rows, shown, judged):
-        self.rows, self.overlap, self.judged, self.lines = rows, shown, judged, []
-
-    def value(self, row, counter):
-        return self.rows.get(row, {}).get(counter, {}).get("median")
-
-    def add(self, what, goal, measured, met, unit):
-        """`measured` may be missing. `met`: a function of it."""
-        self.lines.append({"what": what, "goal": goal, "unit": unit,
-                           "measured": None if measured is None else round(measured, 4),
-                           "met": met(measured) if self.judged and measured is not None else None})
+        super().__init__(rows, judged)
+        self.overlap = shown
 
     def share(self, what, row, goal=80):
         bare, ours = self.value("bare_launches", "ns"), self.value(row, "ns")
@@ -191,74 +149,35 @@ class Goals:
         return self.lines
 
 
-def say(report, rows):
-    about, simulated = report["machine"], report["simulated"]
+def say(report):
+    simulated = report["simulated"]
     mark = "SIMULATED " if simulated else ""
-    print(f"{about['cpu']}, {about['usable_cpus']} CPUs, {about['system']}; {report['device']}, driver "
-          f"{report['driver']}; {report['compiler']}; {report['date']}, {report['revision']}; medians of "
-          f"{report['rounds']} processes, {report['seconds']} s in all")
+    print_circumstances(report, f"{report['device']}, driver {report['driver']}", report["compiler"])
     if simulated:
         print("SIMULATED: no GPU was measured. These figures show that the suite works, and nothing else.")
-    for row in rows:
-        values = report["rows"].get(row.name)
-        if not values:
-            continue
-        print(f"\n{mark}{row.title}")
-        print_table(["", "median", "least", "most"],
-                    [[row.values[k], figure(v["median"]), figure(v["least"]), figure(v["most"])]
-                     for k, v in values.items()])
+    print_values(ROWS, report["rows"], mark)
     shown = report["overlap"]
     if shown:
         print(f"\n{mark}three at a time: {', '.join(f'{k} {v}' for k, v in shown['stages'].items())}")
         print_table(["at a time", "streams", "ms", "of the bound, %"],
                     [[str(r["at_a_time"]), str(r["streams"]), f"{r['seconds'] * 1e3:.1f}",
                       f"{100 * r['share_of_bound']:.0f}"] for r in shown["result"]])
-    print("\nGoals" + (": not judged, SIMULATED" if simulated else ": not judged, --quick" if report["quick"] else ""))
-    word = {True: "met", False: "MISSED", None: ""}
-    print_table(["", "goal", "SIMULATED" if simulated else "measured", "unit", ""],
-                [[g["what"], g["goal"], "no figure" if g["measured"] is None else figure(g["measured"]), g["unit"],
-                  word[g["met"]]] for g in report["goals"]])
+    print_value_goals(report["goals"], "SIMULATED" if simulated else "measured",
+                      unjudged="SIMULATED" if simulated else "--quick" if report["quick"] else "")
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="./run bench gpu", description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", default="", help="comma-separated; all without it")
-    parser.add_argument("--rounds", type=int, default=3, help="processes per line (default 3)")
-    parser.add_argument("--workers", type=int, default=0, help="of the CPU pool (default 4, or as many as there are)")
-    parser.add_argument("--device", choices=["auto", "simulated"], default="auto")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that it works, measures nothing")
-    parser.add_argument("--limit", type=int, default=60, help="seconds for a process (default 60)")
-    parser.add_argument("--json", type=pathlib.Path, default=None, help="default out/bench-gpu.json")
-    parser.add_argument("--programs", type=pathlib.Path, default=ROOT / "build/bench/bin", help=argparse.SUPPRESS)
-    parser.add_argument("--fronta", type=pathlib.Path, default=ROOT / "build/release/bin/fronta", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    known = [row.name for row in ROWS] + ["overlap"]
-    chosen = [name for name in options.rows.split(",") if name] or known
-    for name in chosen:
-        if name not in known:
-            parser.error(f"there is no row '{name}'; choose from {', '.join(known)}")
-    if options.rounds < 1:
-        parser.error("--rounds starts at 1")
+    of = parser("./run bench gpu", __doc__, rounds=3)
+    of.add_argument("--workers", type=int, default=0, help="of the CPU pool (default 4, or as many as there are)")
+    of.add_argument("--device", choices=["auto", "simulated"], default="auto")
+    of.add_argument("--limit", type=int, default=60, help="seconds for a process (default 60)")
+    options = of.parse_args()
+    chosen = chosen_rows(of, options, [row.name for row in ROWS] + ["overlap"])
     options.workers = options.workers or min(4, len(os.sched_getaffinity(0)))
-
-    # Whoever ends the suite early gets what was measured until then.
-    def stop(*_):
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)
     suite = Suite(options)
-    try:
-        for number, name in enumerate(chosen, 1):
-            print(f"[{number}/{len(chosen)}] {name}", file=sys.stderr, flush=True)
-            suite.measure(name)
-            suite.write()
-    except KeyboardInterrupt:
-        suite.failures["the suite"] = "was ended before all rows were measured"
-    suite.write()
-    say(suite.report(), ROWS)
-    for name, why in suite.failures.items():
-        print(f"FAILED: {name}: {why}", file=sys.stderr)
-    return 1 if [name for name in suite.failures if name != "overlap" or options.fronta.exists()] else 0
+    suite.run(chosen)
+    say(suite.report())
+    return suite.print_failures()
 
 
 if __name__ == "__main__":

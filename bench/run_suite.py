@@ -4,19 +4,13 @@
 
 Prints tables and writes JSON. See bench/README.md for what the rows measure and how to read them.
 """
-import argparse
 import dataclasses
-import datetime
-import json
 import os
-import pathlib
-import platform
 import statistics
-import subprocess
 import sys
-import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from suite import (Circumstances, Failure, chosen_rows, figure, parser, print_circumstances, print_table, report_of,
+                   start, write_report)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,25 +205,9 @@ def command(programs, row, entry, configuration):
             str(configuration.workers), "--n", str(entry.n or row.n), "--passes", str(row.passes), *row.options]
 
 
-def start(programs, row, entry, configuration):
+def begin(programs, row, entry, configuration):
     confine = (lambda: os.sched_setaffinity(0, configuration.cpus)) if configuration.cpus else None
-    return subprocess.Popen(command(programs, row, entry, configuration), stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True, preexec_fn=confine)
-
-
-def finish(process, context):
-    """The counters of the row, or a sentence on why there are none."""
-    try:
-        out, err = process.communicate(timeout=60)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        return "took more than 60 s"
-    if process.returncode != 0:
-        return f"exit status {process.returncode}: {err.strip()[-300:]}"
-    report = json.loads(out)
-    context[report["context"]["about"]] = report["context"]["compiler"]
-    return report["benchmarks"][0]
+    return start(command(programs, row, entry, configuration), preexec_fn=confine)
 
 
 def measure(programs, row, configuration, rounds, context):
@@ -241,13 +219,15 @@ def measure(programs, row, configuration, rounds, context):
         order = entries[first:] + entries[:first]  # nobody always runs after the same neighbour
         waves = [order] if row.together else [[e] for e in order]
         for wave in waves:
-            started = [(e, start(programs, row, e, configuration)) for e in wave if e not in failures]
-            for entry, process in started:
-                got = finish(process, context)
-                if isinstance(got, str):
-                    failures[entry] = got
-                else:
-                    samples[entry].append(got)
+            begun = [(e, begin(programs, row, e, configuration)) for e in wave if e not in failures]
+            for entry, process in begun:
+                try:
+                    report = report_of(process)
+                except Failure as why:
+                    failures[entry] = str(why)
+                    continue
+                context[report["context"]["about"]] = report["context"]["compiler"]
+                samples[entry].append(report["benchmarks"][0])
     return [summary(row, e, configuration, samples[e], failures.get(e)) for e in entries]
 
 
@@ -326,21 +306,6 @@ def goals(cells):
 # --- output ---------------------------------------------------------------------------------------------------------
 
 
-def figure(value):
-    if value is None:
-        return ""
-    if value == 0 or abs(value) >= 1000:
-        return f"{value:.0f}"
-    return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
-
-
-def print_table(header, lines):
-    widths = [max(len(line[i]) for line in [header, *lines]) for i in range(len(header))]
-    for line in [header, ["-" * w for w in widths], *lines]:
-        left = f"{line[0]:<{widths[0]}}"
-        print("  ".join([left, *(f"{text:>{w}}" for text, w in zip(line[1:], widths[1:]))]).rstrip())
-
-
 def print_rows(suite, cells, shown):
     for row in suite:
         mine = [c for c in cells if c["row"] == row.name]
@@ -375,44 +340,19 @@ def print_goals(lines):
                 [[l["row"], l["goal"], l["text"], "met" if l["met"] else "MISSED"] for l in lines])
 
 
-def machine():
-    """The kind of machine; nothing that names this one."""
-    model = "unknown"
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            model = line.split(":", 1)[1].strip()
-            break
-    return {"cpu": model, "cpus": os.cpu_count(), "usable_cpus": len(os.sched_getaffinity(0)),
-            "system": f"{platform.system()} {platform.release().split('-')[0]}", "architecture": platform.machine()}
-
-
-def revision():
-    asked = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"], capture_output=True, text=True)
-    return asked.stdout.strip() or "unknown"
-
-
 def arguments():
-    parser = argparse.ArgumentParser(prog="./run bench", description=__doc__.splitlines()[0])
-    parser.add_argument("suite", nargs="?", default="executor", choices=sorted(SUITES))
-    parser.add_argument("--rows", default="", help="comma-separated; all without it")
-    parser.add_argument("--rounds", type=int, default=7, help="processes per line (default 7)")
-    parser.add_argument("--workers", default="1,2,all,quota",
-                        help="comma-separated: numbers, all (usable CPUs), quota (confined to 1 CPU)")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that it works, measures nothing")
-    parser.add_argument("--json", type=pathlib.Path, default=None, help="default out/bench-SUITE.json")
-    parser.add_argument("--programs", type=pathlib.Path, default=ROOT / "build/bench/bin", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    known = [row.name for row in SUITES[options.suite]]
-    options.rows = [name for name in options.rows.split(",") if name] or known
-    for name in options.rows:
-        if name not in known:
-            parser.error(f"there is no row '{name}'; choose from {', '.join(known)}")
+    of = parser("./run bench", __doc__, rounds=7)
+    of.add_argument("suite", nargs="?", default="executor", choices=sorted(SUITES))
+    of.add_argument("--workers", default="1,2,all,quota",
+                    help="comma-separated: numbers, all (usable CPUs), quota (confined to 1 CPU)")
+    options = of.parse_args()
+    options.rows = chosen_rows(of, options, [row.name for row in SUITES[options.suite]])
     try:
         options.workers = configurations(options.workers.split(","))
     except ValueError:
-        parser.error(f"--workers takes numbers, all and quota, and got '{options.workers}'")
-    if options.rounds < 1 or any(c.workers < 1 for c in options.workers):
-        parser.error("--rounds and --workers start at 1")
+        of.error(f"--workers takes numbers, all and quota, and got '{options.workers}'")
+    if any(c.workers < 1 for c in options.workers):
+        of.error("--workers starts at 1")
     return options
 
 
@@ -421,10 +361,7 @@ def main():
     suite = [row for row in SUITES[options.suite] if row.name in options.rows]
     if options.quick:
         suite = [quick(row) for row in suite]
-    load = os.getloadavg()[0]
-    if load > 0.5 and not options.quick:
-        print(f"This machine is busy (load {load:.1f}): the figures will scatter.", file=sys.stderr)
-    began, context, cells = time.monotonic(), {}, []
+    circumstances, context, cells = Circumstances(options.suite, options), {}, []
     for number, row in enumerate(suite, 1):
         for configuration in options.workers:
             if not row.everywhere and configuration.name != "2":
@@ -432,23 +369,14 @@ def main():
             print(f"[{number}/{len(suite)}] {row.name}, {configuration.name}", file=sys.stderr, flush=True)
             cells += measure(options.programs, row, configuration, options.rounds, context)
     reached = goals(cells)
-    now = datetime.datetime.now(datetime.timezone.utc)
-    report = {
-        "suite": options.suite, "date": now.date().isoformat(), "machine": machine(), "revision": revision(),
-        "compilers": sorted(set(context.values())), "libraries": sorted(context), "rounds": options.rounds,
-        "quick": options.quick, "load_at_start": round(load, 2), "seconds": round(time.monotonic() - began),
+    report = circumstances.report() | {
+        "compilers": sorted(set(context.values())), "libraries": sorted(context),
         "configurations": {c.name: "confined to 1 CPU, 1 worker" if c.cpus else f"{c.workers} workers"
                            for c in options.workers},
         "goals": [{k: v for k, v in line.items() if k != "text"} for line in reached], "cells": cells,
     }
-    target = options.json or ROOT / "out" / f"bench-{options.suite}.json"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(report, indent=1) + "\n")
-
-    about = report["machine"]
-    print(f"{about['cpu']}, {about['usable_cpus']} CPUs, {about['system']}; {', '.join(report['compilers'])}; "
-          f"{', '.join(report['libraries'])}; {report['date']}, {report['revision']}; "
-          f"medians of {options.rounds} processes, {report['seconds']} s in all")
+    write_report(report, options.suite, options)
+    print_circumstances(report, ", ".join(report["compilers"]), ", ".join(report["libraries"]))
     print_rows(suite, cells, options.workers)
     if not options.quick:
         print_goals(reached)

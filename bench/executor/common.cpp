@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "common.hpp"
 
+#include "../compiler.hpp"
+
 namespace bench {
 namespace {
 
@@ -66,11 +68,7 @@ int run(int argc, char** argv, const std::string& about, std::span<const row> ro
   int count = 2;
   benchmark::Initialize(&count, options.data());
   benchmark::AddCustomContext("about", about);
-#ifdef __clang__
-  benchmark::AddCustomContext("compiler", "clang++ " __clang_version__);
-#else
-  benchmark::AddCustomContext("compiler", "g++ " __VERSION__);
-#endif
+  benchmark::AddCustomContext("compiler", compiler);
   benchmark::RunSpecifiedBenchmarks();
   chosen_row = nullptr;
   return 0;

@@ -1,96 +1,89 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fronta/cpu/threads.hpp>
-#include <fronta/executor.hpp>
 #include <fronta/trace.hpp>
 #include <fronta/trace_recording.hpp>
 
-#include <benchmark/benchmark.h>
+#include "common.hpp"
 
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
-#include <optional>
-#include <string>
-#include <vector>
 
-// What an event costs the thread that tells it, off and on, and what recording costs a run.
+#if defined(__x86_64__)
+#include <x86intrin.h>
+#endif
+
+// What an event costs the thread that tells it, off and on, and whoever moves it into the file.
 namespace {
 
 using benchmark::State;
+using fronta::trace::event_kind;
 using namespace std::chrono_literals;
 
-std::string file() { return std::filesystem::temp_directory_path() / "fronta-bench-trace"; }
+constexpr std::uint64_t tasks_told = 1 << 12;
+constexpr std::uint64_t events_told = 5 * tasks_told;  // a good half of a ring
 
-void tell(benchmark::State& state, std::uint64_t count) {
-  for (std::uint64_t i = 0; i < count; ++i) {
-    fronta::trace::detail::emit(fronta::trace::event_kind::ready, i, i);
-    benchmark::ClobberMemory();
+// What is told of a plain task whose value is an int.
+void tell() {
+  for (std::uint64_t i = 1; i <= tasks_told; ++i) {
+    const auto one = [i](event_kind kind, std::uint64_t argument) {
+      fronta::trace::detail::emit(kind, i, argument);
+      benchmark::ClobberMemory();
+    };
+    one(event_kind::submit, 0);
+    one(event_kind::ready, 0);
+    one(event_kind::enqueue, 1);
+    one(event_kind::start, 0);
+    one(event_kind::finish, 2 * sizeof(int));
   }
-  state.SetItemsProcessed(state.items_processed() + static_cast<std::int64_t>(count));
 }
 
-constexpr std::uint64_t batch = 1 << 14;  // half of a ring
-
-void event_off(State& state) {
-  for ([[maybe_unused]] auto _ : state) tell(state, batch);
+void off(State& state) {
+  for ([[maybe_unused]] auto _ : state) tell();
+  state.counters["per_second"] = bench::per_second(events_told);
 }
 
 // The ring is emptied between the batches, which does not count: so this is the writer's share.
-void event_on(State& state) {
-  fronta::trace::recording trace(file(), {.flush_every = 0ms});
+void on(State& state) {
+  fronta::trace::recording trace(bench::trace_file(), {.flush_every = 0ms});
   for ([[maybe_unused]] auto _ : state) {
-    tell(state, batch);
+    tell();
     state.PauseTiming();
     trace.flush();
     state.ResumeTiming();
   }
   if (trace.dropped() != 0) state.SkipWithError("events were dropped");
+  state.counters["per_second"] = bench::per_second(events_told);
 }
 
-// CPU time that moving events into the file takes, as seen by the thread that flushes.
-void drain(State& state) {
-  fronta::trace::recording trace(file(), {.flush_every = 0ms});
+// What a stamp takes alone, one after the other as in `on`.
+void counter(State& state) {
   for ([[maybe_unused]] auto _ : state) {
-    state.PauseTiming();
-    tell(state, batch);
-    state.ResumeTiming();
-    trace.flush();
-  }
-  if (trace.dropped() != 0) state.SkipWithError("events were dropped");
-}
-
-void busy(std::chrono::nanoseconds how_long) {
-  const auto until = std::chrono::steady_clock::now() + how_long;
-  while (std::chrono::steady_clock::now() < until) {
-  }
-}
-
-// Tasks of 10 µs on one worker, so that the recording's thread has a core of its own.
-void tasks_of_10_us(State& state) {
-  std::optional<fronta::trace::recording> trace;
-  if (state.range(0) != 0) trace.emplace(file());
-  {
-    fronta::executor ex{fronta::cpu::threads{.workers = 1}};
-    std::vector<fronta::future<void>> all;
-    for ([[maybe_unused]] auto _ : state) {
-      all.clear();
-      for (int i = 0; i < 2'000; ++i) all.push_back(ex.submit([] { busy(10us); }));
-      fronta::wait(all);
+    for (std::uint64_t i = 0; i < events_told; ++i) {
+#if defined(__x86_64__)
+      benchmark::DoNotOptimize(__rdtsc());
+#else
+      benchmark::DoNotOptimize(std::chrono::steady_clock::now());
+#endif
     }
-    state.SetItemsProcessed(state.iterations() * 2'000);
   }
-  if (trace) {
-    trace->stop();
-    state.counters["dropped"] = static_cast<double>(trace->dropped());
-  }
+  state.counters["per_second"] = bench::per_second(events_told);
 }
 
-BENCHMARK(event_off);
-BENCHMARK(event_on);
+// CPU time that moving events into the file takes.
+void drain(State& state) {
+  fronta::trace::recording trace(bench::trace_file(), {.flush_every = 0ms});
+  for ([[maybe_unused]] auto _ : state) {
+    state.PauseTiming();
+    tell();
+    state.ResumeTiming();
+    trace.flush();
+  }
+  if (trace.dropped() != 0) state.SkipWithError("events were dropped");
+  state.counters["per_second"] = bench::per_second(events_told);
+}
+
+BENCHMARK(off);
+BENCHMARK(on);
+BENCHMARK(counter);
 BENCHMARK(drain)->MeasureProcessCPUTime();
-BENCHMARK(tasks_of_10_us)->ArgName("on")->Arg(0)->Arg(1)->UseRealTime();
 
 }  // namespace
-
-BENCHMARK_MAIN();

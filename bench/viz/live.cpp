@@ -8,8 +8,7 @@
 #include <fronta/viz/theme.hpp>
 #include <fronta/viz/view.hpp>
 
-#include <benchmark/benchmark.h>
-
+#include "../trace/common.hpp"
 #include "plain_metrics.hpp"
 
 #include <sys/resource.h>
@@ -20,10 +19,9 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
-#include <filesystem>
+#include <optional>
 #include <semaphore>
 #include <stdexcept>
-#include <string>
 #include <vector>
 
 // What it costs a run to be watched by another process, and what the watching costs.
@@ -31,8 +29,6 @@ namespace {
 
 using benchmark::State;
 using namespace std::chrono_literals;
-
-std::string file() { return std::filesystem::temp_directory_path() / "fronta-bench-live"; }
 
 // All that `fronta stage --attach` does but for the pixels: those are the GPU's, or as slow as a
 // machine without one.
@@ -93,42 +89,45 @@ void busy(std::chrono::nanoseconds how_long) {
   }
 }
 
-// Tasks of 10 µs on one worker, recorded; watched or not.
-void tasks_of_10_us(State& state) {
-  const bool watched = state.range(0) != 0;
-  watcher other;
-  fronta::trace::recording trace(file());
+enum class told { off, recorded, watched };
+
+// Tasks of 10 µs on one worker, so that who records, or watches, has a core of its own.
+void tasks_of_10_us(State& state, told how) {
+  constexpr int batch = 2'000;
+  std::optional<watcher> other;
+  if (how == told::watched) other.emplace();
+  std::optional<fronta::trace::recording> trace;
+  if (how != told::off) trace.emplace(bench::trace_file());
   const auto began = std::chrono::steady_clock::now();
-  std::int64_t tasks = 0;
   {
     fronta::executor ex{fronta::cpu::threads{.workers = 1}};
-    if (watched) other.begin();
+    if (other) other->begin();
     std::vector<fronta::future<int>> all;
     for ([[maybe_unused]] auto _ : state) {
       all.clear();
-      for (int i = 0; i < 2'000; ++i) {
+      for (int i = 0; i < batch; ++i) {
         all.push_back(ex.submit([] {
           busy(10us);
           return 0;
         }));
       }
       fronta::wait(all);
-      tasks += 2'000;
     }
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-  const auto used = other.end();
-  trace.stop();
-  state.SetItemsProcessed(tasks);
-  state.counters["viewer_percent_of_a_core"] = used / took.count() * 100;
-  state.counters["dropped"] = static_cast<double>(trace.dropped());
+  if (other) state.counters["viewer_percent"] = other->end() / took.count() * 100;
+  if (trace) {
+    trace->stop();
+    if (trace->dropped() != 0) state.SkipWithError("events were dropped");
+  }
+  state.counters["per_second"] = bench::per_second(batch);
 }
 
 // What a follower takes to read events, beside the recording.
 void follow(State& state) {
   constexpr std::uint64_t batch = 1 << 14;  // half of a ring
-  fronta::trace::recording trace(file(), {.flush_every = 0ms});
-  fronta::trace::follower reader(file());
+  fronta::trace::recording trace(bench::trace_file(), {.flush_every = 0ms});
+  fronta::trace::follower reader(bench::trace_file());
   for ([[maybe_unused]] auto _ : state) {
     state.PauseTiming();
     for (std::uint64_t i = 0; i < batch; ++i) {
@@ -141,20 +140,21 @@ void follow(State& state) {
   if (reader.events() != static_cast<std::size_t>(state.iterations()) * batch + 1) {
     state.SkipWithError("events are missing");
   }
-  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(batch));
+  state.counters["per_second"] = bench::per_second(batch);
 }
 
 // Nothing is told: the recording's thread looks 50 times a second all the same.
 void idle_recording(State& state) {
-  fronta::trace::recording trace(file(), {.flush_every = 0ms});
+  fronta::trace::recording trace(bench::trace_file(), {.flush_every = 0ms});
   fronta::trace::message("one ring");
   for ([[maybe_unused]] auto _ : state) trace.flush();
+  state.counters["per_second"] = bench::per_second(1);
 }
 
-BENCHMARK(tasks_of_10_us)->ArgName("watched")->Arg(0)->Arg(1)->UseRealTime()->MinTime(4);
+BENCHMARK_CAPTURE(tasks_of_10_us, off, told::off)->UseRealTime();
+BENCHMARK_CAPTURE(tasks_of_10_us, recorded, told::recorded)->UseRealTime();
+BENCHMARK_CAPTURE(tasks_of_10_us, watched, told::watched)->UseRealTime();
 BENCHMARK(follow)->Iterations(200);
 BENCHMARK(idle_recording);
 
 }  // namespace
-
-BENCHMARK_MAIN();

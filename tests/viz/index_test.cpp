@@ -815,6 +815,35 @@ TEST(Index, StatesThatOccurAreKnownExactly) {
 
 // ---- Short bars taken together.
 
+// 64 bars have their sums together, so that a picture need not look at each.
+TEST(Index, TakesBarsThatHaveTheirSumsTogetherWhereTheyCannotBeToldApart) {
+  story s;
+  for (std::uint64_t t = 1; t <= 200; ++t) {
+    const auto at = static_cast<std::int64_t>(t) * 10;
+    s.main().at(at).submit(t);
+    s.worker(0).at(at).start(t).at(at + 5).finish(t);
+  }
+  s.worker(0).at(3'000).message("the end");
+  const index index(s.told());
+  const auto lane = lane_named(index, "cpu 0");
+  const auto taken = [&](std::size_t first, std::int64_t until, std::int64_t together,
+                         std::int64_t at = forever) {
+    const auto c = index.cluster_from(lane, first, until, 100, at, together);
+    EXPECT_EQ(c.rows[0].bars, c.next - first);
+    EXPECT_EQ(c.busy, 5 * static_cast<std::int64_t>(c.next - first)) << "of each once";
+    EXPECT_EQ(c.end, index.bar_at(lane, c.next - 1).end);
+    return c.next;
+  };
+  EXPECT_EQ(taken(0, 500, 0), 49U) << "those that begin before 500";
+  EXPECT_EQ(taken(0, 500, 1'000), 64U);
+  EXPECT_EQ(taken(0, 700, 1'000), 128U);
+  EXPECT_EQ(taken(0, 1'000'000, 1'000), 200U);
+  EXPECT_EQ(taken(10, 500, 1'000), 64U) << "also where it begins within them";
+  EXPECT_EQ(taken(10, 650, 1'000), 64U) << "the next 64 may come after a gap";
+  EXPECT_EQ(taken(0, 500, 600), 49U) << "635 can be told apart";
+  EXPECT_EQ(taken(0, 500, 1'000, 640), 49U) << "not where some of them are to come";
+}
+
 TEST(Index, ABoxOfNestedBarsIsAsBusyAsTheWorkerWas) {
   story s;
   s.main().at(10).submit(1).submit(2).submit(3);

@@ -34,6 +34,7 @@ using ::testing::Contains;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
 using ::testing::Not;
 using ::testing::StartsWith;
 
@@ -279,6 +280,32 @@ TEST(Lanes, DrawStealsThatLieOnEachOtherAsOneArrow) {
   const auto picture = drawn(index(s.told()), {});
   EXPECT_EQ(shapes_of<fronta::viz::polygon>(picture, kind::task, part::steal).size(), 1U);
   EXPECT_THAT(tips_of(picture), Contains("task 2, 3, 4 are stolen by cpu 1 from cpu 0: 3 steals"));
+}
+
+// Two tasks go from worker to worker within a few nanoseconds.
+scene with_two_steals(std::int32_t first_thief, std::uint64_t second_victim) {
+  story s;
+  for (std::int32_t w = 0; w < 4; ++w) {
+    const auto own = static_cast<std::uint64_t>(w) + 1;
+    s.worker(w).at(0).submit(own).start(own).submit(own + 10).enqueue(own + 10, queue::deque);
+  }
+  const auto second = second_victim + 11;
+  s.worker(first_thief).at(500'000).steal(11, 0).start(11).finish(11);
+  s.worker(3).at(500'010).steal(second, second_victim).start(second).finish(second);
+  for (std::int32_t w = 0; w < 4; ++w)
+    s.worker(w).at(1'000'000).finish(static_cast<std::uint64_t>(w) + 1);
+  return drawn(index(s.told()), {});
+}
+
+TEST(Lanes, SayWhichStealsOfOneMomentLieOnEachOther) {
+  EXPECT_THAT(
+      tips_of(with_two_steals(2, 1)),
+      IsSupersetOf({"task 2 is stolen by cpu 2 from cpu 0; task 4 is stolen by cpu 3 from cpu 1",
+                    "task 4 is stolen by cpu 3 from cpu 1; task 2 is stolen by cpu 2 from cpu 0"}));
+  EXPECT_THAT(tips_of(with_two_steals(1, 2)),
+              IsSupersetOf(
+                  {"task 2 is stolen by cpu 1 from cpu 0", "task 6 is stolen by cpu 3 from cpu 2"}))
+      << "between other lanes";
 }
 
 // Ground below them would be taken for a lane.

@@ -243,6 +243,24 @@ TEST(StatisticsPicture, SaysOfWhatItIs) {
   EXPECT_THAT(words, HasSubstr("50 % of 1 slot\n"));
 }
 
+TEST(StatisticsPicture, SaysAtMostWhereTheHostOnlyObservedADevice) {
+  story s;
+  s.main().at(0).submit(1, "seen").submit(2, "stamped");
+  s.worker(0).at(10).start(1).at(20).issue(1, 1, 0).at(30).start(2).at(40).issue(2, 1, 1);
+  s.main().at(60).finish(1).at(80).finish(2).at(100).message("the end");
+  s.observed(1, 0, 20, 20, 60).span(2, 1, 50, 70);
+  const index of(s.told());
+  const auto words = drawn(of);
+  EXPECT_THAT(words, HasSubstr(" run ≤\n")) << "of the one that the host only saw";
+  EXPECT_THAT(words, HasSubstr(" run\n")) << "of the other";
+  EXPECT_THAT(words, HasSubstr(" ≤ 30 % of 2 streams\n"));
+  const auto scene = test::drawn(of, {.what = preset::statistics, .title = "x"});
+  EXPECT_TRUE(std::ranges::any_of(scene.hits, [](const hit& h) {
+    return h.tip == "at most: of 1 task the host only saw that a device had ended";
+  }));
+  EXPECT_THAT(drawn(of, 15), Not(HasSubstr("≤"))) << "nothing was observed by then";
+}
+
 // The axis of how long tasks took ends with what is said there.
 TEST(StatisticsPicture, EndsItsAxisBeyondTheLongest) {
   story s;

@@ -102,7 +102,8 @@ detail::bar_levels::part index::part_of(const lane_row& row, std::size_t nth,
 }
 
 index::cluster index::cluster_from(std::uint32_t lane, std::size_t first_bar, std::int64_t until,
-                                   std::int64_t least, std::int64_t at) const {
+                                   std::int64_t least, std::int64_t at,
+                                   std::int64_t together) const {
   using part = detail::bar_levels::part;
   const auto& row = lane_rows_[lane];
   const bool in_rows = is_in_rows(lanes_[lane].what);
@@ -125,9 +126,28 @@ index::cluster index::cluster_from(std::uint32_t lane, std::size_t first_bar, st
     same->busy += p.busy;
     same->first_failure = std::min(same->first_failure, failure);
   };
-  const auto stop = first_bar_from(lane, std::min(until, at));
-  c.next = row.levels.walk(
-      std::min(first_bar, stop), stop,
+  const auto& levels = row.levels;
+  const auto is_whole = [&](const detail::bar_levels::node& n) {
+    return n.longest < least && n.latest_end < at && n.latest_end - levels.begin_of(n) < together;
+  };
+  constexpr auto fan = detail::bar_levels::fan;
+  auto from = first_bar;
+  bool is_over = false;
+  // Whole ones without a look at their bars.
+  while (together != 0 && from % fan == 0 && from < levels.size()) {
+    const auto& n = levels.lowest_of(from);
+    is_over = levels.begin_of(n) >= until;
+    if (is_over || !is_whole(n)) break;
+    for (const auto& p : levels.parts(n)) take(p);
+    from = std::min(from + fan, levels.size());
+  }
+  auto stop = is_over ? from : std::max(from, first_bar_from(lane, std::min(until, at)));
+  // One that begins there may come after a gap that is seen.
+  if (together != 0 && stop % fan != 0 && stop > from && stop < levels.size() &&
+      is_whole(levels.lowest_of(stop)))
+    stop = std::min((stop / fan + 1) * fan, levels.size());
+  c.next = levels.walk(
+      from, stop,
       [&](const auto& many) {
         if (many.longest >= least || many.latest_end > at) return false;
         for (const auto& p : row.levels.parts(many)) take(p);
@@ -143,7 +163,6 @@ index::cluster index::cluster_from(std::uint32_t lane, std::size_t first_bar, st
         take(part_of(row, nth, at));
         return true;
       });
-  c.next = std::max(c.next, first_bar);
   std::ranges::sort(c.rows, {}, &cluster::row::depth);
   for (auto& r : c.rows) {
     if (!in_rows) r.busy = std::min(r.busy, r.end - r.begin);

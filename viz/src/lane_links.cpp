@@ -219,6 +219,12 @@ rect widest_free(const rect& in, std::span<const rect> ways) {
   return best;
 }
 
+bool lane_links::steal::lies_on(const steal& other) const noexcept {
+  if (std::abs(x - other.x) >= 0.75F * std::max(head, other.head)) return false;
+  return std::max(std::min(from, tip), std::min(other.from, other.tip)) <
+         std::min(std::max(from, tip), std::max(other.from, other.tip));
+}
+
 void lane_links::add_steal(std::vector<steal>& to, std::uint32_t event) const {
   const auto& e = m_.of.events()[event];
   const auto* q = queue_after(m_.of, event);
@@ -231,44 +237,48 @@ void lane_links::add_steal(std::vector<steal>& to, std::uint32_t event) const {
   const auto edge = down ? thief->row().y : thief->row().bottom();
   const auto x =
       std::clamp(axis_.x(e.time), axis_.left + head / 2, axis_.left + axis_.width - head / 2);
-  const auto lies_on = [&](const steal& s) {
-    return s.thief == thief && s.victim == victim && x - s.x < 0.75F * head;
+  steal made{event, x,     middle_of(victim->row()), edge, down ? edge + head : edge - head, head,
+             thief, victim};
+  const auto is_same = [&](const steal& s) {
+    return s.thief == thief && s.victim == victim && made.lies_on(s);
   };
-  if (const auto same = std::ranges::find_if(to, lies_on); same != to.end()) {
+  if (const auto same = std::ranges::find_if(to, is_same); same != to.end()) {
     same->more.push_back(event);
     return;
   }
-  to.push_back({event, x, middle_of(victim->row()), edge, down ? edge + head : edge - head, head,
-                thief, victim});
+  to.push_back(std::move(made));
 }
 
-void lane_links::draw(const steal& s) {
-  const auto t = m_.of.events()[s.event].task;
-  const item_id id{kind::task, part::steal, t, s.event};
+std::string lane_links::in_words(const steal& s) const {
+  auto words = called(m_.of.events()[s.event].task);
+  for (const auto e : s.more) {
+    words += ", ";
+    words += std::to_string(std::uint64_t{m_.of.events()[e].task} + 1);
+  }
+  words += s.more.empty() ? " is stolen by " : " are stolen by ";
+  words += m_.of.lanes()[s.thief->lane()].name;
+  words += " from ";
+  words += m_.of.lanes()[s.victim->lane()].name;
+  if (!s.more.empty()) {
+    words += ": ";
+    words += grouped(s.more.size() + 1);
+    words += " steals";
+  }
+  return words;
+}
+
+void lane_links::draw(const steal& s, bool bold, std::string tip) {
+  const item_id id{kind::task, part::steal, m_.of.events()[s.event].task, s.event};
   const auto ink = p_.colors().text;
   draw_ink(p_, id, {s.x, s.from}, {s.x, s.edge}, dash::solid);
-  const auto dot = (s.more.empty() ? 2.0F : 3.0F) * p_.stroke();
-  if (!s.more.empty())
+  const auto dot = (bold ? 3.0F : 2.0F) * p_.stroke();
+  if (bold)
     p_.fill(id, {s.x - dot / 2, std::min(s.from, s.edge), dot, std::abs(s.edge - s.from)}, ink);
   p_.fill(id, {s.x - dot, s.from - dot, 2 * dot, 2 * dot}, ink);
   p_.draw_polygon(id, {{s.x - s.head / 2, s.edge}, {s.x + s.head / 2, s.edge}, {s.x, s.tip}}, ink);
   const auto reach = std::max(s.head / 2, dot);
   const rect at{s.x - reach, std::min(s.from, s.tip), 2 * reach, std::abs(s.tip - s.from)};
   covered_.push_back(at);
-  auto tip = called(t);
-  for (const auto e : s.more) {
-    tip += ", ";
-    tip += std::to_string(std::uint64_t{m_.of.events()[e].task} + 1);
-  }
-  tip += s.more.empty() ? " is stolen by " : " are stolen by ";
-  tip += m_.of.lanes()[s.thief->lane()].name;
-  tip += " from ";
-  tip += m_.of.lanes()[s.victim->lane()].name;
-  if (!s.more.empty()) {
-    tip += ": ";
-    tip += grouped(s.more.size() + 1);
-    tip += " steals";
-  }
   p_.meet(id, at, std::move(tip));
 }
 
@@ -294,7 +304,17 @@ std::size_t lane_links::draw_steals() {
     draw_ground(p_, {kind::task, part::steal, of.events()[s.event].task, s.event}, {s.x, s.from},
                 {s.x, s.edge});
   }
-  for (const auto& s : arrows) draw(s);
+  for (const auto& s : arrows) {
+    auto tip = in_words(s);
+    bool bold = !s.more.empty();
+    for (const auto& other : arrows) {
+      if (&other == &s || !s.lies_on(other)) continue;
+      bold = true;
+      tip += "; ";
+      tip += in_words(other);
+    }
+    draw(s, bold, std::move(tip));
+  }
   return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 /// What goes from lane to lane: drawn over bars and under words.
@@ -24,9 +25,9 @@ class lane_links {
   /// Ties what a task has reserved to the bar in which its code runs. Where that would be a
   /// thicket, only what is reserved at the moment, or of a task that is marked.
   void draw_tethers(const relations& r);
-  /// An arrow for each task that a worker took from another's deque; a bold one for several whose
-  /// arrows would lie on each other. How many there are, if they
-  /// are too many to be told apart: then none is drawn.
+  /// An arrow for each task that a worker took from another's deque. Bold where several lie on each
+  /// other, of the same lanes or of others: each then tells a pointer of all that it lies on. How
+  /// many there are, if they are too many to be told apart: then none is drawn.
   std::size_t draw_steals();
   /// From the ends of the selected task's inputs to its begin, and from its end to the begins of
   /// what depends on it. Marks those among them that are too short to be seen.
@@ -44,10 +45,13 @@ class lane_links {
     float head;
     const lane_painter* thief;
     const lane_painter* victim;
-    std::vector<std::uint32_t> more = {};  // events whose arrows would lie on this one
+    std::vector<std::uint32_t> more = {};  // of the same lanes, whose arrows would lie on this one
+
+    [[nodiscard]] bool lies_on(const steal& other) const noexcept;
   };
   void add_steal(std::vector<steal>& to, std::uint32_t event) const;
-  void draw(const steal& s);
+  [[nodiscard]] std::string in_words(const steal& s) const;
+  void draw(const steal& s, bool bold, std::string tip);
   void tie(const lane_painter& on, const lane_painter::drawn& held);
 
   painter& p_;

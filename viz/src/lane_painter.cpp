@@ -404,7 +404,10 @@ std::size_t lane_painter::draw_cluster(std::size_t nth, const bar& one, std::siz
     const auto from = m_.of.bar_at(lane_, next).begin;
     const auto least = std::max<std::int64_t>(1, axis_.lasts(from, seen));
     if (next != nth && from - end >= std::max<std::int64_t>(1, axis_.lasts(end, seen))) break;
-    const auto c = m_.of.cluster_from(lane_, next, end_of_short(from, from + least), least, m_.at);
+    // On another clock one that is short in time may be wide.
+    const auto together = axis_.clock == nullptr ? least : 0;
+    const auto c =
+        m_.of.cluster_from(lane_, next, end_of_short(from, from + least), least, m_.at, together);
     if (c.next == next) break;
     next = c.next;
     end = std::max(end, c.end);

@@ -144,6 +144,8 @@ class series_builder {
     auto& open = streams_[{e.executor, s.place, static_cast<std::uint32_t>(s.stream)}];
     const auto to = series(kind::streams, e.executor, s.place);
     if (!began && open == 0) return;
+    if (began && s.grade == trace::time_grade::observed)
+      made_[to].observed_since = std::min(made_[to].observed_since, e.time);
     const bool worked = open != 0;
     open += began ? 1U : ~0U;  // one more or less
     if (const bool works = open != 0; works != worked) add(to, e.time, works ? 1 : -1);

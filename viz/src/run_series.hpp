@@ -31,6 +31,9 @@ struct run_value {
   std::uint32_t out_of = 0;  ///< of workers and streams: how many there are
   std::string name;          ///< of what, such as "cpu inbox" or "arrays at gpu:0"
   step_series values;
+  /// Of streams: since when less may have been at work. Of what the host only observed it knows
+  /// that it had ended, and nothing else.
+  std::int64_t observed_since = forever;
 };
 
 /// All that can be plotted of a trace. Built once, in time linear in its events.

@@ -60,7 +60,7 @@ statistics::statistics(const index& of, const task_groups& groups) {
   table_.reserve(ended.size() + 1);
   std::array<std::vector<std::int64_t>, 2> times;
   for (auto& t : totals_) t.push_back(0);
-  ended_task before{none, 0, 0, 0, 0};
+  ended_task before{none, 0, 0, 0, 0, 0};
   for (const auto t : in_table) {
     const auto& l = lives[t];
     before.place = place_of[t];
@@ -71,6 +71,7 @@ statistics::statistics(const index& of, const task_groups& groups) {
     before.retries += l.retries();
     if (!l.ran()) continue;
     ++before.ran;
+    if (l.observed()) ++before.observed;
     times[0].push_back(l.run());
     times[1].push_back(l.wait());
     totals_[0].push_back(totals_[0].back() + static_cast<std::uint64_t>(l.run()));
@@ -117,6 +118,7 @@ std::vector<statistics::counts> statistics::by_name(std::int64_t from, std::int6
     row.failed = b.failed - a.failed;
     row.cancelled = b.cancelled - a.cancelled;
     row.ran = b.ran - a.ran;
+    row.observed = b.observed - a.observed;
     row.retries = b.retries - a.retries;
     row.run = totals_[0][b.ran] - totals_[0][a.ran];
     row.wait = totals_[1][b.ran] - totals_[1][a.ran];

@@ -33,6 +33,7 @@ class statistics {
     std::uint32_t failed = 0;
     std::uint32_t cancelled = 0;
     std::uint32_t ran = 0;
+    std::uint32_t observed = 0;  ///< of those that ran: `run` is at most that, see work_time.hpp
     std::uint64_t retries = 0;
     std::uint64_t run = 0;  ///< in all
     std::uint64_t wait = 0;
@@ -68,7 +69,8 @@ class statistics {
     std::uint32_t failed;
     std::uint32_t cancelled;
     std::uint32_t ran;
-    std::uint32_t retries;  // these four: of all before it in the table
+    std::uint32_t observed;
+    std::uint32_t retries;  // these five: of all before it in the table
   };
   struct cause_row {
     wait_cause why;

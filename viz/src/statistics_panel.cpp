@@ -20,6 +20,10 @@ using kind = painter::kind;
 using part = painter::part;
 using time_of_task = statistics::time;
 
+// Where a device may have been at work for less: the host only saw that it had ended.
+constexpr std::string_view at_most = "≤";
+constexpr std::string_view run_at_most = "run ≤";
+
 constexpr std::array<std::pair<std::string_view, std::uint64_t>, 5> percentiles{
     {{"P50", 500}, {"P90", 900}, {"P99", 990}, {"P99.9", 999}, {"max", 1000}}};
 
@@ -123,7 +127,7 @@ class table_painter {
   void lay_out() {
     const auto time = p_.width_of("99.9 ms", text_) + pad_;
     const auto total = p_.width_of("9 999 999 s", text_) + pad_;
-    const auto what = p_.width_of("wait", text_) + pad_;
+    const auto what = p_.width_of(run_at_most, text_) + pad_;
     const auto numbers = what + total + time * static_cast<float>(percentiles.size());
     const auto rest = at_.width - numbers;
     columns_.name = at_.x + rest * 0.52F;
@@ -217,7 +221,7 @@ class table_painter {
     tip += grouped(r.cancelled);
     tip += " cancelled, ";
     tip += grouped(r.retries);
-    tip += " retries; run ";
+    tip += r.observed == 0 ? " retries; run " : " retries; run at most ";
     tip += duration_of(r.run);
     tip += ", wait ";
     tip += duration_of(r.wait);
@@ -232,7 +236,15 @@ class table_painter {
       p_.write({kind::plot, part::value, r.group + 1, nth + column},
                {left, at.y, right - left, at.height}, words, text_, p_.colors().text, align::right);
     };
-    write(columns_.name, columns_.what, what == time_of_task::run ? "run" : "wait", 0);
+    write(columns_.name, columns_.what, name_of(r, what), 0);
+    if (what == time_of_task::run && r.observed != 0) {
+      std::string tip("at most: of ");
+      tip += grouped(r.observed);
+      tip += r.observed == 1 ? " task" : " tasks";
+      tip += " the host only saw that a device had ended";
+      p_.meet({kind::plot, part::value, r.group + 1, nth},
+              {columns_.name, at.y, columns_.what - columns_.name, at.height}, std::move(tip));
+    }
     if (r.ran == 0) {
       write(columns_.what, columns_.total, "–", 1);
       return;
@@ -247,6 +259,11 @@ class table_painter {
     draw_histogram(
         r, what,
         {columns_.histogram, at.y, columns_.right - columns_.histogram, at.height - p_.stroke()});
+  }
+
+  static std::string_view name_of(const statistics::counts& r, time_of_task what) {
+    if (what == time_of_task::wait) return "wait";
+    return r.observed == 0 ? "run" : run_at_most;
   }
 
   [[nodiscard]] float bin_width(float room) const {
@@ -299,6 +316,7 @@ struct share_row {
   std::string says;
   double share = 0;
   look l = look::running;
+  std::string more = {};  // for a pointer
 };
 
 void draw_shares(painter& p, const rect& at, std::string_view head, std::string_view nothing,
@@ -344,6 +362,7 @@ void draw_shares(painter& p, const rect& at, std::string_view head, std::string_
     std::string tip = r.name;
     tip += ": ";
     tip += r.says;
+    tip += r.more;
     p.meet({kind::place, part::bar, number, i}, bar, std::move(tip));
     y += row;
   }
@@ -370,7 +389,12 @@ void draw_places(painter& p, const moment_in_view& m, const rect& at) {
     r.l = workers ? look::running : look::on_device;
     const auto busy = v.values.integral(m.from, until);
     r.share = open > 0 ? busy / open : 0;
-    r.says = percent(r.share);
+    if (v.observed_since <= until) {
+      r.says = at_most;
+      r.says += ' ';
+      r.more = "; at most, as the host only saw that it had ended";
+    }
+    r.says += percent(r.share);
     r.says += " of ";
     r.says += grouped(v.out_of);
     r.says += workers ? " slot" : " stream";

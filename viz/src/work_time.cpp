@@ -57,10 +57,11 @@ void work_time::read(const index& of, const change& c) {
     ++retries_;
 }
 
-void work_time::read_device(const event& e) {
+void work_time::read_device(const index& of, const event& e) {
   advance(e.time);
   if (e.kind == device_began) {
     ++devices_;
+    observed_ = observed_ || of.spans()[e.argument].grade == trace::time_grade::observed;
   } else if (devices_ != 0) {
     --devices_;
   }
@@ -82,7 +83,7 @@ work_time work_of(const index& of, const task_relations& relations, task_number 
     for (; !changes.empty() && of.changes()[changes.back()].event <= e; changes.pop_back())
       made.read(of, of.changes()[changes.back()]);
     const auto& one = of.events()[e];
-    if (one.kind == device_began || one.kind == device_ended) made.read_device(one);
+    if (one.kind == device_began || one.kind == device_ended) made.read_device(of, one);
   }
   // What others' events told of it.
   for (; !changes.empty(); changes.pop_back()) made.read(of, of.changes()[changes.back()]);

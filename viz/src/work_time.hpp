@@ -23,7 +23,7 @@ class work_time {
  public:
   /// Its changes, and what devices do for it, by time.
   void read(const index& of, const change& c);
-  void read_device(const event& e);
+  void read_device(const index& of, const event& e);
   /// Why it blocks is told behind its change.
   void read_wait(const event& e);
   /// What is under way counts up to there.
@@ -34,6 +34,9 @@ class work_time {
   [[nodiscard]] bool submitted() const noexcept { return last_.event != none; }
   /// Whether an attempt has begun.
   [[nodiscard]] bool ran() const noexcept { return ran_; }
+  /// Whether a device may have been at work for it for less than `run` says: the host has seen that
+  /// it had ended, and nothing else.
+  [[nodiscard]] bool observed() const noexcept { return observed_; }
   /// How often it was tried again.
   [[nodiscard]] std::uint32_t retries() const noexcept { return retries_; }
 
@@ -62,6 +65,7 @@ class work_time {
   std::uint32_t devices_ = 0;  // pieces of work that are under way
   doing now_ = doing::nothing;
   bool ran_ = false;
+  bool observed_ = false;
   std::uint8_t told_ = wait_cause::untold;
 };
 
@@ -91,7 +95,7 @@ template <class Left>
     }
     if (one.task == no_task) continue;
     if (one.kind == device_began || one.kind == device_ended) {
-      all[one.task].read_device(one);
+      all[one.task].read_device(of, one);
     } else if (one.what() == trace::event_kind::wait) {
       all[one.task].read_wait(one);
     }

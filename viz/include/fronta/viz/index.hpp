@@ -112,6 +112,8 @@ class index {
   /// Bars too short to be seen one by one: from `first` on, all that begin before `until`, up to
   /// the first that lasts `least` or longer; for `forever` and an `at`, all. Seen from `at`: what a
   /// bar does later is not in it. On slots and threads, where bars nest, `rows` has one entry.
+  /// Those behind `until` come too where sums are kept of them and of others before it together,
+  /// and all these lie within a time of `together`: then few single bars have to be looked at.
   struct cluster {
     struct row {
       std::uint8_t depth = 0;
@@ -129,7 +131,8 @@ class index {
     std::int64_t end = 0;
   };
   [[nodiscard]] cluster cluster_from(std::uint32_t lane, std::size_t first, std::int64_t until,
-                                     std::int64_t least, std::int64_t at = forever) const;
+                                     std::int64_t least, std::int64_t at = forever,
+                                     std::int64_t together = 0) const;
   /// When a lane's worker slept for want of work: begin and end, by time.
   [[nodiscard]] std::span<const std::pair<std::int64_t, std::int64_t>> parked(
       std::uint32_t lane) const noexcept;

@@ -46,6 +46,14 @@ class bar_levels {
     return std::span(parts_).subspan(of.parts_begin, of.parts_end - of.parts_begin);
   }
 
+  /// The fewest bars that are one node, with this one among them.
+  [[nodiscard]] const node& lowest_of(std::size_t bar) const noexcept {
+    return levels_.front()[bar / fan];
+  }
+  [[nodiscard]] std::int64_t begin_of(const node& n) const noexcept {
+    return std::ranges::min(parts(n), {}, &part::begin).begin;
+  }
+
   /// Goes through the bars from `from` to before `to`, as many at once as `many` agrees to: it gets
   /// a node and says whether that is settled. What it turns down is taken apart; single bars go to
   /// `one`, which says whether to go on. Returns the bar at which it stopped, or `to`.
