@@ -118,6 +118,10 @@ class Stage(unittest.TestCase):
                 pass
         return found
 
+    def state_of(self, process):
+        with open(f"/proc/{process}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0]
+
     def test_a_demo_that_is_killed_while_its_window_starts_leaves_none_behind(self):
         for sent in (signal.SIGTERM, signal.SIGKILL):
             demo = subprocess.Popen([FRONTA, "run", "divisibility", "--speed", "100", "--stage", "--pictures", "none"],
@@ -126,6 +130,9 @@ class Stage(unittest.TestCase):
             while not (windows := self.windows()):
                 self.assertIsNone(demo.poll())
             os.kill(windows[0], signal.SIGSTOP)  # however quick it is
+            # Of signals that wait together the system delivers SIGTERM before SIGSTOP.
+            while self.state_of(windows[0]) != "T":
+                time.sleep(0.001)
             demo.send_signal(sent)
             if sent == signal.SIGKILL:
                 demo.wait(timeout=60)
