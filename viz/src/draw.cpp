@@ -120,7 +120,7 @@ void draw_stage(painter& p, const moment_in_view& m, const rect& body) {
     // Where there is less width, names of what is done want a larger part of it.
     const bool wide = body.width >= p.units(150);
     const std::array edges =
-        wide ? std::array{0.25F, 0.43F, 0.78F} : std::array{0.23F, 0.4F, 0.72F};
+        wide ? std::array{0.25F, 0.43F, 0.753F} : std::array{0.23F, 0.4F, 0.695F};
     draw_narration(p, m, column(0, edges[0]), headline::shown);
     draw_queues(p, m, column(edges[0], edges[1]));
     draw_workers(p, m, column(edges[1], edges[2]));
