@@ -244,9 +244,9 @@ TEST(AsCompleted, MayBeReadTwiceByViews) {
   const auto is_even = [](const future<int>& f) { return f.result() % 2 == 0; };
   std::vector<int> even;
   auto completed = fronta::as_completed(o.all);
-  for (auto f : completed | std::views::filter(is_even)) even.push_back(f.result());
+  for (const auto& f : completed | std::views::filter(is_even)) even.push_back(f.result());
   queue all(o.all);
-  for (auto f : all | std::views::filter(is_even)) even.push_back(f.result());
+  for (const auto& f : all | std::views::filter(is_even)) even.push_back(f.result());
   EXPECT_THAT(even, ElementsAre(0, 2, 0, 2));
 }
 

@@ -34,7 +34,6 @@
 namespace {
 
 using namespace std::chrono_literals;
-using fronta::test::content;
 using fronta::test::sample_trace;
 using fronta::test::temporary_folder;
 using fronta::trace::event_kind;

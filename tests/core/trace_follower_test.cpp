@@ -48,7 +48,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using fronta::invalid_state_error;
-using fronta::test::content;
 using fronta::test::sample_trace;
 using fronta::test::temporary_folder;
 using fronta::trace::event_kind;

@@ -395,4 +395,5 @@ future<std::decay_t<T>> executor_ref::scatter(T&& value, const std::string& plac
 
 }  // namespace fronta
 
+// NOLINTNEXTLINE(misc-header-include-cycle): each is whole on its own
 #include <fronta/map.hpp>  // IWYU pragma: export
