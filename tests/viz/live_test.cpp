@@ -289,11 +289,9 @@ TEST_F(LiveReader, MakesWhatThePresetNeedsOfTheWholeAndNoMore) {
                            preset::inspector, preset::plots,    preset::progress};
   const auto check = [&](preset p, const live_news& news, source shown) {
     const auto made = news.of->whole().built();
-    // The legend's, and those of names: groups, words, and on the stage kinds.
-    if (p == preset::stage) {
+    // The legend's, those of names (groups and words), and kinds or families.
+    if (p == preset::stage || p == preset::completion) {
       EXPECT_EQ(made, 4);
-    } else if (p == preset::completion) {
-      EXPECT_EQ(made, 3);
     }
     view v{.what = p, .at = news.of->end(), .selected = 0, .shown = shown, .title = {}};
     const index other{file_contents{}};

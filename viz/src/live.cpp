@@ -6,6 +6,7 @@
 #include "panels.hpp"
 #include "short_words.hpp"
 #include "summaries.hpp"
+#include "task_families.hpp"
 #include "task_kinds.hpp"
 #include "task_locations.hpp"
 
@@ -74,8 +75,10 @@ void prepare(const index& of, const view_needs& shown, phase state) {
     case preset::progress:
       static_cast<void>(whole.progress_of(of));
       break;
-    case preset::stage:
     case preset::completion:
+      static_cast<void>(whole.families_of(of).of_task(of, no_task));
+      break;
+    case preset::stage:
       break;
   }
 }

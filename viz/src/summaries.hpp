@@ -22,6 +22,7 @@ struct critical_path;
 class graph_layouts;
 class name_totals;
 class short_words;
+class task_families;
 class task_kinds;
 class task_locations;
 /// When each look is first to be seen; `forever` for those that never are.
@@ -54,6 +55,7 @@ class summaries {
   [[nodiscard]] const name_totals& totals_of(const index& of);
   [[nodiscard]] const task_kinds& kinds_of(const index& of);
   [[nodiscard]] const short_words& words_of(const index& of);
+  [[nodiscard]] const task_families& families_of(const index& of);
   [[nodiscard]] const clock_map& clock_of(const index& of, clock_kind what);
   [[nodiscard]] const task_locations& locations_of(const index& of);
   [[nodiscard]] const look_times& looks_of(const index& of);
@@ -89,6 +91,7 @@ class summaries {
   once<look_times> looks_;
   once<task_kinds> kinds_;
   once<short_words> words_;
+  once<task_families> families_;
   std::array<once<clock_map>, clock_kinds> clocks_;
 };
 
