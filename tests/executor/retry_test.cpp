@@ -570,7 +570,7 @@ TEST_F(Retry, AFurtherRunFindsWhatItTakesByReferenceOrAsAView) {
   expect_all(ex.submit([work](std::vector<int>&& v) { return work(v); }, numbers));
   expect_all(ex.submit([work](std::span<const int> v) { return work(v); }, numbers));
   expect_all(ex.submit([work](std::array<int, 3> v) { return work(v); }, std::array{1, 2, 3}));
-  const auto input = ex.submit([numbers] { return numbers; });
+  const auto input = ex.submit([] { return std::vector<int>{1, 2, 3}; });
   expect_all(ex.submit([work](std::vector<int> v) { return work(v); }, input));
   const auto one = ex.submit([] { return 1; });
   const std::vector ones{one, one, one};

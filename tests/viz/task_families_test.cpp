@@ -91,7 +91,15 @@ TEST(TaskFamilies, KnowOfAnyMomentWhatALookAtEachTaskTells) {
 TEST(TaskFamilies, AreTheLargestWhereNoTaskIsSelected) {
   story s;
   s.main().at(0).submit(1).submit(2);
-  s.worker(0).at(1).start(1).at(10).submit(3).submit(4).submit(5).at(20).finish(1);
+  s.worker(0)
+      .at(1)
+      .start(1)
+      .at(10)
+      .submit(3, {}, 1)
+      .submit(4, {}, 1)
+      .submit(5, {}, 1)
+      .at(20)
+      .finish(1);
   const index of(s.told());
   const task_families families(of);
   const auto& largest = families.of_task(of, no_task);
