@@ -134,10 +134,10 @@ TEST(Waits, EveryKindOfWaitWorksOnOneWorker) {
       EXPECT_EQ(fronta::wait(two(), fronta::first_exception).done.size(), 2U);
       EXPECT_EQ(fronta::wait(two(), 1h).done.size(), 2U);
       int sum = 0;
-      for (auto f : fronta::as_completed(two())) sum += f.get();
-      for (auto f : fronta::as_completed(two(), 1h)) sum += f.get();
+      for (const auto& f : fronta::as_completed(two())) sum += f.get();
+      for (const auto& f : fronta::as_completed(two(), 1h)) sum += f.get();
       fronta::completion_queue<int> queue(two());
-      for (auto f : queue) sum += f.get();
+      for (const auto& f : queue) sum += f.get();
       EXPECT_EQ(sum, 9);
       EXPECT_THAT(fronta::gather(two()), ElementsAre(1, 2));
       EXPECT_EQ(two().front().result(1h), 1);

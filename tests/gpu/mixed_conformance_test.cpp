@@ -782,7 +782,7 @@ TEST_P(MixedWait, AsCompletedDeliversInOrderOfCompletion) {
       fronta::timeout_error);
   EXPECT_EQ(delivered, 2);
   std::vector<future<int>> order;
-  for (auto f : fronta::as_completed(all)) {
+  for (const auto& f : fronta::as_completed(all)) {
     order.push_back(f);
     if (order.size() == 2) held.go.open();
   }
