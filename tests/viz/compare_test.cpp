@@ -28,7 +28,6 @@ using fronta::viz::preset;
 using fronta::viz::scene;
 using fronta::viz::view;
 using ::testing::Contains;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 

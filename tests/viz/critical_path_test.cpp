@@ -345,8 +345,8 @@ TEST(CriticalPath, FindsTheReasonOfEveryStartInARunWithoutDelays) {
     const auto up_to = [&](int most) {
       return std::uniform_int_distribution<int>(0, most)(random);
     };
-    const auto tasks = static_cast<std::uint64_t>(2 + up_to(60));
-    const auto workers = static_cast<std::size_t>(1 + up_to(5));
+    const auto tasks = 2 + static_cast<std::uint64_t>(up_to(60));
+    const auto workers = 1 + static_cast<std::size_t>(up_to(5));
     story s;
     std::vector<std::vector<std::uint64_t>> inputs(tasks + 1);
     for (std::uint64_t t = 1; t <= tasks; ++t) {

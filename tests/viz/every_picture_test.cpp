@@ -385,6 +385,7 @@ void add_all(pictures& p) {
   p.add_clocks();
 }
 
+// NOLINTNEXTLINE(readability-identifier-naming): so GoogleTest calls it
 void PrintTo(const run& one, std::ostream* out) { *out << one.name; }
 
 class Every : public ::testing::TestWithParam<run> {};

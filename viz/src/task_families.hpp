@@ -30,7 +30,7 @@ class task_family {
   };
 
   task_family() = default;
-  task_family(const index& of, const whose& parents);
+  task_family(const index& of, const whose& its);
 
   /// `no_task` where it was the program.
   [[nodiscard]] task_number parent() const noexcept { return parent_; }
