@@ -26,7 +26,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-using ::testing::StartsWith;
 
 fronta::trace::file_contents short_run() {
   story s;
@@ -216,7 +215,8 @@ TEST(Header, KeepsItsHeightWhileFiguresGrow) {
     s.worker(0).at(at + 10).start(t).at(at + 90).finish(t);
   }
   const index of(s.told());
-  for (float width = 640; width < 1'400; width += 20) {
+  for (int wide = 640; wide < 1'400; wide += 20) {
+    const auto width = static_cast<float>(wide);
     std::vector<float> heights;
     for (const std::int64_t at : {1'000, 9'999, 500'000, 2'000'090}) {
       view v;

@@ -31,7 +31,6 @@ using fronta::viz::view;
 using kind = item_id::kind;
 using part = item_id::part;
 using ::testing::Contains;
-using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
