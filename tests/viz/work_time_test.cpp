@@ -23,7 +23,6 @@ using test::number_of;
 using test::soup;
 using test::story;
 using trace::device_work;
-using trace::event_kind;
 using trace::queue;
 
 work_time of_task(const index& of, std::uint64_t task, std::int64_t at = forever) {
@@ -140,9 +139,10 @@ TEST(WorkTime, OfAnyTraceAgreesWithCountingByHand) {
             is_in_rows(of.lanes()[c->where].what);
         const bool waits = c->state == task_state::queued || c->state == task_state::waiting_tags ||
                            c->state == task_state::retry_wait || c->state == task_state::suspended;
-        if (c->state == task_state::running && !by_device) {
-          ++run;
-        } else if (device && (by_device || on_stream || c->state == task_state::suspended)) {
+        const bool its_code = c->state == task_state::running && !by_device;
+        const bool on_device =
+            device && (by_device || on_stream || c->state == task_state::suspended);
+        if (its_code || on_device) {
           ++run;
         } else if (waits) {
           ++wait;
